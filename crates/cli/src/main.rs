@@ -1,0 +1,2 @@
+//! The program `glitchlab`.
+fn main() {}
