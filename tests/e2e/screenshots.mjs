@@ -1,0 +1,42 @@
+// Takes the pictures of the documentation from a running demo: node screenshots.mjs ADDRESS CHROMIUM FOLDER
+import { join } from 'node:path';
+import { close, launch, open, schemes, sizes, streamIsLive } from './browser.mjs';
+
+const [address, executablePath, folder] = process.argv.slice(2);
+
+// Something is being worked on, something is done, and the feed has begun to fill.
+function showsWork() {
+  const isDone = (term) => /Completed/.test(term.textContent) && Number(term.nextElementSibling?.textContent) > 0;
+  return document.querySelector('#now .lane .stages')
+    && [...document.querySelectorAll('#queue dt')].some(isDone)
+    && document.querySelectorAll('#feed > li').length >= 8;
+}
+
+const pages = [
+  { name: 'live', path: '/', ready: (page) => page.waitForFunction(showsWork, null, { timeout: 90_000 }) },
+  { name: 'actors', path: '/actors', ready: (page) => page.waitForSelector('main table', { timeout: 10_000 }) },
+];
+
+const browser = await launch(executablePath);
+const page = await open(browser);
+// One page for all pictures: the demo is short, and a new size or scheme needs no new connection.
+for (const { name, path, ready } of pages) {
+  await page.goto(address + path);
+  if (name === 'live') await streamIsLive(page);
+  for (const scheme of schemes) {
+    for (const size of Object.keys(sizes)) {
+      await page.emulateMedia({ colorScheme: scheme });
+      await page.setViewportSize(sizes[size]);
+      await ready(page);
+      const file = join(folder, `${name}-${scheme}-${size}.png`);
+      await page.screenshot({ path: file, animations: 'disabled' });
+      console.log(file);
+    }
+  }
+}
+await close(page);
+await browser.close();
+if (page.errors.length > 0) {
+  console.error(page.errors.join('\n'));
+  process.exitCode = 1;
+}
