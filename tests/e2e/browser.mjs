@@ -24,12 +24,16 @@ export async function open(browser, { scheme = 'light', size = 'wide' } = {}) {
   const context = await browser.newContext({
     colorScheme: scheme,
     viewport: sizes[size],
+    // Scrollbars of a phone lie over the page and take no room.
+    isMobile: size === 'phone',
     reducedMotion: 'reduce',
     timezoneId: 'UTC',
   });
   const page = await context.newPage();
   page.errors = [];
-  page.on('console', (message) => message.type() === 'error' && page.errors.push(message.text()));
+  page.on('console', (message) => {
+    if (message.type() === 'error') page.errors.push(`${message.text()} (${message.location().url})`);
+  });
   page.on('pageerror', (error) => page.errors.push(String(error)));
   return page;
 }

@@ -18,25 +18,26 @@ const pages = [
 ];
 
 const browser = await launch(executablePath);
-const page = await open(browser);
-// One page for all pictures: the demo is short, and a new size or scheme needs no new connection.
-for (const { name, path, ready } of pages) {
-  await page.goto(address + path);
-  if (name === 'live') await streamIsLive(page);
-  for (const scheme of schemes) {
-    for (const size of Object.keys(sizes)) {
+const errors = [];
+// One page for each size, for all its pictures: the demo is short, and a new scheme needs no new connection.
+for (const size of Object.keys(sizes)) {
+  const page = await open(browser, { size });
+  for (const { name, path, ready } of pages) {
+    await page.goto(address + path);
+    if (name === 'live') await streamIsLive(page);
+    for (const scheme of schemes) {
       await page.emulateMedia({ colorScheme: scheme });
-      await page.setViewportSize(sizes[size]);
       await ready(page);
       const file = join(folder, `${name}-${scheme}-${size}.png`);
       await page.screenshot({ path: file, animations: 'disabled' });
       console.log(file);
     }
   }
+  errors.push(...page.errors);
+  await close(page);
 }
-await close(page);
 await browser.close();
-if (page.errors.length > 0) {
-  console.error(page.errors.join('\n'));
+if (errors.length > 0) {
+  console.error(errors.join('\n'));
   process.exitCode = 1;
 }

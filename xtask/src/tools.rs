@@ -157,10 +157,10 @@ fn install_debian_packages(absent: &[&Tool]) {
 }
 
 fn apt_get(packages: &[&str]) -> Result<()> {
-    run_command(command("apt-get").args(["update", "--quiet=2"]))?;
+    run_command(command("apt-get").args(["update", "-qq"]))?;
     let mut install = command("apt-get");
     install.env("DEBIAN_FRONTEND", "noninteractive");
-    install.args(["install", "--yes", "--quiet=2", "--no-install-recommends"]).args(packages);
+    install.args(["install", "--yes", "-qq", "--no-install-recommends", "-o=Dpkg::Use-Pty=0"]).args(packages);
     run_command(&mut install)
 }
 
