@@ -1,1 +1,21 @@
-//! The nouns and the decisions.
+//! The nouns and the decisions of GLITCHLAB: plain data and pure functions.
+//!
+//! Nothing here reads a clock, a file, the network or a source of randomness: they come as arguments. A change of
+//! rule is a change of one pure function here, with a property test beside it.
+
+pub mod bead;
+pub mod command;
+pub mod decide;
+pub mod dispatch;
+pub mod event;
+pub mod id;
+pub mod ledger;
+pub mod money;
+pub mod outcome;
+pub mod policy;
+pub mod readiness;
+pub mod reason;
+pub mod rows;
+pub mod snapshot;
+pub mod stage;
+pub mod task;

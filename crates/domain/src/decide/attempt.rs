@@ -1,0 +1,285 @@
+//! The life of an attempt: claim, take over, suspend, finish.
+
+use crate::bead::BeadId;
+use crate::command::{Bearer, Claim, Claimed, Finish, Refusal, Reply, Stamp, TakeOver};
+use crate::dispatch;
+use crate::event::{About, EventKind};
+use crate::ledger::{Departures, Head};
+use crate::money::MicroUsd;
+use crate::outcome::{Outcome, SubTask};
+use crate::reason::Wait;
+use crate::rows::{AttemptRow, ClaimRow, Rows, Write};
+use crate::task::{TaskRow, TaskState};
+
+use super::{Held, Writes, about, hold, live};
+
+pub(super) fn claim(rows: &Rows, claim: &Claim, stamp: &Stamp) -> Result<Writes, Refusal> {
+    let process = live(rows, &claim.by)?;
+    let task = rows.tasks.get(&claim.task_key).ok_or(Refusal::Missing("task"))?;
+    if let Some(held) = rows.claims.get(&claim.task_key) {
+        return already_claimed(rows, claim, held, task);
+    }
+    if !task.is_claimable(stamp.now_ms) {
+        return Err(Refusal::NotClaimable { key: task.key.clone(), state: task.state.name() });
+    }
+    let head = rows.heads.get(&claim.scope).ok_or(Refusal::Missing("ledger head"))?;
+    let departures = rows.departures.get(&claim.scope);
+    if let Some(wait) = admission_wait(head, claim.hold, departures.unwrap_or(&Departures::default())) {
+        let refused = EventKind::AdmissionRefused { wait: wait.clone() };
+        return Ok(Writes { events: vec![(about(task), refused)], ..Writes::nothing(Reply::Wait(wait)) });
+    }
+    Ok(admit(claim, task, &process.repo_id, stamp))
+}
+
+/// A task may start when every cap has room for the smaller of its expected cost and a tenth of that cap, so that a
+/// small cap still admits tasks that are usually cheaper than their estimate.
+fn admission_wait(head: &Head, expected: MicroUsd, departures: &Departures) -> Option<Wait> {
+    let tenth = MicroUsd::new(head.cap_hour.min(head.cap_day).micro() / 10);
+    head.wait_for(expected.min(tenth).max(MicroUsd::new(1)), departures)
+}
+
+/// The same claim sent again is answered as the first time; any other holder refuses it.
+fn already_claimed(rows: &Rows, claim: &Claim, held: &ClaimRow, task: &TaskRow) -> Result<Writes, Refusal> {
+    match rows.attempts.get(&claim.attempt_id) {
+        Some(attempt) if held.attempt_id == claim.attempt_id && held.fence == claim.fence => {
+            Ok(Writes::nothing(claimed(task, attempt, held)))
+        }
+        _ => Err(Refusal::NotClaimable { key: task.key.clone(), state: TaskState::Running.name() }),
+    }
+}
+
+fn admit(claim: &Claim, task: &TaskRow, repo_id: &str, stamp: &Stamp) -> Writes {
+    let mut task = task.clone();
+    task.rest(TaskState::Running, None, None);
+    task.runs += 1;
+    task.trace_id.get_or_insert_with(|| claim.trace_id.clone());
+    task.updated_ms = stamp.now_ms;
+    let attempt = AttemptRow {
+        attempt_id: claim.attempt_id.clone(),
+        task_key: task.key.clone(),
+        root_key: task.root_key.clone(),
+        n: task.runs,
+        generation: task.generation,
+        slot: claim.slot.clone(),
+        boot_id: claim.by.boot_id.clone(),
+        model: claim.model.clone(),
+        simulated: claim.simulated,
+        size: None,
+        branch: claim.branch.clone(),
+        span_id: claim.span_id.clone(),
+        hold: claim.hold,
+        tokens: 0,
+        cost: MicroUsd::ZERO,
+        status: None,
+        failure: None,
+        detail: String::new(),
+        files_changed: 0,
+        waiting: None,
+        started_ms: stamp.now_ms,
+        ended_ms: None,
+    };
+    let row = ClaimRow {
+        task_key: task.key.clone(),
+        repo_id: repo_id.to_owned(),
+        attempt_id: attempt.attempt_id.clone(),
+        boot_id: claim.by.boot_id.clone(),
+        slot: claim.slot.clone(),
+        suspended: false,
+        fence: claim.fence.clone(),
+    };
+    let event = EventKind::TaskClaimed {
+        title: task.title.clone(),
+        n: task.failures + 1,
+        max_attempts: claim.max_attempts,
+        slot: claim.slot.clone(),
+        model: claim.model.clone(),
+        simulated: claim.simulated,
+    };
+    let about = Held { task: &task, attempt: &attempt }.about();
+    let reply = claimed(&task, &attempt, &row);
+    Writes {
+        rows: vec![Write::Task(task), Write::Attempt(attempt), Write::Claim(row)],
+        events: vec![(about, event)],
+        reply,
+    }
+}
+
+fn claimed(task: &TaskRow, attempt: &AttemptRow, claim: &ClaimRow) -> Reply {
+    Reply::Claimed(Box::new(Claimed {
+        task: task.clone(),
+        attempt: attempt.clone(),
+        fence: claim.fence.clone(),
+    }))
+}
+
+pub(super) fn take_over(rows: &Rows, take: &TakeOver, stamp: &Stamp) -> Result<Writes, Refusal> {
+    live(rows, &take.by)?;
+    let stale = || Refusal::StaleFence(take.task_key.clone());
+    let claim = rows.claims.get(&take.task_key).ok_or_else(stale)?;
+    let task = rows.tasks.get(&take.task_key).ok_or(Refusal::Missing("task"))?;
+    let attempt = rows.attempts.get(&take.attempt_id).ok_or(Refusal::Missing("attempt"))?;
+    if claim.fence == take.fence {
+        return Ok(Writes::nothing(claimed(task, attempt, claim)));
+    }
+    if claim.fence != take.old_fence || claim.attempt_id != take.attempt_id {
+        return Err(stale());
+    }
+    let holder_lives = rows.processes.get(&claim.boot_id).is_some_and(|holder| holder.alive);
+    if holder_lives && claim.boot_id != take.by.boot_id && !claim.suspended {
+        return Err(Refusal::HolderLives(take.task_key.clone()));
+    }
+    Ok(resume(take, task, attempt, claim, stamp))
+}
+
+fn resume(take: &TakeOver, task: &TaskRow, attempt: &AttemptRow, old: &ClaimRow, stamp: &Stamp) -> Writes {
+    let mut task = task.clone();
+    task.rest(TaskState::Running, None, None);
+    task.updated_ms = stamp.now_ms;
+    let boot_id = take.by.boot_id.clone();
+    let attempt =
+        AttemptRow { boot_id: boot_id.clone(), slot: take.slot.clone(), waiting: None, ..attempt.clone() };
+    let claim = ClaimRow {
+        boot_id,
+        slot: take.slot.clone(),
+        suspended: false,
+        fence: take.fence.clone(),
+        ..old.clone()
+    };
+    let event = EventKind::AttemptResumed {
+        title: task.title.clone(),
+        n: task.failures + 1,
+        max_attempts: take.max_attempts,
+        slot: take.slot.clone(),
+        model: attempt.model.clone(),
+        simulated: attempt.simulated,
+        from: old.boot_id.clone(),
+    };
+    let about = Held { task: &task, attempt: &attempt }.about();
+    let reply = claimed(&task, &attempt, &claim);
+    Writes {
+        rows: vec![Write::Task(task), Write::Attempt(attempt), Write::Claim(claim)],
+        events: vec![(about, event)],
+        reply,
+    }
+}
+
+pub(super) fn suspend(rows: &Rows, by: &Bearer) -> Result<Writes, Refusal> {
+    let held = hold(rows, by)?;
+    let claim = rows.claims.get(&by.task_key).ok_or_else(|| Refusal::StaleFence(by.task_key.clone()))?;
+    Ok(Writes {
+        rows: vec![Write::Claim(ClaimRow { suspended: true, ..claim.clone() })],
+        events: vec![(held.about(), EventKind::AttemptSuspended)],
+        reply: Reply::Done,
+    })
+}
+
+pub(super) fn note_wait(rows: &Rows, by: &Bearer, wait: &Wait) -> Result<Writes, Refusal> {
+    let held = hold(rows, by)?;
+    if held.attempt.waiting.as_ref() == Some(wait) {
+        return Ok(Writes::nothing(Reply::Done));
+    }
+    let attempt = AttemptRow { waiting: Some(wait.clone()), ..held.attempt.clone() };
+    Ok(Writes {
+        rows: vec![Write::Attempt(attempt)],
+        events: vec![(held.about(), EventKind::CallWaiting { wait: wait.clone() })],
+        reply: Reply::Done,
+    })
+}
+
+pub(super) fn finish(rows: &Rows, finish: &Finish, stamp: &Stamp) -> Result<Writes, Refusal> {
+    let held = match hold(rows, &finish.by) {
+        Ok(held) => held,
+        Err(refusal) => return finished_before(rows, finish).ok_or(refusal),
+    };
+    let mut task = held.task.clone();
+    dispatch::after(&mut task, &finish.outcome, &finish.rules, stamp.now_ms, stamp.entropy);
+    dispatch::learn(&mut task, finish.learned.clone());
+    task.updated_ms = stamp.now_ms;
+    let status = finish.outcome.status(task.state == TaskState::Failed);
+    let attempt = AttemptRow {
+        status: Some(status),
+        failure: finish.outcome.failure(),
+        detail: finish.detail.clone(),
+        files_changed: finish.files_changed,
+        waiting: None,
+        ended_ms: Some(stamp.now_ms),
+        ..held.attempt.clone()
+    };
+    let mut events = vec![(held.about(), finished_event(&task, &attempt, finish))];
+    let mut writes = vec![Write::DropClaim(task.key.clone())];
+    if let Outcome::Decomposed { subtasks } = &finish.outcome {
+        let rows: Vec<TaskRow> = sub_rows(&task, subtasks, stamp.now_ms);
+        let ids = rows.iter().map(|row| row.bead_id.clone()).collect();
+        events.push((held.about(), EventKind::TaskDecomposed { subtasks: ids, depth: task.depth + 1 }));
+        writes.extend(rows.into_iter().map(Write::Task));
+    }
+    events.extend(human_event(&held, &task));
+    let reply = Reply::Finished { status, until_ms: task.until_ms };
+    writes.extend([Write::Attempt(attempt), Write::Task(task)]);
+    Ok(Writes { rows: writes, events, reply })
+}
+
+/// A `Finish` sent again after its commit's answer was lost is answered as the first time.
+fn finished_before(rows: &Rows, finish: &Finish) -> Option<Writes> {
+    let attempt = rows.attempts.get(&finish.by.attempt_id)?;
+    let task = rows.tasks.get(&finish.by.task_key)?;
+    let status = attempt.status.filter(|_| !rows.claims.contains_key(&finish.by.task_key))?;
+    Some(Writes::nothing(Reply::Finished { status, until_ms: task.until_ms }))
+}
+
+fn finished_event(task: &TaskRow, attempt: &AttemptRow, finish: &Finish) -> EventKind {
+    EventKind::TaskFinished {
+        status: finish.outcome.status(task.state == TaskState::Failed),
+        detail: finish.detail.clone(),
+        until_ms: task.until_ms,
+        tokens: attempt.tokens,
+        cost: attempt.cost,
+        took_ms: attempt.ended_ms.map_or(0, |ended| ended - attempt.started_ms),
+        attempts: task.failures,
+    }
+}
+
+fn human_event(held: &Held<'_>, task: &TaskRow) -> Option<(About, EventKind)> {
+    let waits = matches!(task.state, TaskState::NeedsHuman | TaskState::Failed);
+    let why = task.reason.as_ref().filter(|_| waits)?.to_string();
+    Some((held.about(), EventKind::HumanNeeded { why }))
+}
+
+/// Makes the rows of sub-tasks: `<parent>.s1` and so on, with the generation when the parent was opened again.
+fn sub_rows(parent: &TaskRow, subtasks: &[SubTask], now_ms: i64) -> Vec<TaskRow> {
+    let id = |place: usize| match parent.generation {
+        0 => BeadId::new(format!("{}.s{}", parent.bead_id, place + 1)),
+        generation => BeadId::new(format!("{}.g{generation}s{}", parent.bead_id, place + 1)),
+    };
+    let row = |(place, sub): (usize, &SubTask)| {
+        let bead_id = id(place);
+        TaskRow {
+            key: crate::id::TaskKey::of(&parent.repo_id, &bead_id),
+            bead_id,
+            generation: 0,
+            source: "subtask".to_owned(),
+            parent: Some(parent.bead_id.clone()),
+            depth: parent.depth + 1,
+            title: sub.title.clone(),
+            body: sub.description.clone(),
+            kind: "task".to_owned(),
+            after: sub.after.iter().filter(|before| **before != place).map(|before| id(*before)).collect(),
+            created_ms: now_ms,
+            source_state: "open".to_owned(),
+            source_rev: String::new(),
+            state: TaskState::Open,
+            reason: None,
+            until_ms: None,
+            failures: 0,
+            deferrals: 0,
+            runs: 0,
+            learned: Vec::new(),
+            request: None,
+            merged: None,
+            cost: MicroUsd::ZERO,
+            updated_ms: now_ms,
+            ..parent.clone()
+        }
+    };
+    subtasks.iter().enumerate().map(row).collect()
+}

@@ -1,0 +1,76 @@
+//! The life of a process row, and the caps that a start sets.
+
+use crate::command::{BootBearer, Refusal, Reply, Stamp};
+use crate::event::{About, EventKind};
+use crate::id::BootId;
+use crate::ledger::Head;
+use crate::money::MicroUsd;
+use crate::rows::{ProcessRow, Rows, Write};
+
+use super::{Writes, live};
+
+pub(super) fn start(
+    rows: &Rows,
+    process: &ProcessRow,
+    scope: &str,
+    caps: (MicroUsd, MicroUsd),
+    dead: &[BootId],
+    stamp: &Stamp,
+) -> Writes {
+    let mut writes = Writes::nothing(Reply::Done);
+    let gone = |row: &ProcessRow| dead.contains(&row.boot_id) || row.lease_until_ms < stamp.now_ms;
+    for row in rows.processes.values().filter(|row| row.alive && gone(row)) {
+        writes.rows.push(Write::Process(ProcessRow { alive: false, ..row.clone() }));
+    }
+    let others_live =
+        rows.processes.values().any(|row| row.alive && !gone(row) && row.boot_id != process.boot_id);
+    let head = head_with_caps(rows.heads.get(scope), scope, caps, others_live, stamp);
+    let usage = head.usage();
+    if rows.heads.get(scope).is_none_or(|old| (old.cap_hour, old.cap_day) != (head.cap_hour, head.cap_day)) {
+        writes.events.push((About::default(), EventKind::CapChanged { usage }));
+    }
+    let started = EventKind::ProcessStarted { host: process.host.clone(), pid: process.pid, usage };
+    writes.events.push((About::default(), started));
+    writes.rows.push(Write::Process(process.clone()));
+    writes.rows.push(Write::Head(head));
+    writes
+}
+
+/// While another boot lives, caps only go down: two processes with different flags cannot disagree upwards.
+fn head_with_caps(
+    old: Option<&Head>,
+    scope: &str,
+    (hour, day): (MicroUsd, MicroUsd),
+    others_live: bool,
+    stamp: &Stamp,
+) -> Head {
+    let mut head = old.cloned().unwrap_or_else(|| Head {
+        tail_hour_ms: stamp.now_ms,
+        tail_day_ms: stamp.now_ms,
+        last_ms: stamp.now_ms,
+        ..Head::new(scope, hour, day)
+    });
+    let clamp = |current: MicroUsd, wanted: MicroUsd| if others_live { current.min(wanted) } else { wanted };
+    head.cap_hour = clamp(head.cap_hour, hour);
+    head.cap_day = clamp(head.cap_day, day);
+    head.nonce.clone_from(&stamp.nonce);
+    head
+}
+
+pub(super) fn beat(rows: &Rows, by: &BootBearer, lease_until_ms: i64) -> Result<Writes, Refusal> {
+    let process = live(rows, by)?.clone();
+    Ok(Writes {
+        rows: vec![Write::Process(ProcessRow { lease_until_ms, ..process })],
+        ..Writes::nothing(Reply::Done)
+    })
+}
+
+pub(super) fn end(rows: &Rows, by: &BootBearer, why: &str, stamp: &Stamp) -> Result<Writes, Refusal> {
+    let process = live(rows, by)?.clone();
+    let ended = ProcessRow { alive: false, lease_until_ms: stamp.now_ms, ..process };
+    Ok(Writes {
+        rows: vec![Write::Process(ended)],
+        events: vec![(About::default(), EventKind::ProcessEnded { why: why.to_owned() })],
+        reply: Reply::Done,
+    })
+}

@@ -1,0 +1,161 @@
+//! Which task is next, and what an outcome means for its task.
+
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
+
+use crate::bead::BeadId;
+use crate::id::TaskKey;
+use crate::outcome::{HumanReason, Outcome};
+use crate::policy::{RetryRules, WorkFilter};
+use crate::reason::Reason;
+use crate::task::{LEARNED, TaskRow, TaskState};
+
+/// The place of a task in the queue: priority first, then age, then id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// 0 is first.
+    pub priority: i64,
+    /// Older is first, ms UTC.
+    pub created_ms: i64,
+    /// Decides between equals.
+    pub bead_id: BeadId,
+    /// The task.
+    pub key: TaskKey,
+}
+
+impl Place {
+    /// Returns the place of a task.
+    #[must_use]
+    pub fn of(task: &TaskRow) -> Self {
+        Self {
+            priority: task.priority,
+            created_ms: task.created_ms,
+            bead_id: task.bead_id.clone(),
+            key: task.key.clone(),
+        }
+    }
+}
+
+impl Ord for Place {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (self.priority, self.created_ms, &self.bead_id).cmp(&(
+            other.priority,
+            other.created_ms,
+            &other.bead_id,
+        ))
+    }
+}
+
+impl PartialOrd for Place {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// The ready tasks in the order in which they start.
+pub type Queue = BTreeSet<Place>;
+
+/// Says why a ready task is not for us, or `None` when it is.
+#[must_use]
+pub fn skip(task: &TaskRow, filter: &WorkFilter) -> Option<Reason> {
+    if !filter.types.contains(&task.kind) {
+        return Some(Reason::NotWork { kind: task.kind.clone() });
+    }
+    if let Some(label) = task.labels.iter().find(|label| filter.exclude_labels.contains(label)) {
+        return Some(Reason::Label { label: label.clone() });
+    }
+    let wanted = &filter.include_labels;
+    if !wanted.is_empty() && !task.labels.iter().any(|label| wanted.contains(label)) {
+        return Some(Reason::Label { label: format!("none of {}", wanted.join(", ")) });
+    }
+    (task.priority > filter.max_priority).then_some(Reason::LowPriority { priority: task.priority })
+}
+
+/// Puts a task where its outcome sends it. `entropy` spreads back-offs; any number will do.
+pub fn after(task: &mut TaskRow, outcome: &Outcome, rules: &RetryRules, now_ms: i64, entropy: u64) {
+    match outcome {
+        Outcome::InReview { request, held } => {
+            task.request = Some(request.clone());
+            task.rest(TaskState::InReview, Some(held.clone().unwrap_or(Reason::InReview)), None);
+        }
+        Outcome::Completed { reference } => complete(task, reference),
+        Outcome::Decomposed { .. } => task.rest(TaskState::Decomposed, Some(Reason::ChildrenOpen), None),
+        Outcome::Deferred { why } => defer(task, why, rules, now_ms),
+        Outcome::Blocked { on } => {
+            task.rest(TaskState::Blocked, Some(Reason::BlockedBy { on: vec![on.clone()] }), None);
+        }
+        Outcome::Retryable { failure, .. } => {
+            task.failures += 1;
+            if task.failures >= rules.attempts {
+                let reason = Reason::NeedsHuman { reason: HumanReason::AttemptsUsed { failure: *failure } };
+                task.rest(TaskState::Failed, Some(reason), None);
+            } else {
+                let reason = Reason::Backoff { failure: *failure, attempts: task.failures };
+                let until = now_ms + backoff_ms(task.failures, rules, entropy);
+                task.rest(TaskState::Open, Some(reason), Some(until));
+            }
+        }
+        Outcome::Snoozed { failure, until_ms, .. } => {
+            task.rest(TaskState::Open, Some(Reason::Snoozed { failure: *failure }), Some(*until_ms));
+        }
+        Outcome::NeedsHuman { reason } => {
+            task.rest(TaskState::NeedsHuman, Some(Reason::NeedsHuman { reason: reason.clone() }), None);
+        }
+        Outcome::Cancelled { .. } => task.rest(TaskState::Open, None, None),
+    }
+}
+
+/// Marks a task as done.
+pub fn complete(task: &mut TaskRow, reference: &crate::outcome::Reference) {
+    if let crate::outcome::Reference::Merge { commit } = reference {
+        task.merged = Some(commit.clone());
+    }
+    task.rest(TaskState::Completed, None, None);
+}
+
+fn defer(task: &mut TaskRow, why: &str, rules: &RetryRules, now_ms: i64) {
+    task.deferrals += 1;
+    if task.deferrals > rules.deferrals {
+        let reason = Reason::NeedsHuman { reason: HumanReason::DeferredTooOften };
+        return task.rest(TaskState::NeedsHuman, Some(reason), None);
+    }
+    let rest = doubled(rules.cool_down_ms, task.deferrals, rules.cool_down_max_ms);
+    let reason = Reason::CoolDown { why: why.to_owned(), deferrals: task.deferrals };
+    task.rest(TaskState::Open, Some(reason), Some(now_ms + rest));
+}
+
+/// Returns the rest after the `failures`th failure: doubled each time, bounded, the upper half of it by chance.
+#[must_use]
+pub fn backoff_ms(failures: u32, rules: &RetryRules, entropy: u64) -> i64 {
+    let full = doubled(rules.backoff_ms, failures, rules.backoff_max_ms);
+    let half = full / 2;
+    let chance = i64::try_from(entropy % u64::try_from(half.max(1)).unwrap_or(1)).unwrap_or(0);
+    full - half + chance
+}
+
+fn doubled(first: i64, times: u32, most: i64) -> i64 {
+    let factor = 1_i64.checked_shl(times.saturating_sub(1).min(40)).unwrap_or(i64::MAX);
+    first.saturating_mul(factor).min(most)
+}
+
+/// Keeps what an attempt learned, the last few only.
+pub fn learn(task: &mut TaskRow, learned: Option<crate::outcome::Learned>) {
+    task.learned.extend(learned);
+    let surplus = task.learned.len().saturating_sub(LEARNED);
+    task.learned.drain(..surplus);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    proptest::proptest! {
+        #[test]
+        fn a_backoff_doubles_up_to_its_bound_and_never_rests_less_than_half(failures in 1u32..80, entropy: u64) {
+            let rules = RetryRules::default();
+            let full = (10_000_i64 << (failures - 1).min(20)).min(300_000);
+            let rest = backoff_ms(failures, &rules, entropy);
+            proptest::prop_assert!(rest >= full / 2 && rest <= full);
+        }
+    }
+}

@@ -1,0 +1,325 @@
+//! The other rows, and the map of rows that a batch of commands works on.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{AttemptId, BootId, EffectKey, Fence, TaskKey, TryKey};
+use crate::ledger::{DEPARTURES, Departures, Head};
+use crate::money::MicroUsd;
+use crate::outcome::{FailureKind, Size, Status};
+use crate::reason::Wait;
+use crate::stage::Stage;
+use crate::task::TaskRow;
+
+/// One life of a process.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessRow {
+    /// Its id.
+    pub boot_id: BootId,
+    /// The fence of effects that belong to no attempt.
+    pub fence: Fence,
+    /// The machine.
+    pub host: String,
+    /// The process id there.
+    pub pid: u32,
+    /// The repository it works on.
+    pub repo_id: String,
+    /// Where its pages are.
+    pub listen: String,
+    /// When it began, ms UTC.
+    pub started_ms: i64,
+    /// Until when it counts as alive without a new beat, ms UTC.
+    pub lease_until_ms: i64,
+    /// It is alive as far as the store knows.
+    pub alive: bool,
+}
+
+/// Which process works on which task.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClaimRow {
+    /// The task.
+    pub task_key: TaskKey,
+    /// The repository of the task.
+    pub repo_id: String,
+    /// The attempt.
+    pub attempt_id: AttemptId,
+    /// The process.
+    pub boot_id: BootId,
+    /// The slot.
+    pub slot: String,
+    /// Put down by a shutdown, waiting for the next boot.
+    pub suspended: bool,
+    /// Every write and reservation must carry it.
+    pub fence: Fence,
+}
+
+/// One execution of a task.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttemptRow {
+    /// Its id.
+    pub attempt_id: AttemptId,
+    /// The task.
+    pub task_key: TaskKey,
+    /// The task at the top.
+    pub root_key: TaskKey,
+    /// Which attempt of the task, counted from 1.
+    pub n: u32,
+    /// The task's generation then.
+    pub generation: u32,
+    /// The slot that runs or ran it.
+    pub slot: String,
+    /// The process that runs or ran it.
+    pub boot_id: BootId,
+    /// The model that implements.
+    pub model: String,
+    /// Money and work are pretended.
+    pub simulated: bool,
+    /// The size that triage judged.
+    pub size: Option<Size>,
+    /// The branch.
+    pub branch: String,
+    /// The attempt's span, 16 hex digits.
+    pub span_id: String,
+    /// The estimate that admission took.
+    pub hold: MicroUsd,
+    /// Billed tokens so far.
+    pub tokens: u64,
+    /// Settled so far.
+    pub cost: MicroUsd,
+    /// How it ended; none while it runs or rests.
+    pub status: Option<Status>,
+    /// The class of a failure.
+    pub failure: Option<FailureKind>,
+    /// What happened, for people.
+    pub detail: String,
+    /// Files in its diff.
+    pub files_changed: u32,
+    /// What it waits for now.
+    pub waiting: Option<Wait>,
+    /// When it was claimed, ms UTC.
+    pub started_ms: i64,
+    /// When it ended, ms UTC.
+    pub ended_ms: Option<i64>,
+}
+
+/// The durable result of one stage.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepRow {
+    /// The attempt.
+    pub attempt_id: AttemptId,
+    /// Counted from 0 within the attempt.
+    pub n: u32,
+    /// The stage.
+    pub stage: Stage,
+    /// A hash of what it was given.
+    pub input_hash: String,
+    /// What it returned, as JSON; none while it runs.
+    pub output: Option<String>,
+    /// It went well.
+    pub ok: bool,
+    /// One line for people.
+    pub summary: String,
+    /// The stage's span, 16 hex digits.
+    pub span_id: String,
+    /// When it began, ms UTC.
+    pub started_ms: i64,
+    /// When its output became durable, ms UTC.
+    pub ended_ms: Option<i64>,
+}
+
+/// The state of one reservation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CallState {
+    /// The money is set aside.
+    Open,
+    /// Replaced by what was really paid.
+    Settled,
+    /// Settled at its bound because nobody knows what was paid.
+    Unknown,
+}
+
+/// One try: the reservation, the fact for the model pages, and the memo for resume.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallRow {
+    /// Its key.
+    pub key: TryKey,
+    /// The ledger's scope.
+    pub scope: String,
+    /// The task.
+    pub task_key: TaskKey,
+    /// The task at the top.
+    pub root_key: TaskKey,
+    /// The stage that asked.
+    pub stage: Stage,
+    /// The model.
+    pub model: String,
+    /// The process that asked.
+    pub boot_id: BootId,
+    /// A hash of the request.
+    pub input_hash: String,
+    /// The reply's text, when it is of use again.
+    pub reply: Option<String>,
+    /// Where the money is.
+    pub state: CallState,
+    /// What was set aside.
+    pub bound: MicroUsd,
+    /// What was paid; none while open.
+    pub actual: Option<MicroUsd>,
+    /// The most output tokens it may ask for.
+    pub max_out: u64,
+    /// Billed prompt tokens.
+    pub input_tokens: u64,
+    /// Billed output tokens.
+    pub output_tokens: u64,
+    /// The provider answered.
+    pub ok: bool,
+    /// What went wrong.
+    pub error: Option<String>,
+    /// How long it took.
+    pub latency_ms: i64,
+    /// When the money was set aside, ms UTC.
+    pub created_ms: i64,
+    /// When it was settled, ms UTC.
+    pub settled_ms: Option<i64>,
+}
+
+/// Something done outside the store: intent first, result later.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EffectRow {
+    /// Its key, the same for every attempt.
+    pub key: EffectKey,
+    /// The task.
+    pub task_key: TaskKey,
+    /// `merge`, `pr`, `close`.
+    pub kind: String,
+    /// What it acts on, for people.
+    pub target: String,
+    /// The result; none while only intended.
+    pub result: Option<String>,
+    /// When it was first intended, ms UTC.
+    pub created_ms: i64,
+    /// When its result became durable, ms UTC.
+    pub done_ms: Option<i64>,
+}
+
+/// A long process that we started.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChildRow {
+    /// The attempt it works for.
+    pub attempt_id: AttemptId,
+    /// Its place among the attempt's processes.
+    pub n: u32,
+    /// The boot that started it.
+    pub boot_id: BootId,
+    /// The machine.
+    pub host: String,
+    /// The process id.
+    pub pid: u32,
+    /// The process group.
+    pub pgid: u32,
+    /// Its start time in clock ticks since the machine booted, which tells it from a later process of the same id.
+    pub start_ticks: u64,
+    /// When it was confirmed gone, ms UTC.
+    pub ended_ms: Option<i64>,
+}
+
+/// Names rows that a command needs.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "each names its table")]
+pub enum RowKey {
+    Task(TaskKey),
+    Claim(TaskKey),
+    Attempt(AttemptId),
+    Step(AttemptId, u32),
+    /// All tries of one call.
+    Call(AttemptId, u32, u32),
+    Effect(EffectKey),
+    Child(AttemptId, u32),
+    Process(BootId),
+    /// All processes that count as alive.
+    AliveProcesses,
+    /// The head of a ledger, its tails moved to now; `need` is the most that the command may ask for, so that
+    /// departures are loaded when the room may not do.
+    Ledger {
+        scope: String,
+        need: MicroUsd,
+    },
+}
+
+/// One change of one row.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(missing_docs, reason = "each names its table")]
+#[expect(clippy::large_enum_variant, reason = "lives for one batch; boxing the common variants would cost more")]
+pub enum Write {
+    Task(TaskRow),
+    Claim(ClaimRow),
+    DropClaim(TaskKey),
+    Attempt(AttemptRow),
+    Step(StepRow),
+    Call(CallRow),
+    Effect(EffectRow),
+    Child(ChildRow),
+    Process(ProcessRow),
+    Head(Head),
+}
+
+/// Rows by their keys: what a batch has loaded, or the whole in-memory store.
+#[derive(Clone, Debug, Default)]
+#[expect(missing_docs, reason = "each names its table")]
+pub struct Rows {
+    pub tasks: BTreeMap<TaskKey, TaskRow>,
+    pub claims: BTreeMap<TaskKey, ClaimRow>,
+    pub attempts: BTreeMap<AttemptId, AttemptRow>,
+    pub steps: BTreeMap<(AttemptId, u32), StepRow>,
+    pub calls: BTreeMap<TryKey, CallRow>,
+    pub effects: BTreeMap<EffectKey, EffectRow>,
+    pub children: BTreeMap<(AttemptId, u32), ChildRow>,
+    pub processes: BTreeMap<BootId, ProcessRow>,
+    pub heads: BTreeMap<String, Head>,
+    pub departures: BTreeMap<String, Departures>,
+}
+
+impl Rows {
+    /// Applies one change.
+    pub fn apply(&mut self, write: Write) {
+        match write {
+            Write::Task(row) => drop(self.tasks.insert(row.key.clone(), row)),
+            Write::Claim(row) => drop(self.claims.insert(row.task_key.clone(), row)),
+            Write::DropClaim(key) => drop(self.claims.remove(&key)),
+            Write::Attempt(row) => drop(self.attempts.insert(row.attempt_id.clone(), row)),
+            Write::Step(row) => drop(self.steps.insert((row.attempt_id.clone(), row.n), row)),
+            Write::Call(row) => self.apply_call(row),
+            Write::Effect(row) => drop(self.effects.insert(row.key.clone(), row)),
+            Write::Child(row) => drop(self.children.insert((row.attempt_id.clone(), row.n), row)),
+            Write::Process(row) => drop(self.processes.insert(row.boot_id.clone(), row)),
+            Write::Head(row) => drop(self.heads.insert(row.scope.clone(), row)),
+        }
+    }
+
+    /// A settlement is a departure to come, for the waits that later commands of the same batch are given.
+    fn apply_call(&mut self, row: CallRow) {
+        let settled_before = self.calls.get(&row.key).is_some_and(|old| old.settled_ms.is_some());
+        if let (Some(at), Some(actual), false) = (row.settled_ms, row.actual, settled_before) {
+            let departures = self.departures.entry(row.scope.clone()).or_default();
+            for list in [&mut departures.hour, &mut departures.day] {
+                if list.len() < DEPARTURES {
+                    list.push((at, actual));
+                }
+            }
+        }
+        self.calls.insert(row.key.clone(), row);
+    }
+
+    /// Returns all tries of one call, in order.
+    pub fn tries<'a>(
+        &'a self,
+        attempt_id: &AttemptId,
+        step_n: u32,
+        call_no: u32,
+    ) -> impl Iterator<Item = &'a CallRow> + use<'a> {
+        let key = |try_no| TryKey { attempt_id: attempt_id.clone(), step_n, call_no, try_no };
+        self.calls.range(key(0)..=key(u32::MAX)).map(|(_, row)| row)
+    }
+}

@@ -1,0 +1,90 @@
+//! The named parts of an attempt.
+
+use serde::{Deserialize, Serialize};
+
+/// A named part of an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// Is it already done, and how large is it?
+    ArchitectTriage,
+    /// The steps, the files and the estimates.
+    Planner,
+    /// Passes, decomposes or rejects; asks no model.
+    BudgetGate,
+    /// Plans again, smaller, when the gate says so.
+    Replan,
+    /// Writes the sub-tasks.
+    Decompose,
+    /// Edits the worktree.
+    Implement,
+    /// Runs the repository's own tests.
+    Test,
+    /// Edits again after red tests; an attempt can have several.
+    Debug,
+    /// Reads the diff.
+    Review,
+    /// Opens the request or merges.
+    PullRequest,
+}
+
+impl Stage {
+    /// The parts of an undisturbed attempt, in order, as the pages show them.
+    pub const MAIN_LINE: [Self; 7] = [
+        Self::ArchitectTriage,
+        Self::Planner,
+        Self::BudgetGate,
+        Self::Implement,
+        Self::Test,
+        Self::Review,
+        Self::PullRequest,
+    ];
+
+    /// Returns the stage's name in rows, spans and metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ArchitectTriage => "architect_triage",
+            Self::Planner => "planner",
+            Self::BudgetGate => "budget_gate",
+            Self::Replan => "replan",
+            Self::Decompose => "decompose",
+            Self::Implement => "implement",
+            Self::Test => "test",
+            Self::Debug => "debug",
+            Self::Review => "review",
+            Self::PullRequest => "pull_request",
+        }
+    }
+
+    /// Returns the place in [`Stage::MAIN_LINE`] where this stage shows.
+    #[must_use]
+    pub const fn main_line_place(self) -> usize {
+        match self {
+            Self::ArchitectTriage => 0,
+            Self::Planner => 1,
+            Self::BudgetGate | Self::Replan | Self::Decompose => 2,
+            Self::Implement | Self::Debug => 3,
+            Self::Test => 4,
+            Self::Review => 5,
+            Self::PullRequest => 6,
+        }
+    }
+
+    /// Returns the short word for narrow places.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::ArchitectTriage => "triage",
+            Self::Planner => "plan",
+            Self::BudgetGate => "gate",
+            Self::Replan => "replan",
+            Self::Decompose => "decompose",
+            Self::Implement => "implement",
+            Self::Test => "test",
+            Self::Debug => "debug",
+            Self::Review => "review",
+            Self::PullRequest => "PR",
+        }
+    }
+}

@@ -1,0 +1,291 @@
+//! A task: our own copy of a bead and where we stand with it.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::bead::BeadId;
+use crate::id::TaskKey;
+use crate::money::MicroUsd;
+use crate::outcome::Learned;
+use crate::reason::Reason;
+
+impl TaskKey {
+    /// Hashes the repository's id and the bead's id: two repositories may hold the same bead ids.
+    #[must_use]
+    pub fn of(repo_id: &str, bead_id: &BeadId) -> Self {
+        let mut hash = Sha256::new();
+        hash.update((repo_id.len() as u64).to_be_bytes());
+        hash.update(repo_id.as_bytes());
+        hash.update(bead_id.as_str().as_bytes());
+        let digest = hash.finalize();
+        Self::new(digest[..16].iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+    }
+}
+
+/// Where we stand with a task. What the source says is beside it in [`TaskRow::source_state`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TaskState {
+    /// Ours to take when its source says ready and its rest is over.
+    Open,
+    /// An attempt holds the claim.
+    Running,
+    /// A branch or request waits for a merge.
+    InReview,
+    /// Merged, or found done.
+    Completed,
+    /// Split; waits for its sub-tasks.
+    Decomposed,
+    /// Parked until a named bead resolves.
+    Blocked,
+    /// A person must decide.
+    NeedsHuman,
+    /// All attempts are used up; on the needs-you list as well.
+    Failed,
+    /// A person put it away.
+    Dropped,
+}
+
+impl TaskState {
+    /// Returns the state's name in rows.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Running => "running",
+            Self::InReview => "in_review",
+            Self::Completed => "completed",
+            Self::Decomposed => "decomposed",
+            Self::Blocked => "blocked",
+            Self::NeedsHuman => "needs_human",
+            Self::Failed => "failed",
+            Self::Dropped => "dropped",
+        }
+    }
+
+    /// Tells whether only a person, or a change of the issue, can open the task again.
+    #[must_use]
+    pub const fn is_terminal(self) -> bool {
+        matches!(self, Self::Completed | Self::NeedsHuman | Self::Failed | Self::Dropped)
+    }
+}
+
+/// One task, as the store keeps it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskRow {
+    /// Its key in every table.
+    pub key: TaskKey,
+    /// The repository.
+    pub repo_id: String,
+    /// Its id in the backlog.
+    pub bead_id: BeadId,
+    /// Rises each time the task is opened again, so that its effects have new keys.
+    pub generation: u32,
+    /// The backlog source, or `subtask` for those we made.
+    pub source: String,
+    /// The bead above it.
+    pub parent: Option<BeadId>,
+    /// The task at the top of the decomposition; its own key for a root.
+    pub root_key: TaskKey,
+    /// Levels of decomposition above it.
+    pub depth: u32,
+    /// One line: hostile text.
+    pub title: String,
+    /// What is to be done: hostile text.
+    pub body: String,
+    /// 0 is highest.
+    pub priority: i64,
+    /// The issue type.
+    pub kind: String,
+    /// The labels.
+    pub labels: Vec<String>,
+    /// For sub-tasks of ours: what must be done before.
+    pub after: Vec<BeadId>,
+    /// When the issue was made, ms UTC.
+    pub created_ms: i64,
+    /// The source's status word.
+    pub source_state: String,
+    /// A hash of what matters for the work: a change opens a finished task again.
+    pub source_rev: String,
+    /// Where we stand.
+    pub state: TaskState,
+    /// Why it is not running, when we know.
+    pub reason: Option<Reason>,
+    /// When that ends by itself, ms UTC.
+    pub until_ms: Option<i64>,
+    /// Attempts that failed.
+    pub failures: u32,
+    /// Attempts that put it back.
+    pub deferrals: u32,
+    /// Attempts ever started.
+    pub runs: u32,
+    /// What the last attempts learned, oldest first, at most [`LEARNED`].
+    pub learned: Vec<Learned>,
+    /// The trace of the root task, 32 hex digits.
+    pub trace_id: Option<String>,
+    /// The root span, 16 hex digits.
+    pub root_span_id: Option<String>,
+    /// The open or last request or branch.
+    pub request: Option<String>,
+    /// The merge commit.
+    pub merged: Option<String>,
+    /// Settled by all attempts of this task.
+    pub cost: MicroUsd,
+    /// When the row last changed, ms UTC.
+    pub updated_ms: i64,
+}
+
+/// How many lessons a task carries to its next attempt.
+pub const LEARNED: usize = 3;
+
+impl TaskRow {
+    /// Returns the trailer value by which merges of this task are found again.
+    #[must_use]
+    pub fn trailer(&self) -> String {
+        if self.generation == 0 {
+            self.bead_id.to_string()
+        } else {
+            format!("{} generation {}", self.bead_id, self.generation)
+        }
+    }
+
+    /// Tells whether it may be claimed at `now_ms`, as far as our own state goes.
+    #[must_use]
+    pub fn is_claimable(&self, now_ms: i64) -> bool {
+        self.state == TaskState::Open && self.until_ms.is_none_or(|until| until <= now_ms)
+    }
+
+    /// Puts it at rest, or clears the rest.
+    pub fn rest(&mut self, state: TaskState, reason: Option<Reason>, until_ms: Option<i64>) {
+        self.state = state;
+        self.reason = reason;
+        self.until_ms = until_ms;
+    }
+}
+
+/// A bead as its source gave it just now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceTask {
+    /// Its key.
+    pub key: TaskKey,
+    /// The repository.
+    pub repo_id: String,
+    /// Its id in the backlog.
+    pub bead_id: BeadId,
+    /// The backlog source.
+    pub source: String,
+    /// The bead above it.
+    pub parent: Option<BeadId>,
+    /// One line.
+    pub title: String,
+    /// What is to be done.
+    pub body: String,
+    /// 0 is highest.
+    pub priority: i64,
+    /// The issue type.
+    pub kind: String,
+    /// The labels.
+    pub labels: Vec<String>,
+    /// When the issue was made, ms UTC.
+    pub created_ms: i64,
+    /// The source's status word.
+    pub state: String,
+    /// A hash of title and body.
+    pub rev: String,
+}
+
+impl SourceTask {
+    /// Hashes what matters for the work.
+    #[must_use]
+    pub fn revision(title: &str, body: &str) -> String {
+        TaskKey::of(title, &BeadId::new(body)).to_string()
+    }
+
+    /// Makes the row of a task that we did not know.
+    #[must_use]
+    pub fn into_row(self, now_ms: i64) -> TaskRow {
+        TaskRow {
+            root_key: self.key.clone(),
+            key: self.key,
+            repo_id: self.repo_id,
+            bead_id: self.bead_id,
+            generation: 0,
+            source: self.source,
+            parent: self.parent,
+            depth: 0,
+            title: self.title,
+            body: self.body,
+            priority: self.priority,
+            kind: self.kind,
+            labels: self.labels,
+            after: Vec::new(),
+            created_ms: self.created_ms,
+            source_state: self.state,
+            source_rev: self.rev,
+            state: TaskState::Open,
+            reason: None,
+            until_ms: None,
+            failures: 0,
+            deferrals: 0,
+            runs: 0,
+            learned: Vec::new(),
+            trace_id: None,
+            root_span_id: None,
+            request: None,
+            merged: None,
+            cost: MicroUsd::ZERO,
+            updated_ms: now_ms,
+        }
+    }
+
+    /// Brings an existing row up to date and tells whether anything changed, and whether that opens the task again.
+    pub fn refresh(self, row: &mut TaskRow) -> Refreshed {
+        let reopens = row.state.is_terminal() && self.state == "open" && self.rev != row.source_rev;
+        let same = row.title == self.title
+            && row.body == self.body
+            && row.priority == self.priority
+            && row.kind == self.kind
+            && row.labels == self.labels
+            && row.parent == self.parent
+            && row.source_state == self.state;
+        if same {
+            return Refreshed::Same;
+        }
+        row.title = self.title;
+        row.body = self.body;
+        row.priority = self.priority;
+        row.kind = self.kind;
+        row.labels = self.labels;
+        row.parent = self.parent;
+        row.source_state = self.state;
+        row.source_rev = self.rev;
+        if reopens {
+            row.reopen();
+            return Refreshed::Reopened;
+        }
+        Refreshed::Changed
+    }
+}
+
+impl TaskRow {
+    /// Opens the task again as new work: its effects get new keys, its attempts start over.
+    pub fn reopen(&mut self) {
+        self.generation += 1;
+        self.failures = 0;
+        self.deferrals = 0;
+        self.request = None;
+        self.merged = None;
+        self.rest(TaskState::Open, None, None);
+    }
+}
+
+/// What [`SourceTask::refresh`] did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refreshed {
+    /// Nothing.
+    Same,
+    /// Took over what the source says now.
+    Changed,
+    /// The same, and a finished task is open again.
+    Reopened,
+}

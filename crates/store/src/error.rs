@@ -1,0 +1,72 @@
+//! What can go wrong with the store itself.
+
+/// Why the store did not answer. Nothing of the batch was applied, unless the commit's answer was lost: then sending
+/// the same command again finds out.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// The disk has no room.
+    #[error("the disk of the store is full: make room, the engine goes on by itself")]
+    Full,
+    /// The file or its disk refuses writes.
+    #[error("the store cannot be written: {0}")]
+    ReadOnly(String),
+    /// Another process held the store for too long.
+    #[error("the store is busy: another process holds it")]
+    Busy,
+    /// The schema is newer than this program.
+    #[error(
+        "the store at {path} has schema {found}, this program knows {known}: use a newer glitchlab, nothing was written"
+    )]
+    NewerSchema {
+        /// The file.
+        path: String,
+        /// Its schema.
+        found: i64,
+        /// The newest schema that we know.
+        known: i64,
+    },
+    /// The file is no store of ours, or is damaged.
+    #[error("the store at {path} cannot be opened: {what}")]
+    Unusable {
+        /// The file.
+        path: String,
+        /// What the database said.
+        what: String,
+    },
+    /// A row cannot be read.
+    #[error("a row of table {table} cannot be read: {what}")]
+    BadRow {
+        /// The table.
+        table: &'static str,
+        /// What is wrong.
+        what: String,
+    },
+    /// The writer has ended.
+    #[error("the writer of the store has ended")]
+    Closed,
+    /// Anything else the database said.
+    #[error("the store failed: {0}")]
+    Database(String),
+}
+
+impl StoreError {
+    /// Tells whether the same command may succeed later without anybody changing it.
+    #[must_use]
+    pub const fn is_outage(&self) -> bool {
+        matches!(self, Self::Full | Self::ReadOnly(_) | Self::Busy | Self::Database(_))
+    }
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code).and_then(|c| c.parse::<i32>().ok());
+        let text = error.to_string();
+        match code.map(|code| code & 0xff) {
+            Some(13) => Self::Full,
+            Some(8 | 14) => Self::ReadOnly(text),
+            Some(5 | 6) => Self::Busy,
+            Some(10) if text.contains("full") || code == Some(778) => Self::Full,
+            _ => Self::Database(text),
+        }
+    }
+}

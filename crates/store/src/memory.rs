@@ -1,0 +1,98 @@
+//! The in-memory store: the same decisions over maps, for tests in virtual time.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, RwLock};
+
+use glitchlab_domain::command::Command;
+use glitchlab_domain::event::Event;
+use glitchlab_domain::id::TryKey;
+use glitchlab_domain::ledger::{DEPARTURES, Departures};
+use glitchlab_domain::money::MicroUsd;
+use glitchlab_domain::reason::Window;
+use glitchlab_domain::rows::{Rows, Write};
+
+use crate::batch::{self, Decided, Place, decide_all};
+
+/// Everything that the store holds.
+#[derive(Default)]
+pub(crate) struct Contents {
+    pub(crate) rows: Rows,
+    pub(crate) events: Vec<Event>,
+    /// Settlements by scope, in order of time.
+    settled: BTreeMap<String, BTreeMap<(i64, TryKey), MicroUsd>>,
+}
+
+/// A store that forgets everything with its last handle.
+#[derive(Clone, Default)]
+pub struct Memory {
+    contents: Arc<RwLock<Contents>>,
+}
+
+impl Memory {
+    /// Runs `read` over the contents.
+    pub(crate) fn read<T>(&self, read: impl FnOnce(&Contents) -> T) -> T {
+        read(&self.contents.read().unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
+
+    pub(crate) fn execute(&self, commands: &[&Command], clock_ms: i64, place: &Place) -> Decided {
+        let mut contents = self.contents.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let (_, asked) = batch::needs(commands);
+        let now_ms = contents.advance(asked.keys(), clock_ms);
+        let decided = decide_all(&mut contents.rows, commands, now_ms, place);
+        contents.note(&decided);
+        decided
+    }
+}
+
+impl Contents {
+    /// Moves the tails of the named ledgers to now and returns that now.
+    fn advance<'a>(&mut self, scopes: impl Iterator<Item = &'a String> + Clone, clock_ms: i64) -> i64 {
+        let heads = scopes.clone().filter_map(|scope| self.rows.heads.get(scope));
+        let now_ms = heads.map(|head| head.now(clock_ms)).max().unwrap_or(clock_ms);
+        for scope in scopes {
+            let Some(mut head) = self.rows.heads.remove(scope) else { continue };
+            let left = |window| self.sum(scope, head.leaving(window, now_ms));
+            let (hour, day) = (left(Window::Hour), left(Window::Day));
+            head.advance(now_ms, hour, day);
+            let departures = Departures {
+                hour: self.first(scope, head.tail_hour_ms),
+                day: self.first(scope, head.tail_day_ms),
+            };
+            self.rows.departures.insert(scope.clone(), departures);
+            self.rows.heads.insert(scope.clone(), head);
+        }
+        now_ms
+    }
+
+    fn between(&self, scope: &str, after: i64, up_to: i64) -> impl Iterator<Item = (i64, MicroUsd)> + '_ {
+        let all = self.settled.get(scope).into_iter().flat_map(BTreeMap::iter);
+        all.map(|((at, _), amount)| (*at, *amount)).filter(move |(at, _)| *at > after && *at <= up_to)
+    }
+
+    pub(crate) fn sum(&self, scope: &str, (after, up_to): (i64, i64)) -> MicroUsd {
+        self.between(scope, after, up_to).map(|(_, amount)| amount).sum()
+    }
+
+    pub(crate) fn settled_since(
+        &self,
+        scope: &str,
+        since: i64,
+    ) -> impl Iterator<Item = (i64, MicroUsd)> + '_ {
+        self.between(scope, since, i64::MAX)
+    }
+
+    pub(crate) fn first(&self, scope: &str, after: i64) -> Vec<(i64, MicroUsd)> {
+        self.between(scope, after, i64::MAX).take(DEPARTURES).collect()
+    }
+
+    fn note(&mut self, decided: &Decided) {
+        for write in &decided.writes {
+            if let Write::Call(row) = write
+                && let (Some(at), Some(actual)) = (row.settled_ms, row.actual)
+            {
+                self.settled.entry(row.scope.clone()).or_default().insert((at, row.key.clone()), actual);
+            }
+        }
+        self.events.extend(decided.events.iter().cloned());
+    }
+}

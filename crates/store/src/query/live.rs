@@ -1,0 +1,85 @@
+//! What the live page starts from, and what the log and a second process read.
+
+use glitchlab_domain::event::Event;
+use glitchlab_domain::id::AttemptId;
+use glitchlab_domain::rows::{AttemptRow, CallRow, StepRow};
+
+use super::{Reader, fetch};
+use crate::error::StoreError;
+
+impl Reader {
+    /// Returns the last `count` events of all boots, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// Returns what the database says.
+    pub async fn last_events(&self, count: u32) -> Result<Vec<Event>, StoreError> {
+        let mut events: Vec<Event> = match self {
+            Self::Memory(memory) => {
+                memory.read(|contents| contents.events.iter().rev().take(count as usize).cloned().collect())
+            }
+            Self::Sqlite(pool) => {
+                let query =
+                    sqlx::query("SELECT body FROM event ORDER BY at_ms DESC, boot_id DESC, seq DESC LIMIT ?");
+                fetch(pool, query.bind(i64::from(count))).await?
+            }
+        };
+        events.reverse();
+        Ok(events)
+    }
+
+    /// Returns the attempts that have not ended.
+    ///
+    /// # Errors
+    ///
+    /// Returns what the database says.
+    pub async fn running_attempts(&self) -> Result<Vec<AttemptRow>, StoreError> {
+        match self {
+            Self::Memory(memory) => Ok(memory.read(|contents| {
+                contents.rows.attempts.values().filter(|row| row.status.is_none()).cloned().collect()
+            })),
+            Self::Sqlite(pool) => {
+                fetch(pool, sqlx::query("SELECT body FROM attempt WHERE status IS NULL")).await
+            }
+        }
+    }
+
+    /// Returns the steps of an attempt in order.
+    ///
+    /// # Errors
+    ///
+    /// Returns what the database says.
+    pub async fn steps(&self, attempt_id: &AttemptId) -> Result<Vec<StepRow>, StoreError> {
+        let mut steps: Vec<StepRow> = match self {
+            Self::Memory(memory) => memory.read(|contents| {
+                contents.rows.steps.values().filter(|step| step.attempt_id == *attempt_id).cloned().collect()
+            }),
+            Self::Sqlite(pool) => {
+                let query =
+                    sqlx::query("SELECT body FROM step WHERE attempt_id = ?").bind(attempt_id.to_string());
+                fetch(pool, query).await?
+            }
+        };
+        steps.sort_by_key(|step| step.n);
+        Ok(steps)
+    }
+
+    /// Returns every call of a scope, in order of creation: what `doctor` and the tests recompute the ledger from.
+    ///
+    /// # Errors
+    ///
+    /// Returns what the database says.
+    pub async fn calls(&self, scope: &str) -> Result<Vec<CallRow>, StoreError> {
+        let mut calls: Vec<CallRow> = match self {
+            Self::Memory(memory) => memory.read(|contents| {
+                contents.rows.calls.values().filter(|call| call.scope == scope).cloned().collect()
+            }),
+            Self::Sqlite(pool) => {
+                fetch(pool, sqlx::query("SELECT body FROM model_call WHERE scope = ?").bind(scope.to_owned()))
+                    .await?
+            }
+        };
+        calls.sort_by(|a, b| (a.created_ms, &a.key).cmp(&(b.created_ms, &b.key)));
+        Ok(calls)
+    }
+}

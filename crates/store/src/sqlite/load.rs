@@ -1,0 +1,213 @@
+//! Loading the rows that a batch names, a few statements for all of them.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use glitchlab_domain::ledger::{DEPARTURES, Departures, Head};
+use glitchlab_domain::money::MicroUsd;
+use glitchlab_domain::reason::Window;
+use glitchlab_domain::rows::{
+    AttemptRow, CallRow, ChildRow, ClaimRow, EffectRow, ProcessRow, RowKey, Rows, StepRow,
+};
+use glitchlab_domain::task::TaskRow;
+use sqlx::{Row, SqliteConnection};
+
+use crate::batch::may_wait;
+use crate::error::StoreError;
+use crate::rows::{Stored, call_id, step_id};
+
+/// How many keys one statement takes; the last few are filled up by repeating one.
+const CHUNKS: [usize; 4] = [64, 16, 4, 1];
+
+pub(super) async fn load(
+    connection: &mut SqliteConnection,
+    keys: &[RowKey],
+    asked: &BTreeMap<String, MicroUsd>,
+    clock_ms: i64,
+) -> Result<(Rows, i64), StoreError> {
+    let mut rows = Rows::default();
+    let names = Names::sort(keys);
+    for row in select::<TaskRow>(connection, "task_key", &names.tasks).await? {
+        rows.tasks.insert(row.key.clone(), row);
+    }
+    for row in select::<ClaimRow>(connection, "task_key", &names.claims).await? {
+        rows.claims.insert(row.task_key.clone(), row);
+    }
+    for row in select::<AttemptRow>(connection, "attempt_id", &names.attempts).await? {
+        rows.attempts.insert(row.attempt_id.clone(), row);
+    }
+    for row in select::<StepRow>(connection, "step_id", &names.steps).await? {
+        rows.steps.insert((row.attempt_id.clone(), row.n), row);
+    }
+    for row in select::<CallRow>(connection, "call_id", &names.calls).await? {
+        rows.calls.insert(row.key.clone(), row);
+    }
+    for row in select::<EffectRow>(connection, "effect_key", &names.effects).await? {
+        rows.effects.insert(row.key.clone(), row);
+    }
+    for row in select::<ChildRow>(connection, "child_id", &names.children).await? {
+        rows.children.insert((row.attempt_id.clone(), row.n), row);
+    }
+    for row in select::<ProcessRow>(connection, "boot_id", &names.processes).await? {
+        rows.processes.insert(row.boot_id.clone(), row);
+    }
+    if names.alive_processes {
+        for body in
+            sqlx::query("SELECT body FROM process WHERE alive = 1").fetch_all(&mut *connection).await?
+        {
+            let row: ProcessRow = read(body.try_get(0)?)?;
+            rows.processes.insert(row.boot_id.clone(), row);
+        }
+    }
+    let now_ms = load_ledgers(connection, &mut rows, asked, clock_ms).await?;
+    Ok((rows, now_ms))
+}
+
+/// The keys of a batch by table.
+#[derive(Default)]
+struct Names {
+    tasks: Vec<String>,
+    claims: Vec<String>,
+    attempts: Vec<String>,
+    steps: Vec<String>,
+    calls: Vec<String>,
+    effects: Vec<String>,
+    children: Vec<String>,
+    processes: Vec<String>,
+    alive_processes: bool,
+}
+
+impl Names {
+    fn sort(keys: &[RowKey]) -> Self {
+        let mut names = Self::default();
+        for key in keys {
+            match key {
+                RowKey::Task(key) => names.tasks.push(key.to_string()),
+                RowKey::Claim(key) => names.claims.push(key.to_string()),
+                RowKey::Attempt(id) => names.attempts.push(id.to_string()),
+                RowKey::Step(id, n) => names.steps.push(step_id(id, *n)),
+                RowKey::Call(id, step_n, call_no) => names.calls.push(call_id(id, *step_n, *call_no)),
+                RowKey::Effect(key) => names.effects.push(key.to_string()),
+                RowKey::Child(id, n) => names.children.push(step_id(id, *n)),
+                RowKey::Process(id) => names.processes.push(id.to_string()),
+                RowKey::AliveProcesses => names.alive_processes = true,
+                RowKey::Ledger { .. } => {}
+            }
+        }
+        names
+    }
+}
+
+async fn select<T: Stored>(
+    connection: &mut SqliteConnection,
+    column: &'static str,
+    keys: &[String],
+) -> Result<Vec<T>, StoreError> {
+    let mut found = Vec::with_capacity(keys.len());
+    let mut rest = keys;
+    while !rest.is_empty() {
+        let size = CHUNKS.into_iter().find(|size| *size <= rest.len()).unwrap_or(1);
+        let (now, later) = rest.split_at(size);
+        rest = later;
+        let mut query = sqlx::query(statement(T::TABLE, column, size));
+        for key in now {
+            query = query.bind(key.as_str());
+        }
+        for row in query.fetch_all(&mut *connection).await? {
+            found.push(read(row.try_get(0)?)?);
+        }
+    }
+    Ok(found)
+}
+
+/// The text of a select, made once for each table and size so that the statement cache knows it again.
+fn statement(table: &'static str, column: &'static str, size: usize) -> &'static str {
+    static TEXTS: LazyLock<crate::sqlite::save::Texts> = LazyLock::new(crate::sqlite::save::Texts::default);
+    TEXTS.get((table, column, size), || {
+        format!("SELECT body FROM {table} WHERE {column} IN ({})", vec!["?"; size].join(","))
+    })
+}
+
+pub(crate) fn read<T: Stored>(body: &str) -> Result<T, StoreError> {
+    serde_json::from_str(body)
+        .map_err(|error| StoreError::BadRow { table: T::TABLE, what: error.to_string() })
+}
+
+/// Loads the heads with their tails moved to now, and departures where the room may not do; returns that now.
+async fn load_ledgers(
+    connection: &mut SqliteConnection,
+    rows: &mut Rows,
+    asked: &BTreeMap<String, MicroUsd>,
+    clock_ms: i64,
+) -> Result<i64, StoreError> {
+    let scopes: Vec<String> = asked.keys().cloned().collect();
+    let mut heads: Vec<Head> = select(connection, "scope", &scopes).await?;
+    let now_ms = heads.iter().map(|head| head.now(clock_ms)).max().unwrap_or(clock_ms);
+    for head in &mut heads {
+        advance(connection, head, now_ms).await?;
+        if may_wait(head, asked.get(&head.scope).copied().unwrap_or_default()) {
+            rows.departures.insert(head.scope.clone(), departures(connection, head).await?);
+        }
+    }
+    rows.heads = heads.into_iter().map(|head| (head.scope.clone(), head)).collect();
+    Ok(now_ms)
+}
+
+pub(crate) async fn advance(
+    connection: &mut SqliteConnection,
+    head: &mut Head,
+    now_ms: i64,
+) -> Result<(), StoreError> {
+    let hour = left(connection, head, Window::Hour, now_ms).await?;
+    let day = left(connection, head, Window::Day, now_ms).await?;
+    head.advance(now_ms, hour, day);
+    Ok(())
+}
+
+async fn left(
+    connection: &mut SqliteConnection,
+    head: &Head,
+    window: Window,
+    now_ms: i64,
+) -> Result<MicroUsd, StoreError> {
+    let (after, up_to) = head.leaving(window, now_ms);
+    if after == up_to {
+        return Ok(MicroUsd::ZERO);
+    }
+    let sum: i64 = sqlx::query(
+        "SELECT COALESCE(SUM(actual_micro), 0) FROM model_call WHERE scope = ? AND settled_ms > ? AND settled_ms <= ?",
+    )
+    .bind(head.scope.as_str())
+    .bind(after)
+    .bind(up_to)
+    .fetch_one(connection)
+    .await?
+    .try_get(0)?;
+    Ok(MicroUsd::new(sum))
+}
+
+pub(crate) async fn departures(
+    connection: &mut SqliteConnection,
+    head: &Head,
+) -> Result<Departures, StoreError> {
+    Ok(Departures {
+        hour: first(connection, &head.scope, head.tail_hour_ms).await?,
+        day: first(connection, &head.scope, head.tail_day_ms).await?,
+    })
+}
+
+async fn first(
+    connection: &mut SqliteConnection,
+    scope: &str,
+    after: i64,
+) -> Result<Vec<(i64, MicroUsd)>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT settled_ms, actual_micro FROM model_call WHERE scope = ? AND settled_ms > ? ORDER BY settled_ms LIMIT ?",
+    )
+    .bind(scope)
+    .bind(after)
+    .bind(i64::try_from(DEPARTURES).unwrap_or(i64::MAX))
+    .fetch_all(connection)
+    .await?;
+    rows.iter().map(|row| Ok((row.try_get(0)?, MicroUsd::new(row.try_get(1)?)))).collect()
+}
