@@ -1,0 +1,94 @@
+//! What travels through a mailbox around a message.
+
+use std::sync::{Arc, OnceLock};
+
+use crate::gauges::{Gauges, MailboxPlace};
+
+/// Identifies the span a message was sent from, in the numbers of W3C Trace Context.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TraceContext {
+    /// The trace.
+    pub trace_id: [u8; 16],
+    /// The span in it.
+    pub span_id: [u8; 8],
+    /// The trace flags; bit 0 says that the span is recorded.
+    pub flags: u8,
+}
+
+impl TraceContext {
+    /// Returns whether the sender's span is recorded, so that a child of it is worth its price.
+    #[must_use]
+    pub fn is_sampled(&self) -> bool {
+        self.flags & 1 == 1
+    }
+
+    /// Returns the trace id as 32 hexadecimal digits.
+    #[must_use]
+    pub fn trace_id_hex(&self) -> String {
+        self.trace_id.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// Connects mailboxes with the tracing system of the program, of which this crate knows none.
+pub trait Propagator: Send + Sync + 'static {
+    /// Returns the context of the span that is current in the sender; called once for every message.
+    fn capture(&self) -> Option<TraceContext>;
+
+    /// Opens the span in which the receiver at `path` handles a message of this `kind`.
+    fn receive(&self, sender: TraceContext, path: &str, kind: &'static str) -> tracing::Span;
+}
+
+static PROPAGATOR: OnceLock<Box<dyn Propagator>> = OnceLock::new();
+
+/// Reports that the process already has a propagator; it is set once, before the first message.
+#[derive(Debug, thiserror::Error)]
+#[error("a propagator is installed already; install one per process, before the first tree starts")]
+pub struct PropagatorInstalled;
+
+/// Installs the process's propagator. Without one, messages carry no trace.
+///
+/// # Errors
+/// [`PropagatorInstalled`] when there is one already.
+pub fn install_propagator(propagator: Box<dyn Propagator>) -> Result<(), PropagatorInstalled> {
+    PROPAGATOR.set(propagator).map_err(|_| PropagatorInstalled)
+}
+
+/// Carries one message, the trace it belongs to, and its place in the mailbox's count.
+#[derive(Debug)]
+pub struct Envelope<M> {
+    /// The message.
+    pub msg: M,
+    trace: Option<TraceContext>,
+    place: MailboxPlace,
+}
+
+impl<M> Envelope<M> {
+    /// Wraps a message for a mailbox that these gauges count, in the trace of the caller.
+    pub fn new(msg: M, gauges: &Arc<Gauges>) -> Self {
+        let trace = PROPAGATOR.get().and_then(|propagator| propagator.capture());
+        Self { msg, trace, place: gauges.enqueue() }
+    }
+
+    /// Returns the context of the sender.
+    #[must_use]
+    pub fn trace(&self) -> Option<TraceContext> {
+        self.trace
+    }
+
+    /// Takes the message out; it no longer counts as waiting.
+    #[must_use]
+    pub fn open(self) -> (M, Option<TraceContext>) {
+        drop(self.place);
+        (self.msg, self.trace)
+    }
+}
+
+/// Opens the receiver's span, only where the sender's is recorded: an unsampled message pays nothing.
+pub(crate) fn receive_span(
+    trace: Option<TraceContext>,
+    path: &str,
+    kind: &'static str,
+) -> Option<tracing::Span> {
+    let sender = trace.filter(TraceContext::is_sampled)?;
+    PROPAGATOR.get().map(|propagator| propagator.receive(sender, path, kind))
+}

@@ -1,0 +1,317 @@
+//! The live tree: what supervisors write about their children and anyone may read.
+
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use ractor::ActorRef;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::child::{ChildContext, ChildId, ChildKind, ChildSpec, Restart, StartFn};
+use crate::exit::ExitReason;
+use crate::gauges::{Gauges, GaugesReading};
+use crate::intensity::RestartLog;
+use crate::lifecycle::Broadcast;
+use crate::snapshot::{Activity, CurrentHandler, ErrorSnapshot, NodeSnapshot, NodeState, Supervision};
+use crate::strategy::Strategy;
+use crate::supervisor::{SupervisorMsg, SupervisorSpec};
+use crate::sync::lock;
+use crate::task::Attached;
+
+/// What all supervisors of one tree share.
+#[derive(Debug, Default)]
+pub(crate) struct Shared {
+    pub(crate) events: Broadcast,
+    /// The whole tree is ending, so attached tasks end with their actors.
+    pub(crate) closing: AtomicBool,
+}
+
+impl Shared {
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.load(Relaxed)
+    }
+
+    pub(crate) fn close(&self) {
+        self.closing.store(true, Relaxed);
+    }
+}
+
+/// One place in the tree. It outlives the incarnations of what lives there, and of its supervisor.
+pub(crate) struct Node {
+    pub(crate) id: ChildId,
+    pub(crate) path: Arc<str>,
+    restart: Restart,
+    pub(crate) gauges: Arc<Gauges>,
+    pub(crate) tasks: Vec<Arc<dyn Attached>>,
+    /// What only a supervisor has.
+    pub(crate) group: Option<Group>,
+    life: Mutex<Life>,
+}
+
+/// The children of a supervisor and how it is doing with them.
+pub(crate) struct Group {
+    strategy: Strategy,
+    pub(crate) children: Vec<Arc<Node>>,
+    log: Mutex<RestartLog<ExitReason>>,
+    pub(crate) mailbox: Mutex<Option<ActorRef<SupervisorMsg>>>,
+}
+
+struct Life {
+    state: State,
+    incarnation: u32,
+    started_once: bool,
+    restarts_total: u64,
+    started_at: Option<Instant>,
+    zombies: u32,
+}
+
+/// Like [`NodeState`], with instants.
+#[derive(Clone, Copy)]
+pub(crate) enum State {
+    Starting,
+    Running,
+    Restarting {
+        until: Instant,
+    },
+    Stopping,
+    Stopped,
+    Zombie,
+    /// A temporary child that ended; no longer part of the tree.
+    Forgotten,
+}
+
+impl Node {
+    /// Builds the place of a root supervisor and of everything under it.
+    pub(crate) fn root(id: ChildId, spec: &SupervisorSpec) -> Arc<Self> {
+        let path = Arc::from(id.as_str());
+        Arc::new(Self::new(id, path, Restart::Temporary, Arc::default(), Vec::new(), Some(spec)))
+    }
+
+    fn child(parent: &str, spec: &ChildSpec) -> Arc<Self> {
+        let path = Arc::from(format!("{parent}/{}", spec.id));
+        let (gauges, group) = match &spec.start {
+            StartFn::Worker(worker) => (Arc::clone(worker.gauges()), None),
+            StartFn::Supervisor(spec) => (Arc::default(), Some(spec.as_ref())),
+        };
+        Arc::new(Self::new(spec.id.clone(), path, spec.restart, gauges, spec.tasks.clone(), group))
+    }
+
+    fn new(
+        id: ChildId,
+        path: Arc<str>,
+        restart: Restart,
+        gauges: Arc<Gauges>,
+        tasks: Vec<Arc<dyn Attached>>,
+        spec: Option<&SupervisorSpec>,
+    ) -> Self {
+        let group = spec.map(|spec| Group::new(&path, spec));
+        Self { id, path, restart, gauges, tasks, group, life: Mutex::new(Life::new()) }
+    }
+
+    /// Begins the next incarnation.
+    pub(crate) fn begin(&self) -> ChildContext {
+        let mut life = lock(&self.life);
+        if life.started_once {
+            life.incarnation += 1;
+        }
+        life.started_once = true;
+        life.state = State::Starting;
+        ChildContext {
+            path: Arc::clone(&self.path),
+            incarnation: life.incarnation,
+            gauges: Arc::clone(&self.gauges),
+            ended: CancellationToken::new(),
+        }
+    }
+
+    /// Notes that an incarnation is up; `again` when its supervisor restarted it.
+    pub(crate) fn running(&self, again: bool) {
+        let mut life = lock(&self.life);
+        life.state = State::Running;
+        life.started_at = Some(Instant::now());
+        life.restarts_total += u64::from(again);
+    }
+
+    /// Notes what the node does with its life.
+    pub(crate) fn set(&self, state: State) {
+        lock(&self.life).state = state;
+    }
+
+    /// Notes that an incarnation ended, and with it everything that still ran under it.
+    pub(crate) fn ended(&self, state: State) {
+        let mut life = lock(&self.life);
+        life.state = state;
+        life.started_at = None;
+        life.zombies += u32::from(matches!(state, State::Zombie));
+        drop(life);
+        if let Some(group) = &self.group {
+            *lock(&group.mailbox) = None;
+            group
+                .children
+                .iter()
+                .filter(|child| child.is_live())
+                .for_each(|child| child.ended(State::Stopped));
+        }
+    }
+
+    /// Notes that a child which waited for its restart will not get it.
+    pub(crate) fn rest(&self) {
+        let mut life = lock(&self.life);
+        if matches!(life.state, State::Restarting { .. }) {
+            life.state = State::Stopped;
+        }
+    }
+
+    /// Takes a temporary child that ended out of the picture.
+    pub(crate) fn forget(&self) {
+        self.set(State::Forgotten);
+    }
+
+    /// Returns whether nobody supervises this node.
+    pub(crate) fn is_root(&self) -> bool {
+        *self.path == *self.id.as_str()
+    }
+
+    /// Returns which life it is, from 0.
+    pub(crate) fn incarnation(&self) -> u32 {
+        lock(&self.life).incarnation
+    }
+
+    /// Returns how long the present incarnation has been up.
+    pub(crate) fn uptime(&self) -> Duration {
+        lock(&self.life).started_at.map_or(Duration::ZERO, |at| at.elapsed())
+    }
+
+    fn is_live(&self) -> bool {
+        !matches!(lock(&self.life).state, State::Stopped | State::Zombie | State::Forgotten)
+    }
+
+    fn is_forgotten(&self) -> bool {
+        matches!(lock(&self.life).state, State::Forgotten)
+    }
+
+    /// Finds the node at a path that starts with this node's own.
+    pub(crate) fn find(self: &Arc<Self>, path: &str) -> Option<Arc<Self>> {
+        if *self.path == *path {
+            return Some(Arc::clone(self));
+        }
+        let group = self.group.as_ref()?;
+        group.children.iter().find_map(|child| {
+            let under = path.strip_prefix(&*child.path)?;
+            (under.is_empty() || under.starts_with('/')).then(|| child.find(path)).flatten()
+        })
+    }
+
+    pub(crate) fn snapshot(&self, now: Instant) -> NodeSnapshot {
+        let life = lock(&self.life);
+        let (state, started_at) = (life.state, life.started_at);
+        let (incarnation, restarts_total, zombies) = (life.incarnation, life.restarts_total, life.zombies);
+        drop(life);
+        NodeSnapshot {
+            id: self.id.to_string(),
+            path: self.path.to_string(),
+            kind: if self.group.is_some() { ChildKind::Supervisor } else { ChildKind::Worker },
+            restart: self.restart,
+            state: state.at(now),
+            incarnation,
+            restarts_total,
+            uptime_ms: started_at.map(|at| ms(now.saturating_duration_since(at))),
+            zombies,
+            supervision: self.group.as_ref().map(|group| group.supervision(now)),
+            activity: self.group.is_none().then(|| activity(&self.gauges.read(now), now)),
+            tasks: self.tasks.iter().map(|task| task.snapshot(now)).collect(),
+            children: self.group.as_ref().map(|group| group.snapshots(now)).unwrap_or_default(),
+        }
+    }
+}
+
+impl Group {
+    fn new(path: &str, spec: &SupervisorSpec) -> Self {
+        Self {
+            strategy: spec.strategy,
+            children: spec.children.iter().map(|child| Node::child(path, child)).collect(),
+            log: Mutex::new(RestartLog::new(spec.intensity)),
+            mailbox: Mutex::new(None),
+        }
+    }
+
+    /// A new incarnation of the supervisor starts with a clean record.
+    pub(crate) fn open(&self, mailbox: ActorRef<SupervisorMsg>) {
+        let mut log = lock(&self.log);
+        *log = RestartLog::new(log.intensity());
+        *lock(&self.mailbox) = Some(mailbox);
+    }
+
+    /// Counts a restart that is about to be made; returns the reasons when it is one too many.
+    pub(crate) fn count_restart(&self, cause: ExitReason) -> Option<Vec<ExitReason>> {
+        let mut log = lock(&self.log);
+        log.record(Instant::now(), cause).then(|| log.causes().cloned().collect())
+    }
+
+    fn supervision(&self, now: Instant) -> Supervision {
+        let log = lock(&self.log);
+        Supervision {
+            strategy: self.strategy,
+            restarts_in_window: log.in_window(now),
+            max: log.intensity().max,
+            window_ms: ms(log.intensity().within),
+        }
+    }
+
+    fn snapshots(&self, now: Instant) -> Vec<NodeSnapshot> {
+        self.children.iter().filter(|child| !child.is_forgotten()).map(|child| child.snapshot(now)).collect()
+    }
+}
+
+impl Life {
+    fn new() -> Self {
+        Self {
+            state: State::Stopped,
+            incarnation: 0,
+            started_once: false,
+            restarts_total: 0,
+            started_at: None,
+            zombies: 0,
+        }
+    }
+}
+
+impl State {
+    fn at(self, now: Instant) -> NodeState {
+        match self {
+            Self::Starting => NodeState::Starting,
+            Self::Running => NodeState::Running,
+            Self::Restarting { until } => {
+                NodeState::Restarting { in_ms: ms(until.saturating_duration_since(now)) }
+            }
+            Self::Stopping => NodeState::Stopping,
+            Self::Stopped | Self::Forgotten => NodeState::Stopped,
+            Self::Zombie => NodeState::Zombie,
+        }
+    }
+}
+
+fn activity(reading: &GaugesReading, now: Instant) -> Activity {
+    Activity {
+        mailbox: reading.mailbox,
+        messages_total: reading.messages_total,
+        busy_total_ms: ms(reading.busy),
+        current: reading.current.map(|handling| CurrentHandler {
+            kind: handling.kind.to_owned(),
+            seq: handling.seq,
+            elapsed_ms: ms(handling.elapsed),
+        }),
+        last_progress_ms: reading.since_progress.map(ms),
+        last_error: reading.last_error.as_ref().map(|error| ErrorSnapshot {
+            message: error.message.clone(),
+            age_ms: ms(now.saturating_duration_since(error.at)),
+            trace_id: error.trace.map(|trace| trace.trace_id_hex()),
+        }),
+    }
+}
+
+/// Returns whole milliseconds.
+pub(crate) fn ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

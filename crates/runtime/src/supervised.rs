@@ -1,0 +1,100 @@
+//! Runs an [`Actor`] on `ractor`: opens envelopes, sets the gauges, records how it failed.
+
+use std::future::Future;
+
+use ractor::{ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
+use tracing::Instrument;
+
+use crate::actor::{Actor, Context, MessageKind};
+use crate::child::ChildContext;
+use crate::envelope::{Envelope, TraceContext, receive_span};
+use crate::exit::{ExitReason, ExitRecord, Failure, caught};
+use crate::handle::Handle;
+
+/// One incarnation of an actor.
+pub(crate) struct Supervised<A: Actor> {
+    pub(crate) actor: A,
+    pub(crate) child: ChildContext,
+    pub(crate) handle: Handle<A::Msg>,
+    pub(crate) exit: ExitRecord,
+}
+
+/// What `ractor` keeps between messages.
+pub(crate) struct Alive<A: Actor> {
+    context: Context<A::Msg>,
+    state: A::State,
+}
+
+/// Ends the incarnation for `ractor`; the typed reason is in the [`ExitRecord`] already.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Recorded(ExitReason);
+
+impl<A: Actor> Supervised<A> {
+    /// Starts the incarnation under `supervisor`.
+    pub(crate) async fn spawn(
+        self,
+        arguments: A::Arguments,
+        supervisor: ActorCell,
+    ) -> Result<ActorCell, SpawnErr> {
+        let (started, _tokio_task) = ractor::Actor::spawn_linked(None, self, arguments, supervisor).await?;
+        Ok(started.get_cell())
+    }
+
+    /// Runs a piece of the actor; a failure is recorded for the supervisor and shown as the last error.
+    async fn recorded<T>(
+        &self,
+        trace: Option<TraceContext>,
+        work: impl Future<Output = Result<T, Failure>> + Send,
+    ) -> Result<T, ActorProcessingErr> {
+        caught(work).await.map_err(|reason| {
+            self.child.gauges.error(reason.to_string(), trace);
+            self.exit.set(reason.clone());
+            Recorded(reason).into()
+        })
+    }
+}
+
+impl<A: Actor> ractor::Actor for Supervised<A> {
+    type Msg = Envelope<A::Msg>;
+    type State = Alive<A>;
+    type Arguments = A::Arguments;
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<Self::Msg>,
+        arguments: Self::Arguments,
+    ) -> Result<Self::State, ActorProcessingErr> {
+        // Connected before the start, so that what the actor starts can already answer it.
+        self.handle.connect(myself.clone());
+        let id = myself.get_id();
+        let context = Context::new(self.child.clone(), self.handle.clone(), myself);
+        let started = self.recorded(None, self.actor.start(&context, arguments)).await;
+        let state = started.inspect_err(|_| self.handle.retire(id))?;
+        Ok(Alive { context, state })
+    }
+
+    async fn handle(
+        &self,
+        _myself: ActorRef<Self::Msg>,
+        envelope: Self::Msg,
+        alive: &mut Self::State,
+    ) -> Result<(), ActorProcessingErr> {
+        let (msg, trace) = envelope.open();
+        let kind = msg.kind();
+        let _handling = self.child.gauges.begin(kind);
+        let work = self.actor.handle(&alive.context, msg, &mut alive.state);
+        match receive_span(trace, &self.child.path, kind) {
+            Some(span) => self.recorded(trace, work.instrument(span)).await,
+            None => self.recorded(trace, work).await,
+        }
+    }
+
+    async fn post_stop(
+        &self,
+        _myself: ActorRef<Self::Msg>,
+        alive: &mut Self::State,
+    ) -> Result<(), ActorProcessingErr> {
+        self.recorded(None, self.actor.stop(&alive.context, &mut alive.state)).await
+    }
+}

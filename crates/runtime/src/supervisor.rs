@@ -1,0 +1,158 @@
+//! The supervisor: an actor whose state is its children.
+//!
+//! It owns the start, the restart and the stop of its children and emits a
+//! [`LifecycleEvent`](crate::LifecycleEvent) for each. Restarts are messages to itself, so that between two of them
+//! it can be stopped. Like OTP's it does wait inside a message for a child to start or to stop.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ractor::{ActorProcessingErr, ActorRef, SupervisionEvent};
+
+use crate::actor::stop_reason;
+use crate::child::{ChildId, ChildSpec};
+use crate::children::Children;
+use crate::exit::{ExitReason, ExitRecord};
+use crate::handle::ReplyPort;
+use crate::intensity::Intensity;
+use crate::node::{Node, Shared};
+use crate::strategy::Strategy;
+
+/// Describes a supervisor: its children in start order, who shares whose fate, and how much it tolerates.
+#[derive(Debug, Clone, Default)]
+pub struct SupervisorSpec {
+    /// Which children are restarted together.
+    pub strategy: Strategy,
+    /// How many restarts are tolerated.
+    pub intensity: Intensity,
+    /// The children, in start order.
+    pub children: Vec<ChildSpec>,
+    /// Seeds the jitter of back-offs; the same seed gives the same waits.
+    pub jitter_seed: u64,
+}
+
+impl SupervisorSpec {
+    /// Describes a supervisor without children that tolerates one restart in five seconds.
+    #[must_use]
+    pub fn new(strategy: Strategy) -> Self {
+        Self { strategy, ..Self::default() }
+    }
+
+    /// Sets how many restarts are tolerated in which window.
+    #[must_use]
+    pub fn intensity(self, max: u32, within: Duration) -> Self {
+        Self { intensity: Intensity { max, within }, ..self }
+    }
+
+    /// Adds a child after the others.
+    #[must_use]
+    pub fn child(mut self, child: ChildSpec) -> Self {
+        self.children.push(child);
+        self
+    }
+
+    /// Seeds the jitter of back-offs.
+    #[must_use]
+    pub fn jitter_seed(self, jitter_seed: u64) -> Self {
+        Self { jitter_seed, ..self }
+    }
+}
+
+/// What a supervisor is asked, by itself and by the tree's handle.
+#[derive(Debug)]
+pub(crate) enum SupervisorMsg {
+    /// A restart is due.
+    Restart { pending: u64 },
+    /// Kill a child, and go on without it if that does not help.
+    Kill { child: ChildId },
+    /// The grace after a kill is over.
+    KillExpired { child: ChildId, incarnation: u32 },
+    /// Stop a child for good.
+    Terminate { child: ChildId, reply: ReplyPort<()> },
+}
+
+/// The actor.
+pub(crate) struct Supervisor;
+
+/// What one incarnation of a supervisor is started with.
+pub(crate) struct Boot {
+    pub(crate) spec: Arc<SupervisorSpec>,
+    pub(crate) node: Arc<Node>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) exit: ExitRecord,
+}
+
+impl ractor::Actor for Supervisor {
+    type Msg = SupervisorMsg;
+    type State = Children;
+    type Arguments = Boot;
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<SupervisorMsg>,
+        boot: Boot,
+    ) -> Result<Children, ActorProcessingErr> {
+        let mut children = Children::new(boot, myself);
+        children.start_all().await?;
+        Ok(children)
+    }
+
+    async fn handle(
+        &self,
+        _myself: ActorRef<SupervisorMsg>,
+        msg: SupervisorMsg,
+        children: &mut Children,
+    ) -> Result<(), ActorProcessingErr> {
+        match msg {
+            SupervisorMsg::Restart { pending } => children.restart(pending).await?,
+            SupervisorMsg::Kill { child } => children.kill(&child),
+            SupervisorMsg::KillExpired { child, incarnation } => {
+                children.kill_expired(&child, incarnation).await?;
+            }
+            SupervisorMsg::Terminate { child, reply } => {
+                children.terminate(&child).await;
+                reply.send(());
+            }
+        }
+        Ok(())
+    }
+
+    async fn handle_supervisor_evt(
+        &self,
+        _myself: ActorRef<SupervisorMsg>,
+        event: SupervisionEvent,
+        children: &mut Children,
+    ) -> Result<(), ActorProcessingErr> {
+        match event {
+            SupervisionEvent::ActorTerminated(cell, _state, reason) => {
+                children.exited(cell.get_id(), terminated(reason.as_deref())).await?;
+            }
+            SupervisionEvent::ActorFailed(cell, error) => {
+                children.exited(cell.get_id(), ExitReason::Panicked(error.to_string())).await?;
+            }
+            SupervisionEvent::ActorStarted(_) | SupervisionEvent::ProcessGroupChanged(_) => {}
+        }
+        Ok(())
+    }
+
+    async fn post_stop(
+        &self,
+        _myself: ActorRef<SupervisorMsg>,
+        children: &mut Children,
+    ) -> Result<(), ActorProcessingErr> {
+        // Here and not left to ractor, which kills all descendants in no order once this actor is gone.
+        children.shut_down().await;
+        Ok(())
+    }
+}
+
+/// Reads the reasons that `ractor` and our own stops put into a string.
+fn terminated(reason: Option<&str>) -> ExitReason {
+    match reason {
+        None | Some(stop_reason::NORMAL) => ExitReason::Normal,
+        Some("killed") => ExitReason::Killed,
+        Some("actor_task_cancelled") => ExitReason::Vanished,
+        Some("Drained") => ExitReason::Drained,
+        Some(_) => ExitReason::Shutdown,
+    }
+}
