@@ -12,13 +12,35 @@ pub(crate) fn run() -> Result<Outcome> {
     let skips = Skips::start()?;
     let mut tests = cargo(&["test", "--workspace", "--no-fail-fast"]);
     tests.env(skips::VARIABLE, skips.path());
-    let mut tally = Tally::default();
-    let status = run_lines(&mut tests, |line| tally.add_cargo_line(line))?;
+    let (mut tally, mut notes) = (Tally::default(), Vec::new());
+    let status = run_lines(&mut tests, |line| {
+        tally.add_cargo_line(line);
+        notes.extend(ignored_note(line));
+    })?;
+    let said_so = skips.finish()?;
     if tally.failed == 0 {
         // Not a test that failed, then: the code does not build, or a test binary died.
         must_succeed(&tests, status)?;
     }
-    let notes = skips.finish()?;
-    tally.move_to_skipped(notes.len());
+    tally.move_to_skipped(said_so.len());
+    notes.extend(said_so);
     Ok(Outcome { tally, notes })
+}
+
+/// Makes the line that explains a skip for a test that is marked `#[ignore]`; Cargo counts those by itself.
+fn ignored_note(line: &str) -> Option<String> {
+    let (test, reason) = line.strip_prefix("test ")?.split_once(" ... ignored")?;
+    Some(format!("SKIPPED: {test} because it is marked #[ignore]{reason}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ignored_test_is_explained_and_another_is_not() {
+        let note = ignored_note("test slow::it_takes_an_hour ... ignored, too slow").unwrap();
+        assert_eq!(note, "SKIPPED: slow::it_takes_an_hour because it is marked #[ignore], too slow");
+        assert_eq!(ignored_note("test fast::it_is_quick ... ok"), None);
+    }
 }

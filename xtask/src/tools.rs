@@ -3,9 +3,9 @@
 //! Nothing here downloads a browser or a program by its address. Where a package manager can't be used, the command
 //! to run by hand is printed.
 
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::PathBuf;
 use std::process::ExitCode;
-use std::{fs, io};
 
 use anyhow::{Context as _, Result};
 
@@ -197,11 +197,9 @@ fn install_e2e_packages() -> Result<()> {
     npm.current_dir(workspace::e2e()).env("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1").arg("ci");
     run_command(&mut npm)?;
     let lock = workspace::e2e().join("package-lock.json");
-    copy(&lock, &installed_lock()).with_context(|| format!("can't note that {} is installed", lock.display()))
-}
-
-fn copy(from: &Path, to: &Path) -> io::Result<()> {
-    fs::copy(from, to).map(|_| ())
+    fs::copy(&lock, installed_lock())
+        .with_context(|| format!("can't note that {} is installed", lock.display()))?;
+    Ok(())
 }
 
 /// Builds cargo-deny, in about three minutes on two cores; its build leaves nothing behind but the program.
