@@ -44,6 +44,14 @@ impl Event {
             (at, _) => Self::ChildrenClosed(at),
         }
     }
+
+    /// Returns the issue that waits for this itself; a spawner is not kept by those that wait for its children.
+    fn of(self) -> Option<usize> {
+        match self {
+            Self::Closed(at) | Self::Unblocked(at) => Some(at),
+            Self::ChildrenClosed(_) => None,
+        }
+    }
 }
 
 impl Index {
@@ -64,7 +72,7 @@ impl Index {
     }
 
     fn cycle(&self, numbers: &[usize]) -> Cycle {
-        let places: BTreeSet<_> = numbers.iter().map(|number| number / Event::KINDS).collect();
+        let places: BTreeSet<_> = numbers.iter().filter_map(|&number| Event::numbered(number).of()).collect();
         let entries = places.into_iter().map(|at| self.graph.entry(at)).filter(|entry| entry.is_active());
         let (epics, tasks): (Vec<_>, Vec<_>) = entries.partition(|entry| is_epic(entry));
         Cycle { epics: ids(&epics), tasks: ids(&tasks) }
