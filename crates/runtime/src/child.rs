@@ -15,6 +15,7 @@ use crate::backoff::Backoff;
 use crate::exit::{ExitReason, ExitRecord};
 use crate::gauges::Gauges;
 use crate::handle::Handle;
+use crate::shutdown::Spawned;
 use crate::supervised::Supervised;
 use crate::supervisor::SupervisorSpec;
 use crate::task::{Attached, TaskSlot};
@@ -223,7 +224,7 @@ impl StartFn {
     }
 }
 
-pub(crate) type Starting = Pin<Box<dyn Future<Output = Result<ActorCell, SpawnErr>> + Send>>;
+pub(crate) type Starting = Pin<Box<dyn Future<Output = Result<Spawned, SpawnErr>> + Send>>;
 
 /// Starts workers of one kind, with their types left behind.
 pub(crate) trait StartWorker: Send + Sync {

@@ -12,7 +12,7 @@ use crate::exit::{Breach, ExitReason, ExitRecord, Failure, caught};
 use crate::lifecycle::LifecycleEvent;
 use crate::node::{Group, Node, Shared, State, ms};
 use crate::pending::Pending;
-use crate::shutdown;
+use crate::shutdown::Spawned;
 use crate::supervisor::{Boot, Supervisor, SupervisorMsg, SupervisorSpec};
 use crate::tree::StartError;
 
@@ -38,8 +38,8 @@ pub(crate) struct Child {
 
 /// The incarnation that is up.
 pub(crate) struct Running {
-    pub(crate) cell: ActorCell,
-    pub(crate) context: ChildContext,
+    spawned: Spawned,
+    context: ChildContext,
     exit: ExitRecord,
 }
 
@@ -75,8 +75,11 @@ impl Children {
     /// Reacts to the end of an actor. One that is no current child was stopped by us, and is swallowed.
     pub(crate) async fn exited(&mut self, id: ActorId, seen: ExitReason) -> Result<(), Breach> {
         let Some(index) = self.members.iter().position(|child| child.is(id)) else { return Ok(()) };
-        let Some(running) = self.members[index].running.take() else { return Ok(()) };
+        let Some(mut running) = self.members[index].running.take() else { return Ok(()) };
         let cause = running.exit.get().unwrap_or(seen);
+        if !running.spawned.gone_within(self.members[index].spec.kill_grace).await {
+            tracing::warn!(path = %running.context.path, "An actor ended, but its state is still being dropped");
+        }
         self.bury(index, &running, &cause);
         self.decide(index, cause).await
     }
@@ -85,7 +88,7 @@ impl Children {
     pub(crate) fn kill(&self, id: &ChildId) {
         let Some(child) = self.find(id).map(|index| &self.members[index]) else { return };
         let Some(running) = &child.running else { return };
-        running.cell.kill();
+        running.spawned.cell.kill();
         let expired =
             SupervisorMsg::KillExpired { child: id.clone(), incarnation: running.context.incarnation };
         let _timer = self.myself.send_after(child.spec.kill_grace, || expired);
@@ -152,9 +155,9 @@ impl Children {
     /// Stops a child as its spec says, or lets it rest when it was waiting for its restart.
     async fn stop(&mut self, index: usize) {
         let child = &mut self.members[index];
-        if let Some(running) = child.running.take() {
+        if let Some(mut running) = child.running.take() {
             child.node.set(State::Stopping);
-            let ending = shutdown::stop(&running.cell, child.spec.shutdown, child.spec.kill_grace).await;
+            let ending = running.spawned.stop(child.spec.shutdown, child.spec.kill_grace).await;
             self.bury(index, &running, &ending.reason(&running.exit));
         }
         let child = &self.members[index];
@@ -229,12 +232,12 @@ impl Children {
     fn bury(&mut self, index: usize, running: &Running, cause: &ExitReason) {
         let child = &mut self.members[index];
         running.context.ended.cancel();
-        child.spec.start.retire(running.cell.get_id());
+        child.spec.start.retire(running.spawned.cell.get_id());
         child.forgive();
         let (path, incarnation) = (child.node.path.to_string(), running.context.incarnation);
         if *cause == ExitReason::Zombie {
             child.node.ended(State::Zombie);
-            running.cell.unlink(self.myself.get_cell());
+            running.spawned.cell.unlink(self.myself.get_cell());
             self.emit(&LifecycleEvent::Zombie { path: path.clone(), incarnation });
         } else {
             child.node.ended(State::Stopped);
@@ -271,7 +274,7 @@ impl Child {
     }
 
     fn is(&self, id: ActorId) -> bool {
-        self.running.as_ref().is_some_and(|running| running.cell.get_id() == id)
+        self.running.as_ref().is_some_and(|running| running.spawned.cell.get_id() == id)
     }
 
     /// Starts an incarnation; a panic on the way is a failure of the child and not of its supervisor.
@@ -293,7 +296,7 @@ impl Child {
             .map_err(why)
         };
         match caught(starting).await {
-            Ok(cell) => Ok(Running { cell, context, exit }),
+            Ok(spawned) => Ok(Running { spawned, context, exit }),
             Err(cause) => Err(exit.get().unwrap_or(cause)),
         }
     }
@@ -319,8 +322,8 @@ impl Child {
 /// Boxed with its type spelt out, because the start of a supervisor contains the start of supervisors.
 fn start_supervisor(boot: Boot, supervisor: ActorCell) -> Starting {
     Box::pin(async move {
-        let (started, _tokio_task) = Supervisor::spawn_linked(None, Supervisor, boot, supervisor).await?;
-        Ok(started.get_cell())
+        let (started, tokio_task) = Supervisor::spawn_linked(None, Supervisor, boot, supervisor).await?;
+        Ok(Spawned { cell: started.get_cell(), tokio_task })
     })
 }
 

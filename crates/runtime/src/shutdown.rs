@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use ractor::ActorCell;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use crate::actor::stop_reason;
 use crate::child::Shutdown;
@@ -30,24 +32,45 @@ impl Ending {
     }
 }
 
-/// Stops an actor as its spec says, and returns how it ended.
-pub(crate) async fn stop(cell: &ActorCell, shutdown: Shutdown, kill_grace: Duration) -> Ending {
-    let patience = match shutdown {
-        Shutdown::BrutalKill => return kill(cell, kill_grace).await,
-        Shutdown::Timeout(patience) => Some(patience),
-        Shutdown::Infinity => None,
-    };
-    cell.stop(Some(stop_reason::SHUTDOWN.to_owned()));
-    match cell.wait(patience).await {
-        Ok(()) => Ending::Asked,
-        Err(_) => kill(cell, kill_grace).await,
-    }
+/// An actor and the tokio task it runs in. Only the end of the task says that nothing of the actor is left: its
+/// supervisor hears of its exit before its state is dropped.
+#[derive(Debug)]
+pub(crate) struct Spawned {
+    pub(crate) cell: ActorCell,
+    pub(crate) tokio_task: JoinHandle<()>,
 }
 
-async fn kill(cell: &ActorCell, grace: Duration) -> Ending {
-    cell.kill();
-    match cell.wait(Some(grace)).await {
-        Ok(()) => Ending::Killed,
-        Err(_) => Ending::Zombie,
+impl Spawned {
+    /// Stops the actor as its spec says, and returns how it ended.
+    pub(crate) async fn stop(&mut self, shutdown: Shutdown, kill_grace: Duration) -> Ending {
+        match shutdown {
+            Shutdown::BrutalKill => self.kill(kill_grace).await,
+            Shutdown::Timeout(patience) => {
+                self.ask();
+                if self.gone_within(patience).await { Ending::Asked } else { self.kill(kill_grace).await }
+            }
+            Shutdown::Infinity => {
+                self.ask();
+                let _ractor_catches_panics = (&mut self.tokio_task).await;
+                Ending::Asked
+            }
+        }
+    }
+
+    fn ask(&self) {
+        self.cell.stop(Some(stop_reason::SHUTDOWN.to_owned()));
+    }
+
+    /// Waits until nothing of the actor is left, at most this long, and returns whether that is so.
+    pub(crate) async fn gone_within(&mut self, patience: Duration) -> bool {
+        timeout(patience, &mut self.tokio_task).await.is_ok()
+    }
+
+    async fn kill(&mut self, grace: Duration) -> Ending {
+        self.cell.kill();
+        match self.gone_within(grace).await {
+            true => Ending::Killed,
+            false => Ending::Zombie,
+        }
     }
 }

@@ -26,6 +26,7 @@ pub struct NodeSnapshot {
     /// When it is restarted.
     pub restart: Restart,
     /// What it is doing with its life.
+    #[serde(flatten)]
     pub state: NodeState,
     /// Which life it is, from 0.
     pub incarnation: u32,

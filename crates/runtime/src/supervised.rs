@@ -10,6 +10,7 @@ use crate::child::ChildContext;
 use crate::envelope::{Envelope, TraceContext, receive_span};
 use crate::exit::{ExitReason, ExitRecord, Failure, caught};
 use crate::handle::Handle;
+use crate::shutdown::Spawned;
 
 /// One incarnation of an actor.
 pub(crate) struct Supervised<A: Actor> {
@@ -36,9 +37,9 @@ impl<A: Actor> Supervised<A> {
         self,
         arguments: A::Arguments,
         supervisor: ActorCell,
-    ) -> Result<ActorCell, SpawnErr> {
-        let (started, _tokio_task) = ractor::Actor::spawn_linked(None, self, arguments, supervisor).await?;
-        Ok(started.get_cell())
+    ) -> Result<Spawned, SpawnErr> {
+        let (started, tokio_task) = ractor::Actor::spawn_linked(None, self, arguments, supervisor).await?;
+        Ok(Spawned { cell: started.get_cell(), tokio_task })
     }
 
     /// Runs a piece of the actor; a failure is recorded for the supervisor and shown as the last error.

@@ -124,7 +124,9 @@ impl ractor::Actor for Supervisor {
         children: &mut Children,
     ) -> Result<(), ActorProcessingErr> {
         match event {
-            SupervisionEvent::ActorTerminated(cell, _state, reason) => {
+            SupervisionEvent::ActorTerminated(cell, state, reason) => {
+                // Nothing of an incarnation is left when the next one starts.
+                drop(state);
                 children.exited(cell.get_id(), terminated(reason.as_deref())).await?;
             }
             SupervisionEvent::ActorFailed(cell, error) => {

@@ -1,0 +1,25 @@
+//! Conformance tests. Their names are those of OTP's `supervisor_SUITE`, whose meaning decides.
+
+mod backoff;
+mod exits;
+mod groups;
+mod handle;
+mod invariants;
+mod probe;
+mod start;
+mod stop;
+mod tasks;
+mod tree;
+mod zombies;
+
+/// A module that nobody declared would never be run.
+#[test]
+fn no_test_file_is_forgotten() {
+    let here = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let declared = include_str!("main.rs");
+    for entry in std::fs::read_dir(here).unwrap() {
+        let file = entry.unwrap().file_name().into_string().unwrap();
+        let module = file.trim_end_matches(".rs");
+        assert!(module == "main" || declared.contains(&format!("mod {module};")), "{file} is not declared");
+    }
+}

@@ -1,0 +1,158 @@
+//! What cannot be ended because it blocks its thread. On the real clock, with several threads.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use glitchlab_runtime::{
+    Activity, ExitReason, Grace, LifecycleEvent, NodeState, Shutdown, Strategy, Task, TaskExit, TaskSlot,
+};
+
+use crate::probe::{Log, Probe, ProbeMsg, probes, spec, start, until, until_restarted};
+
+const SHORT: Duration = Duration::from_millis(20);
+
+/// Makes work that blocks its thread until the sender is dropped, and a signal that it does so.
+fn blocking(fence: &Arc<AtomicBool>) -> (Task<u32>, mpsc::Sender<()>, tokio::sync::oneshot::Receiver<()>) {
+    let (release, released) = mpsc::channel::<()>();
+    let (entered, is_blocked) = tokio::sync::oneshot::channel();
+    let fence = Arc::clone(fence);
+    let task = Task::new("stuck", move |_| async move {
+        entered.send(()).unwrap();
+        let _released = released.recv();
+        Ok(1)
+    });
+    let fenced = task.fenced(move || {
+        let fence = Arc::clone(&fence);
+        async move { fence.store(true, SeqCst) }
+    });
+    (fenced, release, is_blocked)
+}
+
+async fn soon(what: impl Future<Output = ()>) {
+    tokio::time::timeout(Duration::from_secs(20), what).await.expect("it happens soon");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn zombie_is_abandoned_and_replaced() {
+    let woken = Arc::new(AtomicU32::new(0));
+    let count = Arc::clone(&woken);
+    let slot = TaskSlot::new("stage", Grace { cancel: SHORT, abort: SHORT }, move || {
+        count.fetch_add(1, SeqCst);
+    });
+    let fenced = Arc::new(AtomicBool::new(false));
+    let (task, release, is_blocked) = blocking(&fenced);
+    slot.spawn(task).unwrap();
+    is_blocked.await.unwrap();
+
+    let (seen_at_start, seen) = tokio::sync::oneshot::channel();
+    let fence = Arc::clone(&fenced);
+    assert_eq!(slot.settle().await, Some(TaskExit::Zombie));
+    slot.spawn(Task::new("successor", move |_| async move {
+        seen_at_start.send(fence.load(SeqCst)).unwrap();
+        Ok(2)
+    }))
+    .unwrap();
+    assert!(seen.await.unwrap(), "the fence holds before the successor starts");
+    slot.settled().await;
+    assert_eq!((slot.take_exit(), slot.zombies()), (Some(TaskExit::Done(2)), 1));
+
+    drop(release);
+    soon(async {
+        while slot.zombies() > 0 || woken.load(SeqCst) < 2 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert_eq!(slot.take_exit(), None, "the late end of a zombie is nobody's exit");
+    assert_eq!(woken.load(SeqCst), 2, "one wake-up for each of the two tasks");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn no_successor_starts_while_the_fence_does_not_hold() {
+    let slot = TaskSlot::new("stage", Grace { cancel: SHORT, abort: SHORT }, || {});
+    let (_unused, release, is_blocked) = blocking(&Arc::default());
+    drop((release, is_blocked));
+    let (blocked, release, is_blocked) = blocking(&Arc::default());
+    let (attempts, tries) = (Arc::new(AtomicU32::new(0)), tokio::sync::Notify::new());
+    let (tries, count) = (Arc::new(tries), Arc::clone(&attempts));
+    let tried = Arc::clone(&tries);
+    let task = blocked.fenced(move || {
+        let (count, tried) = (Arc::clone(&count), Arc::clone(&tried));
+        async move {
+            tried.notify_one();
+            assert!(count.fetch_add(1, SeqCst) > 0, "the store is not there");
+        }
+    });
+    slot.spawn(task).unwrap();
+    is_blocked.await.unwrap();
+
+    slot.end();
+    tries.notified().await;
+    soon(async {
+        while slot.running().is_none_or(|info| info.ending) {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert!(slot.spawn(Task::new("successor", |_| async { Ok(2) })).is_err());
+    assert_eq!(slot.settle().await, Some(TaskExit::Zombie), "the second try holds");
+    assert_eq!(attempts.load(SeqCst), 2);
+    drop(release);
+}
+
+/// Blocks a probe's thread.
+async fn block(probe: &Probe) -> mpsc::Sender<()> {
+    let (release, released) = mpsc::channel();
+    probe.tell(ProbeMsg::Block(released));
+    soon(async {
+        while probe.handle.gauges().current(tokio::time::Instant::now()).is_none() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    release
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn a_stop_does_not_wait_for_an_actor_that_blocks_its_thread() {
+    let log = Log::default();
+    let [one, two] = probes(["one", "two"], &log);
+    let stuck = two.spec().shutdown(Shutdown::Timeout(SHORT)).kill_grace(SHORT);
+    let (tree, mut events) = start(spec(Strategy::OneForOne, 1, [one.spec(), stuck])).await;
+    let release = block(&two).await;
+    assert_eq!(tree.stop().await, ExitReason::Shutdown);
+    let zombie = LifecycleEvent::Zombie { path: "root/two".into(), incarnation: 0 };
+    until(&mut events, |event| *event == zombie).await;
+    let node = tree.snapshot().root.children.remove(1);
+    assert_eq!((node.state, node.zombies), (NodeState::Zombie, 1));
+    assert!(!two.handle.is_up(), "nobody talks to a zombie");
+    assert_eq!(log.take(), ["start one", "start two", "stop one"]);
+    drop(release);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn an_actor_that_a_kill_does_not_end_is_replaced() {
+    let log = Log::default();
+    let one = Probe::new("one", &log).may_overlap();
+    let (tree, mut events) = start(spec(Strategy::OneForOne, 1, [one.spec().kill_grace(SHORT)])).await;
+    let release = block(&one).await;
+    tree.handle().kill("root/one").unwrap();
+    until_restarted(&mut events, "root/one").await;
+    assert_eq!(one.incarnation().await, Some(1));
+    let node = tree.snapshot().root.children.remove(0);
+    let Some(Activity { current, last_error, .. }) = node.activity else { panic!("a worker has gauges") };
+    assert_eq!((node.state, node.zombies, last_error), (NodeState::Running, 1, None));
+    assert!(current.is_none_or(|current| current.kind != "block"), "the gauge shows the successor");
+
+    drop(release);
+    soon(async {
+        while one.alive() > 1 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert_eq!(one.incarnation().await, Some(1), "the zombie's end is swallowed");
+}
