@@ -1,0 +1,106 @@
+//! The locks that calls of ours left behind, and the checkout that one left half changed.
+
+use std::fs::{self, Metadata};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+use tokio::time::sleep;
+
+use super::intent::Intent;
+use super::{GitError, GitRepo, checkouts};
+use crate::process::engine::Engine;
+use crate::process::lookup;
+
+/// How long a lock must stay as it is before it is taken for stale.
+pub const SETTLE: Duration = Duration::from_secs(1);
+
+/// What a sweep did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SweptLocks {
+    /// Locks that were removed.
+    pub removed: Vec<PathBuf>,
+    /// Locks that may be another program's; they are looked at again by the next sweep.
+    pub kept: Vec<PathBuf>,
+    /// Files of the user's checkout that were set back.
+    pub restored: Vec<String>,
+}
+
+/// Removes the locks that our own killed git calls left, and sets back what a killed fast-forward left half done.
+///
+/// A lock is ours when a note says that a call takes it, the call runs no more, and the lock is younger than the
+/// note. Even then it stays when a call of ours that runs takes it, when any other git is at work in the repository,
+/// or when it changes within `settle`. Locks that no note names are never touched.
+///
+/// # Errors
+///
+/// Fails when git does, or when a file cannot be removed.
+pub async fn sweep_own_locks(repo: &GitRepo, settle: Duration) -> Result<SweptLocks, GitError> {
+    static SWEEPING: Mutex<()> = Mutex::const_new(());
+    let _one_at_a_time = SWEEPING.lock().await;
+    let mut swept = SweptLocks::default();
+    for (note, intent) in Intent::left_behind(repo) {
+        let locks: Vec<PathBuf> =
+            intent.locks.iter().filter(|lock| is_younger(lock, &note)).cloned().collect();
+        let kept = remove_stale(repo, &locks, settle, &mut swept.removed).await?;
+        if !kept.is_empty() {
+            swept.kept.extend(kept);
+            continue;
+        }
+        if let Some(fast_forward) = &intent.fast_forward {
+            swept.restored.extend(fast_forward.set_back(repo).await?);
+        }
+        fs::remove_file(&note).map_err(|source| GitError::Io { doing: "remove", path: note, source })?;
+    }
+    Ok(swept)
+}
+
+fn is_younger(lock: &Path, note: &Path) -> bool {
+    let modified = |path: &Path| fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
+    modified(lock).is_some_and(|lock| modified(note).is_none_or(|note| lock >= note))
+}
+
+/// Returns the locks that it leaves alone.
+async fn remove_stale(
+    repo: &GitRepo,
+    locks: &[PathBuf],
+    settle: Duration,
+    removed: &mut Vec<PathBuf>,
+) -> Result<Vec<PathBuf>, GitError> {
+    let before: Vec<(&PathBuf, Metadata)> =
+        locks.iter().filter_map(|lock| Some((lock, fs::metadata(lock).ok()?))).collect();
+    if before.is_empty() {
+        return Ok(Vec::new());
+    }
+    sleep(settle).await;
+    let busy = is_busy(repo).await?;
+    let mut kept = Vec::new();
+    for (lock, before) in before {
+        let Ok(now) = fs::metadata(lock) else { continue };
+        if busy || Intent::is_taken(repo, lock) || !is_same(&before, &now) {
+            kept.push(lock.clone());
+            continue;
+        }
+        fs::remove_file(lock).map_err(|source| GitError::Io {
+            doing: "remove",
+            path: lock.clone(),
+            source,
+        })?;
+        removed.push(lock.clone());
+    }
+    Ok(kept)
+}
+
+fn is_same(before: &Metadata, now: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    (before.ino(), before.mtime(), before.mtime_nsec(), before.len())
+        == (now.ino(), now.mtime(), now.mtime_nsec(), now.len())
+}
+
+/// Says whether a git that this engine did not start is at work in the repository or one of its checkouts.
+async fn is_busy(repo: &GitRepo) -> Result<bool, GitError> {
+    let mut places: Vec<PathBuf> =
+        checkouts::list(repo).await?.into_iter().map(|checkout| checkout.path).collect();
+    places.push(repo.common_dir.clone());
+    Ok(lookup::others_at_work("git", &places, Engine::current()))
+}

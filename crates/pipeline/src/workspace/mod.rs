@@ -1,0 +1,320 @@
+//! Where an attempt works: a tree of files of its own, with history.
+
+mod contain;
+pub mod files;
+pub mod git;
+mod history;
+pub mod name;
+pub mod protect;
+pub mod prune;
+mod record;
+mod search;
+mod worktree;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use crate::git::GitError;
+use crate::process::{ChildWatch, Exit, ProcessError, RunLimits};
+
+/// What a worktree is opened for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorktreeSpec {
+    /// The attempt that owns it.
+    pub attempt_id: String,
+    /// The task's id in the backlog, any text.
+    pub bead_id: String,
+    /// The branch that the attempt commits to, see [`name::branch_name`].
+    pub branch: String,
+    /// The branch that the work starts from.
+    pub base: String,
+    /// A shell command run once in the new worktree.
+    pub setup: Option<String>,
+}
+
+/// An open worktree.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Worktree {
+    /// Its directory.
+    pub path: PathBuf,
+    /// The branch checked out in it.
+    pub branch: String,
+    /// The commit that the work is compared with.
+    pub base_commit: String,
+    /// Whether this `open` made it; `false` when it was found again.
+    pub created: bool,
+}
+
+/// One line that a search found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hit {
+    /// The file, relative to the worktree.
+    pub path: String,
+    /// The line, from 1.
+    pub line: u32,
+    /// The line's text, cut when it is long.
+    pub text: String,
+}
+
+/// One changed file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileChange {
+    /// The file, relative to the worktree.
+    pub path: String,
+    /// Lines added; 0 for a binary file.
+    pub added: u64,
+    /// Lines removed; 0 for a binary file.
+    pub removed: u64,
+}
+
+/// What an attempt changed since its base, committed or not.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DiffSummary {
+    /// The changed files, by path.
+    pub files: Vec<FileChange>,
+    /// Lines added plus lines removed.
+    pub lines: u64,
+    /// The size of the patch.
+    pub patch_bytes: u64,
+    /// The id of the git tree that holds the content, which is equal only for equal content.
+    pub tree: String,
+    /// Changed files that no attempt may change.
+    pub protected: Vec<String>,
+}
+
+/// A commit message in its parts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommitMessage {
+    /// The first line.
+    pub subject: String,
+    /// The text below it, may be empty.
+    pub body: String,
+    /// `Key: value` lines at the end.
+    pub trailers: Vec<(String, String)>,
+}
+
+/// How a run of the tests ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TestRun {
+    /// Whether the command exited with 0 in time.
+    pub passed: bool,
+    /// How it exited.
+    pub exit: Exit,
+    /// How long it took.
+    pub duration_ms: u64,
+    /// What it printed, both streams as they came, the middle left out when there was too much.
+    pub output: String,
+    /// Whether it was ended because its time was over.
+    pub timed_out: bool,
+}
+
+/// What came of taking a newer base into a worktree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refreshed {
+    /// The worktree has everything of the base already.
+    UpToDate,
+    /// The base was merged; the worktree is now compared with it.
+    Merged(Worktree),
+    /// Both sides changed the same places; the worktree is as it was.
+    Conflict {
+        /// The files that need a decision.
+        files: Vec<String>,
+    },
+}
+
+/// Why a worktree did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WorkspaceError {
+    /// git failed.
+    #[error(transparent)]
+    Git(#[from] GitError),
+    /// A process could not be run.
+    #[error(transparent)]
+    Process(#[from] ProcessError),
+    /// The file system failed.
+    #[error("cannot {doing} {}: {source}", path.display())]
+    Io {
+        /// What was tried, as a verb.
+        doing: &'static str,
+        /// Where.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The path is absolute, has a `..`, or leads out by a symbolic link.
+    #[error("{path:?} leads out of the worktree; name a file inside it, relative to its top")]
+    Outside {
+        /// The path as given.
+        path: String,
+    },
+    /// The path must not be changed by an attempt.
+    #[error("{path:?} is protected by {pattern:?}; leave it as it is")]
+    Protected {
+        /// The path.
+        path: String,
+        /// The rule that names it.
+        pattern: String,
+    },
+    /// There is no such file.
+    #[error("there is no file {path:?}")]
+    NotFound {
+        /// The path.
+        path: String,
+    },
+    /// It is a directory, a device or a pipe.
+    #[error("{path:?} is not a regular file")]
+    NotAFile {
+        /// The path.
+        path: String,
+    },
+    /// The file is larger than what is read.
+    #[error("{path:?} has {bytes} bytes, more than the limit of {limit_bytes}; search in it instead")]
+    TooLarge {
+        /// The path.
+        path: String,
+        /// Its size.
+        bytes: u64,
+        /// The limit.
+        limit_bytes: u64,
+    },
+    /// The file is not text.
+    #[error("{path:?} is not text")]
+    Binary {
+        /// The path.
+        path: String,
+    },
+    /// The new content is so much shorter that something was probably lost.
+    #[error(
+        "the new content of {path:?} has {after_bytes} bytes where there were {before_bytes}; replace the parts that \
+         change, or write the whole file"
+    )]
+    Shrinks {
+        /// The path.
+        path: String,
+        /// Its size now.
+        before_bytes: u64,
+        /// The size it would have.
+        after_bytes: u64,
+    },
+    /// The text to replace is not there exactly once.
+    #[error(
+        "the text to replace occurs {found} times in {path:?}; give enough of its surroundings that it occurs once"
+    )]
+    NotOnce {
+        /// The path.
+        path: String,
+        /// How often it occurs.
+        found: usize,
+    },
+    /// Nothing to search for.
+    #[error("a search needs one line of text; {pattern:?} is not one")]
+    Pattern {
+        /// The pattern as given.
+        pattern: String,
+    },
+    /// The setup command failed.
+    #[error("the setup command {command:?} failed ({exit}): {output}")]
+    Setup {
+        /// The command.
+        command: String,
+        /// How it exited.
+        exit: Exit,
+        /// What it printed.
+        output: String,
+    },
+    /// A hook of the repository refused the commit.
+    #[error("the repository's hooks refused the commit: {output}")]
+    CommitRefused {
+        /// What git and the hook printed.
+        output: String,
+    },
+    /// There is work that is not committed.
+    #[error("{files} changed files are not committed; commit them before the base is merged")]
+    Uncommitted {
+        /// How many files.
+        files: usize,
+    },
+    /// The branch to start from is not there.
+    #[error("there is no branch {base:?} to start from; it was deleted or renamed")]
+    NoBase {
+        /// The branch.
+        base: String,
+    },
+    /// The worktrees would lie inside the user's checkout.
+    #[error("{} is inside the checkout; keep worktrees outside of it", path.display())]
+    InsideCheckout {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The directory is not a worktree of this workspace, or is no longer connected to its repository.
+    #[error("{} is not a worktree of this engine any more: {why}", path.display())]
+    NotOurs {
+        /// The directory.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+}
+
+/// A place to work in for each attempt.
+///
+/// Every method can be called again after a crash in the middle of it.
+#[async_trait]
+pub trait Workspace: Send + Sync {
+    /// Makes the worktree, or finds it again as the crash left it.
+    async fn open(&self, spec: &WorktreeSpec) -> Result<Worktree, WorkspaceError>;
+
+    /// Lists the files, tracked and new, without ignored ones; sorted, at most as many as the options say.
+    async fn list(&self, at: &Worktree) -> Result<Vec<String>, WorkspaceError>;
+
+    /// Reads a text file.
+    async fn read(&self, at: &Worktree, path: &str) -> Result<String, WorkspaceError>;
+
+    /// Finds a fixed text in the files that [`Workspace::list`] names, at most as often as the options say.
+    async fn search(&self, at: &Worktree, pattern: &str) -> Result<Vec<Hit>, WorkspaceError>;
+
+    /// Writes a whole file, with its directories.
+    async fn write(&self, at: &Worktree, path: &str, content: &str) -> Result<(), WorkspaceError>;
+
+    /// Removes a file.
+    async fn remove_file(&self, at: &Worktree, path: &str) -> Result<(), WorkspaceError>;
+
+    /// Replaces a text that occurs exactly once in a file.
+    async fn replace(&self, at: &Worktree, path: &str, old: &str, new: &str) -> Result<(), WorkspaceError>;
+
+    /// Tells what changed since the base, committed or not.
+    async fn diff(&self, at: &Worktree) -> Result<DiffSummary, WorkspaceError>;
+
+    /// Commits everything that is not ignored; returns the commit, or `None` when there is nothing to commit.
+    ///
+    /// When the last commit is this very one already, it is returned.
+    async fn commit(&self, at: &Worktree, message: &CommitMessage) -> Result<Option<String>, WorkspaceError>;
+
+    /// Runs a shell command in the worktree and ends whatever it leaves behind.
+    async fn run_tests(
+        &self,
+        at: &Worktree,
+        command: &str,
+        limits: &RunLimits,
+        watch: &dyn ChildWatch,
+    ) -> Result<TestRun, WorkspaceError>;
+
+    /// Saves the work in progress beside the branch, which stays as it is.
+    async fn checkpoint(&self, at: &Worktree, attempt_id: &str) -> Result<(), WorkspaceError>;
+
+    /// Merges the newest base into the branch, so that the tests can run on both together.
+    async fn refresh(&self, at: &Worktree, base: &str) -> Result<Refreshed, WorkspaceError>;
+
+    /// Ends the worktree: removes it, or marks it as kept for a person to look at.
+    ///
+    /// With it goes the branch when the base has all of it.
+    async fn close(&self, at: &Worktree, keep: bool) -> Result<(), WorkspaceError>;
+}
+
+/// How long and how much a command may run and print.
+pub const DEFAULT_TEST_LIMITS: RunLimits =
+    RunLimits { timeout: Duration::from_secs(15 * 60), max_output_bytes: 64 * 1024 };
