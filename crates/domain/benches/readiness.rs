@@ -1,7 +1,7 @@
 //! Readiness of 100 000 beads: from nothing, and edit by edit.
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
-use glitchlab_domain::bead::{Bead, BeadId, Dependency, DependencyKind, Status};
+use glitchlab_domain::bead::{Bead, BeadId, Dependency, DependencyKind, Gate, Status};
 use glitchlab_domain::readiness::{Index, Node, Overlay, full};
 use std::hint::black_box;
 
@@ -26,6 +26,10 @@ fn node(number: usize) -> Node {
     if number % 3 == 1 && number > 2 {
         bead.dependencies.push(Dependency { on: id(number - 1), kind: DependencyKind::Blocks });
     }
+    if number % 500 == 7 {
+        let gate = Gate::AllChildren;
+        bead.dependencies.push(Dependency { on: id(epic), kind: DependencyKind::WaitsFor { gate } });
+    }
     if number % 4 == 3 {
         bead.status = Status::Closed;
     }
@@ -48,7 +52,7 @@ fn readiness(criterion: &mut Criterion) {
     group.sample_size(20);
     group.bench_function("full", |bencher| bencher.iter(|| full(black_box(&nodes), NOW_MS).len()));
     group.bench_function("index_from_nothing", |bencher| {
-        bencher.iter(|| index(black_box(&nodes)).ready().count())
+        bencher.iter(|| index(black_box(&nodes)).ready().count());
     });
 
     let mut index = index(&nodes);

@@ -32,6 +32,15 @@ struct Standing {
     is_ready: bool,
 }
 
+/// What an edit of one issue can change, as it was before.
+struct Before {
+    is_active: bool,
+    defer_until_ms: Option<i64>,
+    /// The issue itself and its parents, old and new; and whether their gates were shut.
+    spawners: Vec<usize>,
+    gates: Vec<[bool; 2]>,
+}
+
 /// What became ready and what no longer is, each in the order of ids.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
@@ -138,7 +147,7 @@ impl Index {
 
     /// Returns the open epics that have children, all of them closed: nothing is left of them but to be closed.
     ///
-    /// Ephemeral children do not count, and what blocks the epic does not matter.
+    /// They come in no particular order. Ephemeral children do not count, and what blocks the epic does not matter.
     pub fn closable_epics(&self) -> impl Iterator<Item = &BeadId> {
         self.closable.iter().map(|&at| self.id(at))
     }
@@ -156,41 +165,43 @@ impl Index {
         if entry.facts == facts && entry.edges == edges {
             return;
         }
-        let parents = union(&entry.edges.parents, &edges.parents);
-        let gates_before = self.gates(&parents);
-        let (own_gates_before, was_active) = (self.gates(&[at]), entry.is_active());
-        let defer_before = entry.defer_until_ms();
+        let before = self.before(at, &edges);
         self.graph.replace(at, facts, edges);
-
-        let entry = self.graph.entry(at);
-        let mut suspects = vec![at];
-        if entry.is_active() != was_active {
-            suspects.extend(&entry.dependants);
-        }
-        let is_family_moved = entry.defer_until_ms() != defer_before;
-        self.add_waiters(&[at], &own_gates_before, &mut suspects);
-        self.add_waiters(&parents, &gates_before, &mut suspects);
-        suspects.into_iter().for_each(|suspect| self.review_block(suspect));
+        self.suspects(at, &before).into_iter().for_each(|suspect| self.review_block(suspect));
         self.review_date(at);
-        if is_family_moved {
+        if self.graph.entry(at).defer_until_ms() != before.defer_until_ms {
             self.review_children(at);
         }
-        parents.into_iter().chain([at]).for_each(|epic| self.review_epic(epic));
+        before.spawners.into_iter().for_each(|epic| self.review_epic(epic));
     }
 
-    /// Says of each spawner whether its gates are shut.
-    fn gates(&self, spawners: &[usize]) -> Vec<[bool; 2]> {
-        let entries = spawners.iter().map(|&at| self.graph.entry(at));
-        entries.map(|entry| [entry.is_shut(Gate::AllChildren), entry.is_shut(Gate::AnyChildren)]).collect()
+    fn before(&self, at: usize, edges: &Edges) -> Before {
+        let entry = self.graph.entry(at);
+        let mut spawners = [&[at], entry.edges.parents.as_slice(), &edges.parents].concat();
+        spawners.sort_unstable();
+        spawners.dedup();
+        let gates = spawners.iter().map(|&spawner| self.gates(spawner)).collect();
+        Before { is_active: entry.is_active(), defer_until_ms: entry.defer_until_ms(), spawners, gates }
     }
 
-    /// Adds those that wait at a gate that is no longer as it was.
-    fn add_waiters(&self, spawners: &[usize], before: &[[bool; 2]], suspects: &mut Vec<usize>) {
-        for ((&at, was), is) in spawners.iter().zip(before).zip(self.gates(spawners)) {
-            if *was != is {
-                suspects.extend(&self.graph.entry(at).waiters);
+    /// Returns those that may have become blocked or free.
+    fn suspects(&self, at: usize, before: &Before) -> Vec<usize> {
+        let entry = self.graph.entry(at);
+        let mut suspects = vec![at];
+        if entry.is_active() != before.is_active {
+            suspects.extend(&entry.dependants);
+        }
+        for (&spawner, gates) in before.spawners.iter().zip(&before.gates) {
+            if self.gates(spawner) != *gates {
+                suspects.extend(&self.graph.entry(spawner).waiters);
             }
         }
+        suspects
+    }
+
+    /// Says of each kind of gate whether it is shut at this spawner.
+    fn gates(&self, spawner: usize) -> [bool; 2] {
+        [Gate::AllChildren, Gate::AnyChildren].map(|gate| self.graph.entry(spawner).is_shut(gate))
     }
 
     fn review_block(&mut self, at: usize) {
@@ -211,13 +222,15 @@ impl Index {
         let from_ms = self.ready_from_ms(at);
         let before_ms = std::mem::replace(&mut self.standing[at].ready_from_ms, from_ms);
         if before_ms != from_ms {
-            before_ms.map(|before_ms| self.dated.remove(&(before_ms, at)));
-            from_ms.filter(|&from_ms| from_ms > i64::MIN).map(|from_ms| self.dated.insert((from_ms, at)));
+            if let Some(before_ms) = before_ms {
+                self.dated.remove(&(before_ms, at));
+            }
+            self.dated.extend(from_ms.filter(|&from_ms| from_ms > i64::MIN).map(|from_ms| (from_ms, at)));
             self.note(at);
         }
     }
 
-    /// Returns from when on an issue is ready, all dates counted; for ever (`i64::MIN`) when there are none.
+    /// Returns from when on an issue is ready, all dates counted: since ever (`i64::MIN`) when there are none.
     fn ready_from_ms(&self, at: usize) -> Option<i64> {
         let entry = self.graph.entry(at);
         let is_free = |at: &usize| !self.standing[*at].is_blocked;
@@ -244,11 +257,4 @@ impl Index {
             self.touched.entry(at).or_insert(was_ready);
         }
     }
-}
-
-fn union(some: &[usize], others: &[usize]) -> Vec<usize> {
-    let mut all = [some, others].concat();
-    all.sort_unstable();
-    all.dedup();
-    all
 }

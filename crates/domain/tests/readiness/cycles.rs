@@ -96,7 +96,7 @@ fn backlog() -> impl Strategy<Value = Vec<Node>> {
 
 /// Odd numbers are named under the even ones before them.
 fn name(number: usize) -> BeadId {
-    BeadId::new(if number % 2 == 0 { format!("n{number}") } else { format!("n{}.1", number - 1) })
+    BeadId::new(if number.is_multiple_of(2) { format!("n{number}") } else { format!("n{}.1", number - 1) })
 }
 
 fn some_node(number: usize, status: Status, is_epic: bool, links: Vec<(usize, DependencyKind)>) -> Node {
@@ -121,7 +121,7 @@ fn work_through(mut nodes: Vec<Node>) -> BTreeSet<BeadId> {
 }
 
 fn closing_now(nodes: &[Node]) -> BTreeSet<BeadId> {
-    let ready = full(nodes, 0);
+    let ready: BTreeSet<_> = full(nodes, 0).into_iter().collect();
     let by_id: BTreeMap<_, _> = nodes.iter().map(|node| (&node.id, node)).collect();
     let links_to = |node: &Node, id: &BeadId, is: fn(&DependencyKind) -> bool| {
         node.dependencies.iter().any(|link| link.on == *id && is(&link.kind))

@@ -203,6 +203,15 @@ proptest! {
 }
 
 #[test]
+fn of_nodes_with_one_id_the_full_computation_takes_the_last() {
+    let mut closed = node("a", &[]);
+    closed.facts.status = Status::Closed;
+    let waiting = node("b", &[(DependencyKind::Blocks, "a")]);
+    assert_eq!(full(&[node("a", &[]), waiting.clone(), closed.clone()], 0), [&BeadId::from("b")]);
+    assert_eq!(full(&[closed, waiting, node("a", &[])], 0), [&BeadId::from("a")]);
+}
+
+#[test]
 fn a_change_that_was_taken_back_before_the_drain_is_not_reported() {
     let mut index = index([node("a", &[]), node("b", &[])]);
     assert_eq!(index.drain(), Changes { ready: ids(&["a", "b"]), unready: vec![] });
