@@ -1,0 +1,41 @@
+//! What machines read: the health in one word, and every view as JSON.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+
+use crate::Health;
+use crate::error::Refused;
+use crate::server::Site;
+
+/// `GET /health`: one word and a status, nothing about the engine's content.
+pub(crate) async fn health(State(site): State<Arc<Site>>) -> Response {
+    let (status, word) = match (site.sources.health)() {
+        Health::Ok => (StatusCode::OK, "ok\n"),
+        Health::Degraded(_) => (StatusCode::OK, "degraded\n"),
+        Health::Failing(_) => (StatusCode::SERVICE_UNAVAILABLE, "failing\n"),
+    };
+    (status, [(CONTENT_TYPE, "text/plain; charset=utf-8"), (CACHE_CONTROL, "no-store")], word).into_response()
+}
+
+/// `GET /api/v1/state`: the live snapshot.
+pub(crate) async fn state(State(site): State<Arc<Site>>) -> Response {
+    let snapshot = Arc::clone(&site.sources.snapshot.borrow());
+    json(&*snapshot)
+}
+
+/// `GET /api/v1/actors`: the supervision tree, or 503 when there is none.
+pub(crate) async fn actors(State(site): State<Arc<Site>>) -> Response {
+    match (site.sources.tree)() {
+        Some(tree) => json(&tree),
+        None => Refused::NoTree.into_response(),
+    }
+}
+
+fn json(value: &impl serde::Serialize) -> Response {
+    let body = serde_json::to_vec(value).expect("plain data with text keys is always JSON");
+    ([(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")], body).into_response()
+}

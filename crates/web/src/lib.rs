@@ -1,0 +1,52 @@
+//! The dashboard of GLITCHLAB.
+//!
+//! Pages, live updates and JSON over plain handles: the live [`Snapshot`] and a few functions. This crate knows no
+//! actor and no store; whoever composes the engine hands it [`Sources`] and a bound listener. It is read-only by
+//! construction: anything but GET and HEAD is refused before it is routed, and nothing here can write.
+//!
+//! Everything that comes from tasks and agents is hostile text: templates escape it, and no style, script or handler
+//! is ever inline, so that the content security policy can forbid them all.
+
+use std::sync::Arc;
+
+use glitchlab_domain::snapshot::Snapshot;
+use glitchlab_runtime::TreeSnapshot;
+use tokio::sync::watch;
+
+mod api;
+mod assets;
+mod error;
+mod guard;
+mod pages;
+mod seats;
+mod server;
+mod sse;
+mod view;
+
+pub use guard::Guard;
+pub use server::{router, serve};
+
+/// Where the pages take what they show from.
+#[derive(Clone)]
+pub struct Sources {
+    /// The state of the engine; published at most four times a second, the first change of a burst at once.
+    pub snapshot: watch::Receiver<Arc<Snapshot>>,
+    /// The supervision tree, read from shared state without asking an actor; `None` before there is one.
+    pub tree: Arc<dyn Fn() -> Option<TreeSnapshot> + Send + Sync>,
+    /// How the engine is; asked once a second and for each `/health`, so it must answer without waiting.
+    pub health: Arc<dyn Fn() -> Health + Send + Sync>,
+    /// Now, ms UTC; this crate reads no clock of its own.
+    pub clock: Arc<dyn Fn() -> i64 + Send + Sync>,
+}
+
+/// How the engine is, as `/health` and the banners say it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Health {
+    /// Everything works.
+    #[default]
+    Ok,
+    /// Something is impaired and nothing is lost: one sentence says what. `/health` still answers 200.
+    Degraded(String),
+    /// The engine cannot do its work: one sentence says why. `/health` answers 503.
+    Failing(String),
+}
