@@ -202,7 +202,7 @@ impl EventKind {
     #[must_use]
     pub fn sentence(&self) -> Option<String> {
         Some(match self {
-            Self::ProcessStarted { host, pid, .. } => format!("Engine started on {host}, process {pid}"),
+            Self::ProcessStarted { pid, .. } => format!("Engine started, process {pid}"),
             Self::ProcessEnded { why } => format!("Engine ended: {why}"),
             Self::CapChanged { usage } => {
                 format!("Caps are {} an hour and {} a day", usage.cap_hour, usage.cap_day)

@@ -4,6 +4,7 @@
 //! rule is a change of one pure function here, with a property test beside it.
 
 pub mod bead;
+pub mod board;
 pub mod command;
 pub mod decide;
 pub mod dispatch;

@@ -23,6 +23,8 @@ pub struct ProcessRow {
     pub host: String,
     /// The process id there.
     pub pid: u32,
+    /// Its start time in clock ticks since the machine booted, which tells it from a later process of the same id.
+    pub start_ticks: u64,
     /// The repository it works on.
     pub repo_id: String,
     /// Where its pages are.
@@ -95,6 +97,8 @@ pub struct AttemptRow {
     pub detail: String,
     /// Files in its diff.
     pub files_changed: u32,
+    /// How often its slot lost it within a boot.
+    pub crashes: u32,
     /// What it waits for now.
     pub waiting: Option<Wait>,
     /// When it was claimed, ms UTC.
@@ -251,7 +255,10 @@ pub enum RowKey {
 /// One change of one row.
 #[derive(Clone, Debug, PartialEq)]
 #[expect(missing_docs, reason = "each names its table")]
-#[expect(clippy::large_enum_variant, reason = "lives for one batch; boxing the common variants would cost more")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "lives for one batch; boxing the common variants would cost more"
+)]
 pub enum Write {
     Task(TaskRow),
     Claim(ClaimRow),

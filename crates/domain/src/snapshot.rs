@@ -179,8 +179,13 @@ pub struct Trouble {
 }
 
 impl Snapshot {
-    /// Folds one event in.
+    /// Folds one event in. One that it has already changes nothing, so that a query and the events that follow it may
+    /// overlap.
     pub fn apply(&mut self, event: &Event) {
+        let is_known = |last: &EventId| last.boot_id == event.id.boot_id && last.seq >= event.id.seq;
+        if self.last.as_ref().is_some_and(is_known) {
+            return;
+        }
         self.as_of_ms = self.as_of_ms.max(event.at_ms);
         self.last = Some(event.id.clone());
         self.apply_kind(event);

@@ -152,7 +152,17 @@ impl TaskRow {
     /// Tells whether it may be claimed at `now_ms`, as far as our own state goes.
     #[must_use]
     pub fn is_claimable(&self, now_ms: i64) -> bool {
-        self.state == TaskState::Open && self.until_ms.is_none_or(|until| until <= now_ms)
+        self.state == TaskState::Open && self.rests_until().is_none_or(|until| until <= now_ms)
+    }
+
+    /// Returns until when it rests by our own decision, ms UTC. A wait for money is no rest: money may come back
+    /// before the instant that it was told.
+    #[must_use]
+    pub fn rests_until(&self) -> Option<i64> {
+        match self.reason {
+            Some(Reason::CapReached { .. } | Reason::AfterSettlement { .. }) => None,
+            _ => self.until_ms,
+        }
     }
 
     /// Puts it at rest, or clears the rest.

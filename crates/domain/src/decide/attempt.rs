@@ -25,10 +25,22 @@ pub(super) fn claim(rows: &Rows, claim: &Claim, stamp: &Stamp) -> Result<Writes,
     let head = rows.heads.get(&claim.scope).ok_or(Refusal::Missing("ledger head"))?;
     let departures = rows.departures.get(&claim.scope);
     if let Some(wait) = admission_wait(head, claim.hold, departures.unwrap_or(&Departures::default())) {
-        let refused = EventKind::AdmissionRefused { wait: wait.clone() };
-        return Ok(Writes { events: vec![(about(task), refused)], ..Writes::nothing(Reply::Wait(wait)) });
+        return Ok(refuse(task, wait, stamp));
     }
     Ok(admit(claim, task, &process.repo_id, stamp))
+}
+
+/// The wait is written to the task, so that every page can say it; the same wait again changes nothing.
+fn refuse(task: &TaskRow, wait: Wait, stamp: &Stamp) -> Writes {
+    let known = task.reason.as_ref() == Some(&wait.reason) && task.until_ms == wait.until_ms;
+    if known {
+        return Writes::nothing(Reply::Wait(wait));
+    }
+    let mut task = task.clone();
+    task.rest(TaskState::Open, Some(wait.reason.clone()), wait.until_ms);
+    task.updated_ms = stamp.now_ms;
+    let refused = EventKind::AdmissionRefused { wait: wait.clone() };
+    Writes { events: vec![(about(&task), refused)], rows: vec![Write::Task(task)], reply: Reply::Wait(wait) }
 }
 
 /// A task may start when every cap has room for the smaller of its expected cost and a tenth of that cap, so that a
@@ -74,6 +86,7 @@ fn admit(claim: &Claim, task: &TaskRow, repo_id: &str, stamp: &Stamp) -> Writes 
         failure: None,
         detail: String::new(),
         files_changed: 0,
+        crashes: 0,
         waiting: None,
         started_ms: stamp.now_ms,
         ended_ms: None,
@@ -136,8 +149,14 @@ fn resume(take: &TakeOver, task: &TaskRow, attempt: &AttemptRow, old: &ClaimRow,
     task.rest(TaskState::Running, None, None);
     task.updated_ms = stamp.now_ms;
     let boot_id = take.by.boot_id.clone();
-    let attempt =
-        AttemptRow { boot_id: boot_id.clone(), slot: take.slot.clone(), waiting: None, ..attempt.clone() };
+    let crashed = old.boot_id == boot_id && !old.suspended;
+    let attempt = AttemptRow {
+        boot_id: boot_id.clone(),
+        slot: take.slot.clone(),
+        crashes: attempt.crashes + u32::from(crashed),
+        waiting: None,
+        ..attempt.clone()
+    };
     let claim = ClaimRow {
         boot_id,
         slot: take.slot.clone(),
