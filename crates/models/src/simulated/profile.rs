@@ -1,0 +1,94 @@
+//! How the simulated models behave.
+
+use glitchlab_domain::money::Price;
+
+use crate::pricing;
+
+/// A way to behave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Profile {
+    /// No latency; a task costs between $0.001 and $0.02 and succeeds by its third attempt.
+    Fast,
+    /// Seconds of latency, rate limits, lost connections, missing usage, unreadable replies, rejections.
+    Realistic,
+}
+
+/// What a profile means. Chances are so many of 1 000.
+pub(super) struct Behaviour {
+    pub(super) id: &'static str,
+    pub(super) price: Price,
+    /// The most output tokens that are of use.
+    pub(super) max_out: u64,
+    /// The least and most prompt tokens that are billed; a quarter of the bytes in between.
+    pub(super) input_tokens: (u64, u64),
+    /// The least and most output tokens that are billed.
+    pub(super) output_tokens: (u64, u64),
+    /// The shortest and the longest time of a reply.
+    pub(super) latency_ms: (u64, u64),
+    /// A try is told to wait.
+    pub(super) rate_limited: u64,
+    /// A try is lost.
+    pub(super) transient: u64,
+    /// A reply comes without its usage.
+    pub(super) usage_missing: u64,
+    /// An attempt has one reply that cannot be read; the next one can.
+    pub(super) garbled: u64,
+    /// An attempt fails because its plan is never readable.
+    pub(super) unreadable: u64,
+    /// An attempt fails because its review rejects it.
+    pub(super) rejected: u64,
+    /// From this attempt on none fails.
+    pub(super) never_fails_from: u32,
+}
+
+const FAST: Behaviour = Behaviour {
+    id: "simulated/fast",
+    price: pricing::SIMULATED_FAST,
+    max_out: 1_024,
+    // Three calls cost at least $0.0013; three attempts of six calls at most $0.0159.
+    input_tokens: (500, 1_200),
+    output_tokens: (150, 250),
+    latency_ms: (0, 0),
+    rate_limited: 0,
+    transient: 0,
+    usage_missing: 0,
+    garbled: 20,
+    unreadable: 15,
+    rejected: 35,
+    never_fails_from: 3,
+};
+
+const REALISTIC: Behaviour = Behaviour {
+    id: "simulated/realistic",
+    price: pricing::SIMULATED_REALISTIC,
+    max_out: 4_096,
+    input_tokens: (0, u64::MAX),
+    output_tokens: (200, 3_000),
+    latency_ms: (1_000, 20_000),
+    rate_limited: 30,
+    transient: 40,
+    usage_missing: 10,
+    garbled: 60,
+    unreadable: 20,
+    rejected: 120,
+    never_fails_from: u32::MAX,
+};
+
+impl Profile {
+    /// Finds a profile by its name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "fast" => Some(Self::Fast),
+            "realistic" => Some(Self::Realistic),
+            _ => None,
+        }
+    }
+
+    pub(super) const fn behaviour(self) -> &'static Behaviour {
+        match self {
+            Self::Fast => &FAST,
+            Self::Realistic => &REALISTIC,
+        }
+    }
+}
