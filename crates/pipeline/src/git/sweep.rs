@@ -1,6 +1,7 @@
 //! The locks that calls of ours left behind, and the checkout that one left half changed.
 
 use std::fs::{self, Metadata};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -42,7 +43,8 @@ pub async fn sweep_own_locks(repo: &GitRepo, settle: Duration) -> Result<SweptLo
     for (note, intent) in Intent::left_behind(repo) {
         let locks: Vec<PathBuf> =
             intent.locks.iter().filter(|lock| is_younger(lock, &note)).cloned().collect();
-        let kept = remove_stale(repo, &locks, settle, &mut swept.removed).await?;
+        remove_stale(repo, &locks, settle, &mut swept.removed).await?;
+        let kept: Vec<PathBuf> = intent.locks.iter().filter(|lock| lock.exists()).cloned().collect();
         if !kept.is_empty() {
             swept.kept.extend(kept);
             continue;
@@ -50,7 +52,7 @@ pub async fn sweep_own_locks(repo: &GitRepo, settle: Duration) -> Result<SweptLo
         if let Some(fast_forward) = &intent.fast_forward {
             swept.restored.extend(fast_forward.set_back(repo).await?);
         }
-        fs::remove_file(&note).map_err(|source| GitError::Io { doing: "remove", path: note, source })?;
+        remove(&note)?;
     }
     Ok(swept)
 }
@@ -60,35 +62,37 @@ fn is_younger(lock: &Path, note: &Path) -> bool {
     modified(lock).is_some_and(|lock| modified(note).is_none_or(|note| lock >= note))
 }
 
-/// Returns the locks that it leaves alone.
 async fn remove_stale(
     repo: &GitRepo,
     locks: &[PathBuf],
     settle: Duration,
     removed: &mut Vec<PathBuf>,
-) -> Result<Vec<PathBuf>, GitError> {
-    let before: Vec<(&PathBuf, Metadata)> =
-        locks.iter().filter_map(|lock| Some((lock, fs::metadata(lock).ok()?))).collect();
+) -> Result<(), GitError> {
+    let before: Vec<_> = locks.iter().filter_map(|lock| Some((lock, fs::metadata(lock).ok()?))).collect();
     if before.is_empty() {
-        return Ok(Vec::new());
+        return Ok(());
     }
     sleep(settle).await;
-    let busy = is_busy(repo).await?;
-    let mut kept = Vec::new();
-    for (lock, before) in before {
-        let Ok(now) = fs::metadata(lock) else { continue };
-        if busy || Intent::is_taken(repo, lock) || !is_same(&before, &now) {
-            kept.push(lock.clone());
-            continue;
-        }
-        fs::remove_file(lock).map_err(|source| GitError::Io {
-            doing: "remove",
-            path: lock.clone(),
-            source,
-        })?;
-        removed.push(lock.clone());
+    if is_busy(repo).await? {
+        return Ok(());
     }
-    Ok(kept)
+    for (lock, before) in before {
+        let is_stale =
+            fs::metadata(lock).is_ok_and(|now| is_same(&before, &now)) && !Intent::is_taken(repo, lock);
+        if is_stale && remove(lock)? {
+            removed.push(lock.clone());
+        }
+    }
+    Ok(())
+}
+
+/// Removes a file; `false` when somebody else did.
+fn remove(path: &Path) -> Result<bool, GitError> {
+    match fs::remove_file(path) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(source) => Err(GitError::Io { doing: "remove", path: path.to_owned(), source }),
+    }
 }
 
 fn is_same(before: &Metadata, now: &Metadata) -> bool {

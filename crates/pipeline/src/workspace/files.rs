@@ -28,6 +28,15 @@ pub(super) fn read_text(file: &Inside, limit_bytes: u64) -> Result<String, Works
     text.ok_or_else(|| WorkspaceError::Binary { path: file.given.clone() })
 }
 
+/// Says whether [`write_text`] would refuse content of so many bytes.
+pub(super) fn check_write(file: &Inside, bytes: u64, bound: ShrinkBound) -> Result<(), WorkspaceError> {
+    match regular(file) {
+        Ok(before) => refuse_shrinking(file, before.len(), bytes, bound),
+        Err(WorkspaceError::NotFound { .. }) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
 /// Writes a whole file with its directories, at once: whoever reads sees the old or the new content.
 pub(super) fn write_text(
     file: &Inside,

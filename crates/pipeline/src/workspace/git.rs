@@ -125,6 +125,10 @@ impl Workspace for GitWorkspace {
         self.open_worktree(spec).await
     }
 
+    async fn find(&self, attempt_id: &str, bead_id: &str) -> Result<Option<Worktree>, WorkspaceError> {
+        self.find_worktree(attempt_id, bead_id).await
+    }
+
     async fn list(&self, at: &Worktree) -> Result<Vec<String>, WorkspaceError> {
         self.check(at)?;
         self.list_files(at).await
@@ -140,6 +144,19 @@ impl Workspace for GitWorkspace {
     async fn search(&self, at: &Worktree, pattern: &str) -> Result<Vec<Hit>, WorkspaceError> {
         self.check(at)?;
         self.search_files(at, pattern).await
+    }
+
+    async fn check_change(
+        &self,
+        at: &Worktree,
+        path: &str,
+        content: Option<&str>,
+    ) -> Result<(), WorkspaceError> {
+        self.check(at)?;
+        let file = contain::resolve(&at.path, path)?;
+        self.changeable(&file)?;
+        let (bytes, bound) = (content.map(|content| content.len() as u64), self.options.shrink);
+        blocking(move || bytes.map_or(Ok(()), |bytes| files::check_write(&file, bytes, bound))).await
     }
 
     async fn write(&self, at: &Worktree, path: &str, content: &str) -> Result<(), WorkspaceError> {

@@ -268,6 +268,9 @@ pub trait Workspace: Send + Sync {
     /// Makes the worktree, or finds it again as the crash left it.
     async fn open(&self, spec: &WorktreeSpec) -> Result<Worktree, WorkspaceError>;
 
+    /// Finds the worktree of an attempt, `None` when it was never made or is gone.
+    async fn find(&self, attempt_id: &str, bead_id: &str) -> Result<Option<Worktree>, WorkspaceError>;
+
     /// Lists the files, tracked and new, without ignored ones; sorted, at most as many as the options say.
     async fn list(&self, at: &Worktree) -> Result<Vec<String>, WorkspaceError>;
 
@@ -276,6 +279,14 @@ pub trait Workspace: Send + Sync {
 
     /// Finds a fixed text in the files that [`Workspace::list`] names, at most as often as the options say.
     async fn search(&self, at: &Worktree, pattern: &str) -> Result<Vec<Hit>, WorkspaceError>;
+
+    /// Says whether a change would be refused: that of a whole file, or with no `content` any other.
+    async fn check_change(
+        &self,
+        at: &Worktree,
+        path: &str,
+        content: Option<&str>,
+    ) -> Result<(), WorkspaceError>;
 
     /// Writes a whole file, with its directories.
     async fn write(&self, at: &Worktree, path: &str, content: &str) -> Result<(), WorkspaceError>;

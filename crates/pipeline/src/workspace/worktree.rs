@@ -29,6 +29,22 @@ impl GitWorkspace {
         Ok(Worktree { path, branch: record.branch, base_commit: record.base_commit, created })
     }
 
+    pub(super) async fn find_worktree(
+        &self,
+        attempt_id: &str,
+        bead_id: &str,
+    ) -> Result<Option<Worktree>, WorkspaceError> {
+        let path = self.root.join(name::worktree_directory(bead_id, attempt_id));
+        let _changing = self.changing.lock().await;
+        let found = self.found_again(&path).await?;
+        Ok(found.map(|Record { branch, base_commit, .. }| Worktree {
+            path,
+            branch,
+            base_commit,
+            created: false,
+        }))
+    }
+
     /// Checks that a worktree is where it should be and still belongs to the repository: an agent can write anywhere
     /// in it, and by its `.git` file lead git to another repository.
     pub(super) fn check(&self, at: &Worktree) -> Result<(), WorkspaceError> {

@@ -1,0 +1,105 @@
+//! A second engine, which tests kill: this program once more, with a part to play.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use glitchlab_pipeline::forge::Forge;
+use glitchlab_pipeline::process::{
+    ChildProcess, ChildWatch, Command as Program, RunLimits, WatchError, contained,
+};
+use glitchlab_pipeline::workspace::Workspace;
+
+use crate::support::{World, environment, merge_of, message, spec};
+
+const PART: &str = "GLITCHLAB_TEST_PART";
+const PLACE: &str = "GLITCHLAB_TEST_PLACE";
+
+/// A running second engine, killed at the latest when it is dropped.
+pub(crate) struct Engine(Child);
+
+impl Engine {
+    /// Starts one that plays `part` in the directory of a [`World`].
+    pub(crate) fn play(part: &str, place: &Path) -> Self {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command
+            .args(["--exact", "engine::plays_a_part_when_it_is_told_to"])
+            .env(PART, part)
+            .env(PLACE, place);
+        Self(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
+    }
+
+    /// Kills it as `kill -9` does, and waits until it is gone.
+    pub(crate) fn kill(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Not a proof by itself: the part that the second process plays. Without one there is nothing to do.
+#[tokio::test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the variables are how a test tells its second process what to do"
+)]
+async fn plays_a_part_when_it_is_told_to() {
+    let (Ok(part), Ok(place)) = (std::env::var(PART), std::env::var(PLACE)) else { return };
+    let place = PathBuf::from(place);
+    match part.as_str() {
+        "never opens the gate" => {
+            run(&place, "echo ran >ran", &Recorder { place: place.clone(), opens: false }).await
+        }
+        "runs daemons" => {
+            let line = "echo $$ >>pids; setsid sh -c 'echo $$ >>pids; exec sleep 1000' & sleep 1000";
+            run(&place, line, &Recorder { place: place.clone(), opens: true }).await;
+        }
+        "merges" => {
+            let world = World::at(&place);
+            let branch = spec("attempt1").branch;
+            world.forge().await.merge(&merge_of("gl-1 g1", &branch)).await.unwrap();
+        }
+        "commits" => {
+            let world = World::at(&place);
+            let workspace = world.workspace().await;
+            let at = workspace.open(&spec("attempt1")).await.unwrap();
+            workspace.commit(&at, &message("attempt1")).await.unwrap();
+        }
+        other => panic!("there is no part {other:?}"),
+    }
+}
+
+async fn run(place: &Path, line: &str, watch: &Recorder) {
+    let program = Program::shell(line, place, environment(place));
+    let limits = RunLimits { timeout: Duration::from_secs(600), max_output_bytes: 1024 };
+    contained::run(&program, &limits, Duration::from_millis(100), watch).await.unwrap();
+}
+
+/// Writes down the shim's process id.
+struct Recorder {
+    place: PathBuf,
+    opens: bool,
+}
+
+#[async_trait]
+impl ChildWatch for Recorder {
+    async fn started(&self, process: &ChildProcess) -> Result<(), WatchError> {
+        std::fs::write(self.place.join("shim.new"), process.pid.to_string()).unwrap();
+        std::fs::rename(self.place.join("shim.new"), self.place.join("shim")).unwrap();
+        if !self.opens {
+            std::future::pending::<()>().await;
+        }
+        Ok(())
+    }
+
+    async fn ended(&self, _: &ChildProcess) {}
+
+    fn progress(&self) {}
+}
