@@ -83,9 +83,7 @@ impl LocalForge {
     /// Moves the base: by its checkout when there is one, else by its ref alone.
     async fn publish(&self, merge: &Merge, old: String, new: String) -> Result<MergeResult, ForgeError> {
         let checkouts = checkouts::list(&self.repo).await?;
-        let shows_base =
-            |checkout: &&checkouts::Checkout| !checkout.gone && checkout.branch.as_ref() == Some(&merge.base);
-        if let Some(checkout) = checkouts.iter().find(shows_base) {
+        if let Some(checkout) = checkouts.iter().find(|checkout| checkout.shows(&merge.base)) {
             let branch = merge.base.clone();
             let fast_forward = FastForward { checkout: checkout.path.clone(), branch, old, new: new.clone() };
             return self.fast_forward(merge, &fast_forward).await;

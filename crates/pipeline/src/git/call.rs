@@ -113,9 +113,11 @@ impl Call {
         self
     }
 
-    /// Lets the repository's hooks run.
-    pub fn with_hooks(mut self) -> Self {
+    /// Lets the repository's hooks run. What they run can be what an attempt wrote, so they see no more of the
+    /// environment than tests do: the usual variables and the `extra` ones.
+    pub fn with_hooks(mut self, extra: &[String]) -> Self {
         self.hooks = true;
+        self.environment = self.environment.for_hooks(extra);
         self
     }
 

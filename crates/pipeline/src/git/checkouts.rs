@@ -12,8 +12,14 @@ pub struct Checkout {
     pub path: PathBuf,
     /// The branch that is checked out; `None` when it is none.
     pub branch: Option<String>,
-    /// Whether git says that the directory is gone.
-    pub gone: bool,
+}
+
+impl Checkout {
+    /// Says whether the branch is checked out here, and the directory is there.
+    #[must_use]
+    pub fn shows(&self, branch: &str) -> bool {
+        self.branch.as_deref() == Some(branch) && self.path.is_dir()
+    }
 }
 
 /// Lists them, the user's main checkout first.
@@ -27,9 +33,8 @@ pub async fn list(repo: &GitRepo) -> Result<Vec<Checkout>, GitError> {
     for field in answer.fields() {
         let (key, value) = field.split_once(' ').unwrap_or((field, ""));
         match (key, checkouts.last_mut()) {
-            ("worktree", _) => checkouts.push(Checkout { path: value.into(), branch: None, gone: false }),
+            ("worktree", _) => checkouts.push(Checkout { path: value.into(), branch: None }),
             ("branch", Some(last)) => last.branch = value.strip_prefix("refs/heads/").map(str::to_owned),
-            ("prunable", Some(last)) => last.gone = true,
             // The entry of a bare repository has no files.
             ("bare", Some(_)) => drop(checkouts.pop()),
             _ => {}

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::call::Answer;
 use super::intent::Intent;
 use super::{GitError, GitRepo, Identity};
 
@@ -45,32 +46,26 @@ impl FastForward {
         }
         let intent = Intent { fast_forward: Some(self.clone()), ..Intent::locks(self.locks(repo, &git_dir)) };
         let note = intent.write(repo)?;
-        // The user's files stay: no stash of his changes, no ignored file of his overwritten.
-        let merge = [
-            "merge",
-            "--quiet",
-            "--ff-only",
-            "--no-autostash",
-            "--no-overwrite-ignore",
-            "--no-verify-signatures",
-        ];
-        let told = repo.git.at(&self.checkout, &merge).arg(&self.new).by(by).with_hooks().answer().await;
-        let now = repo.branch_commit(&self.branch).await?.unwrap_or_default();
+        let told = self.merge(repo, by).await;
         // A hook of the user's may fail or hang after the branch has moved, so the branch is what counts.
-        if now == self.new && told.is_err() {
-            tracing::warn!(checkout = %self.checkout.display(), "the hooks after a merge were ended");
+        let now = repo.branch_commit(&self.branch).await?.unwrap_or_default();
+        if told.is_ok() {
+            note.done();
         }
-        let answer = match told {
-            Ok(answer) => answer,
-            Err(_) if now == self.new => return Ok(Moved::Done),
-            Err(error) => return Err(error),
-        };
-        note.done();
-        match now {
-            now if now == self.new => Ok(Moved::Done),
-            now if now != self.old => Ok(Moved::Elsewhere(now)),
-            _ => Ok(Moved::Busy(answer.stderr)),
+        match (now, told) {
+            (now, _) if now == self.new => Ok(Moved::Done),
+            (_, Err(error)) => Err(error),
+            (now, Ok(answer)) if now == self.old => Ok(Moved::Busy(answer.stderr)),
+            (now, Ok(_)) => Ok(Moved::Elsewhere(now)),
         }
+    }
+
+    /// Runs the command. The user's files stay: no stash of his changes, no ignored file of his overwritten.
+    async fn merge(&self, repo: &GitRepo, by: &Identity) -> Result<Answer, GitError> {
+        let options =
+            ["--quiet", "--ff-only", "--no-autostash", "--no-overwrite-ignore", "--no-verify-signatures"];
+        let call = repo.git.at(&self.checkout, &["merge"]).by(by).with_hooks(&[]);
+        options.iter().fold(call, |call, option| call.arg(*option)).arg(&self.new).answer().await
     }
 
     fn locks(&self, repo: &GitRepo, git_dir: &Path) -> Vec<PathBuf> {

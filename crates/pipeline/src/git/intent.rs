@@ -55,13 +55,16 @@ impl Intent {
         fs::create_dir_all(directory(repo)).map_err(failed)?;
         let text = serde_json::to_vec(self).map_err(|error| failed(error.into()))?;
         running().insert(path.clone());
+        let note = Note { path: path.clone() };
         fs::write(&path, text).map_err(failed)?;
-        Ok(Note { path })
+        Ok(note)
     }
 
     /// Reads the notes of calls that run no more.
     pub(crate) fn left_behind(repo: &GitRepo) -> Vec<(PathBuf, Self)> {
-        all(repo).into_iter().filter(|(path, intent)| !is_running(path, &intent.engine)).collect()
+        // A call that ends removes its note before it counts as ended, so one that is still there was left.
+        let is_left = |(path, intent): &(PathBuf, Self)| !is_running(path, &intent.engine) && path.exists();
+        all(repo).into_iter().filter(is_left).collect()
     }
 
     /// Says whether a call that runs now takes this lock.

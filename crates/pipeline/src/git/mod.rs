@@ -7,13 +7,15 @@ pub mod identity;
 pub(crate) mod intent;
 pub mod lock;
 pub mod open;
+mod repo_error;
 pub mod sweep;
 
 use std::path::PathBuf;
 
 pub use call::Git;
 pub use identity::Identity;
-pub use open::{GitRepo, RepoError, RepoOptions};
+pub use open::{GitRepo, RepoOptions};
+pub use repo_error::RepoError;
 
 use crate::process::{Exit, ProcessError};
 

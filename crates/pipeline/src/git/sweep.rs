@@ -59,7 +59,7 @@ pub async fn sweep_own_locks(repo: &GitRepo, settle: Duration) -> Result<SweptLo
 
 fn is_younger(lock: &Path, note: &Path) -> bool {
     let modified = |path: &Path| fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
-    modified(lock).is_some_and(|lock| modified(note).is_none_or(|note| lock >= note))
+    modified(lock).zip(modified(note)).is_some_and(|(lock, note)| lock >= note)
 }
 
 async fn remove_stale(

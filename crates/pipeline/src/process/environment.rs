@@ -86,11 +86,13 @@ impl Environment {
     /// Keeps what builds and tests commonly need, and the `extra` names: never a key that happens to be set.
     #[must_use]
     pub fn for_tests(&self, extra: &[String]) -> Self {
-        self.keeping(|name| {
-            ALLOWED.contains(&name)
-                || ALLOWED_FAMILIES.iter().any(|family| name.starts_with(family))
-                || extra.iter().any(|allowed| allowed == name)
-        })
+        self.keeping(|name| is_allowed(name, extra))
+    }
+
+    /// Keeps the same and what git tells its hooks.
+    #[must_use]
+    pub fn for_hooks(&self, extra: &[String]) -> Self {
+        self.keeping(|name| name.starts_with("GIT_") || is_allowed(name, extra))
     }
 
     /// Leaves out what ties git to a repository: a hook that starts the engine must not lead it to its own.
@@ -107,6 +109,12 @@ impl Environment {
     pub(super) fn iter(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
         self.variables.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str()))
     }
+}
+
+fn is_allowed(name: &str, extra: &[String]) -> bool {
+    ALLOWED.contains(&name)
+        || ALLOWED_FAMILIES.iter().any(|family| name.starts_with(family))
+        || extra.iter().any(|allowed| allowed == name)
 }
 
 /// Shows the names only: values can be secrets.

@@ -30,17 +30,15 @@ impl GitWorkspace {
         at: &Worktree,
         message: &CommitMessage,
     ) -> Result<Option<String>, WorkspaceError> {
-        self.refuse_protected(at).await?;
         let note = Intent::locks(self.locks(&at.path, &at.branch)).write(&self.repo)?;
         self.git(at, &["add", "--all"]).run().await?;
+        let tree = self.git(at, &["write-tree"]).line().await?;
+        self.refuse_protected(&self.changes(&at.base_commit, &tree).await?)?;
         let text = message.render(&self.repo.author);
-        let commit = match self.git(at, &["diff-index", "--cached", "--quiet", "HEAD", "--"]).answer().await?
-        {
-            staged if staged.exit == Exit::Code(1) => Some(self.commit_staged(at, &text).await?),
-            staged => {
-                staged.success()?;
-                self.already_made(at, &text).await?
-            }
+        let commit = if tree == self.git(at, &["rev-parse", "HEAD^{tree}"]).line().await? {
+            self.already_made(at, &text).await?
+        } else {
+            Some(self.commit_staged(at, &text).await?)
         };
         note.done();
         Ok(commit)
@@ -135,14 +133,12 @@ impl GitWorkspace {
         entries.map(|entry| numstat(entry).ok_or_else(|| answer.unreadable())).collect()
     }
 
-    async fn refuse_protected(&self, at: &Worktree) -> Result<(), WorkspaceError> {
-        let files = self.changes(&at.base_commit, &self.tree(at).await?).await?;
-        let protected =
-            files.iter().find_map(|file| Some((file, self.options.protected.pattern_of(&file.path)?)));
-        match protected {
-            Some((file, pattern)) => {
-                Err(WorkspaceError::Protected { path: file.path.clone(), pattern: pattern.to_owned() })
-            }
+    fn refuse_protected(&self, files: &[FileChange]) -> Result<(), WorkspaceError> {
+        let rule = |file: &FileChange| {
+            Some((file.path.clone(), self.options.protected.pattern_of(&file.path)?.to_owned()))
+        };
+        match files.iter().find_map(rule) {
+            Some((path, pattern)) => Err(WorkspaceError::Protected { path, pattern }),
             None => Ok(()),
         }
     }
@@ -157,7 +153,11 @@ impl GitWorkspace {
 
     async fn commit_staged(&self, at: &Worktree, text: &str) -> Result<String, WorkspaceError> {
         let call = self.git(at, &["commit", "--quiet", "--cleanup=whitespace", "--file=-"]);
-        let call = call.by(&self.repo.author).input(text).with_hooks().timeout(self.options.commit_timeout);
+        let call = call
+            .by(&self.repo.author)
+            .input(text)
+            .with_hooks(&self.options.pass_env)
+            .timeout(self.options.commit_timeout);
         let answer = call.answer().await?;
         // git itself fails with 128; with 1 it passes on what a hook said.
         if answer.exit == Exit::Code(1) {

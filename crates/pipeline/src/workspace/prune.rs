@@ -42,14 +42,13 @@ impl GitWorkspace {
         running: &HashSet<String>,
         policy: KeepPolicy,
     ) -> Result<Vec<PathBuf>, WorkspaceError> {
-        let ended = {
+        let (mut gone, ended) = {
             let _changing = self.changing.lock().await;
             let found = self.found(running);
-            let mut gone = self.remove_unrecorded(&found.unrecorded).await?;
+            let mut gone = self.remove_unrecorded(found.unrecorded).await?;
             gone.extend(self.remove_kept(found.kept, policy).await?);
             (gone, found.ended)
         };
-        let (mut gone, ended) = ended;
         for (path, record) in ended {
             let Record { branch, base_commit, .. } = record;
             let at = Worktree { path, branch, base_commit, created: false };
@@ -63,7 +62,8 @@ impl GitWorkspace {
     fn found(&self, running: &HashSet<String>) -> Found {
         let mut found = Found::default();
         let entries = fs::read_dir(&self.root).into_iter().flatten().flatten();
-        let on_disk = entries.map(|entry| entry.path()).filter(|path| *path != self.scratch());
+        let on_disk =
+            entries.map(|entry| entry.path()).filter(|path| path.is_dir() && *path != self.scratch());
         for path in on_disk {
             let admin = self.admin(&path);
             match (record::read(&admin), record::kept_since(&admin)) {
@@ -77,11 +77,11 @@ impl GitWorkspace {
     }
 
     /// A worktree without a record was never returned to anyone.
-    async fn remove_unrecorded(&self, paths: &[PathBuf]) -> Result<Vec<PathBuf>, WorkspaceError> {
-        for path in paths {
+    async fn remove_unrecorded(&self, paths: Vec<PathBuf>) -> Result<Vec<PathBuf>, WorkspaceError> {
+        for path in &paths {
             self.discard(path).await?;
         }
-        Ok(paths.to_vec())
+        Ok(paths)
     }
 
     async fn remove_kept(
@@ -107,7 +107,7 @@ impl GitWorkspace {
     async fn remove_with_branch(&self, path: &Path, record: &Record) -> Result<(), WorkspaceError> {
         self.delete_ref(&name::wip_ref(&record.attempt_id)).await?;
         self.discard(path).await?;
-        Ok(self.delete_ref(&format!("refs/heads/{}", record.branch)).await?)
+        Ok(self.delete_branch(&record.branch).await?)
     }
 
     async fn remove_work_in_progress(&self, running: &HashSet<String>) -> Result<(), WorkspaceError> {

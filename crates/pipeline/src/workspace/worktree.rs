@@ -8,7 +8,7 @@ use super::git::GitWorkspace;
 use super::record::{self, Record};
 use super::{WorkspaceError, Worktree, WorktreeSpec, contain, name};
 use crate::git::intent::Intent;
-use crate::git::{GitError, sweep};
+use crate::git::{GitError, checkouts, sweep};
 use crate::process::{Command, RunLimits, Unwatched, contained};
 
 /// How much of a failed setup's output is told.
@@ -55,6 +55,10 @@ impl GitWorkspace {
         if !self.is_connected(&at.path) {
             return Err(not_ours("its .git file is gone or leads elsewhere"));
         }
+        let head = fs::read_to_string(self.admin(&at.path).join("HEAD")).unwrap_or_default();
+        if head.trim_end().strip_prefix("ref: refs/heads/") != Some(&at.branch) {
+            return Err(not_ours("its branch is not checked out any more"));
+        }
         Ok(())
     }
 
@@ -77,9 +81,15 @@ impl GitWorkspace {
         }
         self.discard(&at.path).await?;
         if self.is_settled(&at.branch, &base, &at.base_commit).await? {
-            self.delete_ref(&format!("refs/heads/{}", at.branch)).await?;
+            self.delete_branch(&at.branch).await?;
         }
         Ok(())
+    }
+
+    /// Deletes a branch, unless somebody looks at it: his checkout would be left without a commit.
+    pub(super) async fn delete_branch(&self, branch: &str) -> Result<(), GitError> {
+        let is_shown = checkouts::list(&self.repo).await?.iter().any(|checkout| checkout.shows(branch));
+        if is_shown { Ok(()) } else { self.delete_ref(&format!("refs/heads/{branch}")).await }
     }
 
     /// Removes a worktree in whatever state it is.

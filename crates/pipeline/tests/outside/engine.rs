@@ -55,7 +55,8 @@ async fn plays_a_part_when_it_is_told_to() {
     let place = PathBuf::from(place);
     match part.as_str() {
         "never opens the gate" => {
-            run(&place, "echo ran >ran", &Recorder { place: place.clone(), opens: false }).await
+            let watch = Recorder { place: place.clone(), opens: false };
+            run(&place, "echo ran >ran", &watch).await;
         }
         "runs daemons" => {
             let line = "echo $$ >>pids; setsid sh -c 'echo $$ >>pids; exec sleep 1000' & sleep 1000";

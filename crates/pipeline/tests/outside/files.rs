@@ -75,7 +75,7 @@ async fn no_path_leads_out_of_the_worktree() {
     symlink(&world.repo, at.path.join("way-out")).unwrap();
     for path in ["../x", "/etc/passwd", "way-out/README.md", "way-out/new"] {
         let outside = |error: WorkspaceError| {
-            assert!(matches!(error, WorkspaceError::Outside { .. }), "{path}: {error}")
+            assert!(matches!(error, WorkspaceError::Outside { .. }), "{path}: {error}");
         };
         outside(workspace.read(&at, path).await.unwrap_err());
         outside(workspace.write(&at, path, "x").await.unwrap_err());
@@ -101,7 +101,7 @@ async fn protected_paths_are_not_written_under_any_name() {
         "./.glitchlab/x",
     ] {
         let refused = |error: WorkspaceError| {
-            assert!(matches!(error, WorkspaceError::Protected { .. }), "{path}: {error}")
+            assert!(matches!(error, WorkspaceError::Protected { .. }), "{path}: {error}");
         };
         refused(workspace.write(&at, path, "x").await.unwrap_err());
         refused(workspace.replace(&at, path, "push", "x").await.unwrap_err());

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use glitchlab_pipeline::git::{GitRepo, RepoOptions};
 use glitchlab_pipeline::process::{Exit, RunLimits, Unwatched};
+use glitchlab_pipeline::workspace::git::{GitWorkspace, WorkspaceOptions};
 use glitchlab_pipeline::workspace::{FileChange, Refreshed, Workspace, WorkspaceError, Worktree};
 
 use crate::support::{World, file_in, message, script, spec, write};
@@ -108,6 +110,21 @@ async fn the_repositorys_hooks_check_commits_and_nothing_else() {
     std::fs::remove_file(at.path.join("bad")).unwrap();
     write(&at.path.join("good"), "");
     assert!(workspace.commit(&at, &message("gl-1")).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn hooks_see_no_key_that_the_engine_has() {
+    let world = World::new();
+    script(&world.repo.join(".git/hooks/pre-commit"), "echo ${MODEL_API_KEY-none} >hook-saw");
+    let environment = world.environment().with("MODEL_API_KEY", "secret");
+    let options = RepoOptions::new(environment.clone());
+    let repo = GitRepo::open(&world.repo, &options).await.unwrap();
+    let root = world.top().join("worktrees");
+    let workspace = GitWorkspace::new(repo, &root, WorkspaceOptions::new(environment)).unwrap();
+    let at = workspace.open(&spec("attempt1")).await.unwrap();
+    write(&at.path.join("new"), "");
+    assert!(workspace.commit(&at, &message("gl-1")).await.unwrap().is_some());
+    assert_eq!(file_in(&at, "hook-saw"), "none\n");
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use glitchlab_pipeline::forge::{Forge, MergeResult};
@@ -33,8 +34,8 @@ fn add_slow_filter(world: &World) {
     world.commit_all("Use a filter");
 }
 
-/// Kills an engine while its git fast-forwards the user's checkout, with the index locked and files half written.
-async fn killed_in_fast_forward() -> World {
+/// A branch to merge, whose last file takes git for ever to write.
+async fn slow_to_merge() -> World {
     let world = World::new();
     add_slow_filter(&world);
     let workspace = world.workspace().await;
@@ -46,8 +47,18 @@ async fn killed_in_fast_forward() -> World {
     workspace.commit(&at, &message("gl-1")).await.unwrap();
     fs::remove_file(world.top().join("reached")).unwrap();
     write(&world.top().join("stopper"), "");
-    let mut engine = Engine::play("merges", &world.top());
+    world
+}
+
+async fn until_half_written(world: &World) {
     until("git writes the user's files", || world.top().join("reached").exists()).await;
+}
+
+/// Kills an engine while its git fast-forwards the user's checkout, with the index locked and files half written.
+async fn killed_in_fast_forward() -> World {
+    let world = slow_to_merge().await;
+    let mut engine = Engine::play("merges", &world.top());
+    until_half_written(&world).await;
     engine.kill();
     assert_eq!(leftovers::kill(&[]).await.survivors, Vec::<u32>::new());
     fs::remove_file(world.top().join("stopper")).unwrap();
@@ -72,6 +83,24 @@ async fn a_fast_forward_that_was_killed_is_set_back_and_made_again() {
     let again = world.forge().await.merge(&merge_of("gl-1 g1", &spec("attempt1").branch)).await.unwrap();
     assert!(matches!(again, MergeResult::Merged { .. }), "{again:?}");
     assert_eq!((world.read("a.txt"), world.read("z.slow")), ("new a\n".into(), "slow\n".into()));
+    assert_eq!(world.git(&["status", "--porcelain"]), "");
+}
+
+#[tokio::test]
+async fn a_merge_that_was_dropped_is_made_again_by_the_same_engine() {
+    let world = slow_to_merge().await;
+    let forge = Arc::new(world.forge().await);
+    let request = merge_of("gl-1 g1", &spec("attempt1").branch);
+    let dropped = tokio::spawn({
+        let (forge, request) = (forge.clone(), request.clone());
+        async move { forge.merge(&request).await }
+    });
+    until_half_written(&world).await;
+    dropped.abort();
+    assert!(dropped.await.unwrap_err().is_cancelled());
+    fs::remove_file(world.top().join("stopper")).unwrap();
+    let again = forge.merge(&request).await.unwrap();
+    assert!(matches!(again, MergeResult::Merged { .. }), "{again:?}");
     assert_eq!(world.git(&["status", "--porcelain"]), "");
 }
 

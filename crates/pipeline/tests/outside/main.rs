@@ -1,5 +1,7 @@
 //! The outside world as it is: real git, real processes, in directories of their own.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 mod engine;
 mod files;
 mod gate;

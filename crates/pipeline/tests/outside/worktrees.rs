@@ -173,6 +173,27 @@ async fn a_worktree_that_was_led_to_another_repository_is_not_used() {
 }
 
 #[tokio::test]
+async fn a_worktree_that_left_its_branch_is_not_used() {
+    let world = World::new();
+    let workspace = world.workspace().await;
+    let at = workspace.open(&spec("attempt1")).await.unwrap();
+    world.git_in(&at.path, &["checkout", "--quiet", "-b", "other"]);
+    let error = workspace.commit(&at, &message("gl-1")).await.unwrap_err();
+    assert!(matches!(error, WorkspaceError::NotOurs { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_branch_that_somebody_looks_at_is_not_deleted() {
+    let world = World::new();
+    let workspace = world.workspace().await;
+    let at = workspace.open(&spec("attempt1")).await.unwrap();
+    let linked = world.top().join("linked");
+    world.git(&["worktree", "add", "--quiet", "--force", linked.to_str().unwrap(), &at.branch]);
+    workspace.close(&at, false).await.unwrap();
+    assert_eq!(world.git_in(&linked, &["rev-parse", "HEAD"]), world.main());
+}
+
+#[tokio::test]
 async fn git_takes_the_branch_of_any_id() {
     let world = World::new();
     let workspace = world.workspace().await;
