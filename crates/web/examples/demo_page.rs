@@ -17,9 +17,10 @@ use tokio_util::sync::CancellationToken;
 #[path = "../tests/sample/mod.rs"]
 mod sample;
 
+#[expect(clippy::print_stdout, reason = "the address is this program's only output")]
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let port = std::env::args().nth(1).unwrap_or_else(|| "3000".to_owned()).parse()?;
+    let port: u16 = std::env::args().nth(1).unwrap_or_else(|| "3000".to_owned()).parse()?;
     let listener = TcpListener::bind(("127.0.0.1", port)).await?;
     let (publisher, snapshot) = watch::channel(Arc::new(sample::live(now_ms())));
     let started_ms = now_ms();
@@ -34,8 +35,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
         clock: Arc::new(now_ms),
     };
     tokio::spawn(work(publisher));
-    println!("http://127.0.0.1:{port}");
-    serve(listener, sources, Guard::loopback(port), CancellationToken::new()).await?;
+    let address = listener.local_addr()?;
+    println!("http://{address}");
+    serve(listener, sources, Guard::bound_to(address), CancellationToken::new()).await?;
     Ok(())
 }
 
@@ -81,7 +83,14 @@ fn next(seq: u64, snapshot: &Snapshot) -> EventKind {
         }
         _ => {
             let summary = "made up".to_owned();
-            EventKind::StageFinished { stage, n: 1, ok: seq % 5 > 0, summary, took_ms: 2_800, size: None }
+            EventKind::StageFinished {
+                stage,
+                n: 1,
+                ok: !seq.is_multiple_of(5),
+                summary,
+                took_ms: 2_800,
+                size: None,
+            }
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What stands before every route: the Host allow-list, the two allowed methods, and the headers of every response.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
@@ -42,6 +43,14 @@ impl Guard {
     pub fn loopback(port: u16) -> Self {
         let allowed_hosts = ["127.0.0.1", "localhost", "[::1]"].map(|host| format!("{host}:{port}")).to_vec();
         Self { allowed_hosts, max_streams: 100, max_streams_per_browser: 5 }
+    }
+
+    /// Allows the address that the listener is bound to, and the names of the loopback interface with its port.
+    #[must_use]
+    pub fn bound_to(address: SocketAddr) -> Self {
+        let mut guard = Self::loopback(address.port());
+        guard.allowed_hosts.push(address.to_string());
+        guard
     }
 
     fn allows(&self, host: &str) -> bool {

@@ -23,13 +23,18 @@ mod server;
 mod sse;
 mod view;
 
+#[cfg(test)]
+#[path = "../tests/sample/mod.rs"]
+mod sample;
+
 pub use guard::Guard;
 pub use server::{router, serve};
 
 /// Where the pages take what they show from.
 #[derive(Clone)]
 pub struct Sources {
-    /// The state of the engine; published at most four times a second, the first change of a burst at once.
+    /// The state of the engine; published at most four times a second, the first change of a burst at once, and at
+    /// least once in ten seconds: the pages say of an older one that it is old.
     pub snapshot: watch::Receiver<Arc<Snapshot>>,
     /// The supervision tree, read from shared state without asking an actor; `None` before there is one.
     pub tree: Arc<dyn Fn() -> Option<TreeSnapshot> + Send + Sync>,

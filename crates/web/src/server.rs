@@ -71,7 +71,6 @@ pub async fn serve(
 /// # Panics
 ///
 /// Panics outside a tokio runtime.
-#[must_use]
 pub fn router(sources: Sources, guard: &Guard, shutdown: &CancellationToken) -> Router {
     let (app, renderer) = assemble(sources, guard, shutdown);
     tokio::spawn(renderer.run(shutdown.clone()));

@@ -14,10 +14,10 @@ pub(crate) use message::Regions;
 pub(crate) use renderer::Renderer;
 pub(crate) use subscriber::Subscriber;
 
-/// Renders an event of the stream, each line of the data prefixed as the format wants it.
+/// Renders an event of the stream, each line of the data prefixed. The format also ends a line at a carriage return.
 fn event(id: &str, data: &str) -> String {
     let mut text = format!("id: {id}\n");
-    for line in data.lines().filter(|line| !line.is_empty()) {
+    for line in data.split(['\n', '\r']).filter(|line| !line.is_empty()) {
         text.push_str("data: ");
         text.push_str(line);
         text.push('\n');

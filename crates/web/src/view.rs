@@ -36,7 +36,21 @@ pub(crate) struct Moment {
     pub(crate) now_ms: i64,
 }
 
+/// 2026-03-02T14:32:07Z.
+#[cfg(test)]
+pub(crate) const NOW_MS: i64 = 1_772_461_927_000;
+
+/// Returns a snapshot as seen at the sample's instant.
+#[cfg(test)]
+pub(crate) fn moment(snapshot: Snapshot) -> Moment {
+    let snapshot = Arc::new(snapshot);
+    Moment { snapshot, health: Health::Ok, tree: None, earlier_tree: None, now_ms: NOW_MS }
+}
+
 /// Renders a template of ours.
 pub(crate) fn render(template: &impl Template) -> String {
     template.render().expect("a template of ours writes into memory and calls nothing that can fail")
 }
+
+#[cfg(test)]
+mod fragment_tests;

@@ -1,12 +1,15 @@
 //! What a person must see at the top of every page, the worst first.
 
 use askama::Template;
-use glitchlab_domain::snapshot::Trouble;
+use glitchlab_domain::snapshot::{Activity, Trouble};
 
+use super::Moment;
 use super::glyph::Glyph;
 use super::text::{self, Clock};
-use super::{Moment, text::span};
 use crate::Health;
+
+/// A snapshot older than this, ms, is said to be old.
+const STALE_MS: i64 = 10_000;
 
 /// All banners; empty when there is nothing to say.
 #[derive(Clone, Debug, Template)]
@@ -34,7 +37,7 @@ pub(crate) struct Since {
 
 impl Since {
     pub(crate) fn of(since_ms: i64, now_ms: i64) -> Self {
-        Self { at: text::clock(since_ms), ago: span(now_ms - since_ms) }
+        Self { at: text::clock(since_ms), ago: text::span(now_ms - since_ms) }
     }
 }
 
@@ -45,7 +48,11 @@ impl Banners {
         let others = troubles.iter().filter(|trouble| !trouble.critical);
         let banners = critical
             .map(|trouble| of_trouble(trouble, Glyph::Crit, "Critical", moment.now_ms))
-            .chain(of_health(&moment.health))
+            .chain(stale(moment))
+            .chain(
+                of_health(&moment.health)
+                    .filter(|banner| !troubles.iter().any(|known| known.what == banner.what)),
+            )
             .chain(others.map(|trouble| of_trouble(trouble, Glyph::Warn, "Warning", moment.now_ms)))
             .collect();
         Self { banners, simulated: moment.snapshot.engine.simulated }
@@ -54,6 +61,19 @@ impl Banners {
 
 fn of_trouble(trouble: &Trouble, glyph: Glyph, word: &'static str, now_ms: i64) -> Banner {
     Banner { glyph, word, what: trouble.what.clone(), since: Some(Since::of(trouble.since_ms, now_ms)) }
+}
+
+/// Says that the snapshot is old; the engine publishes it once a second even when nothing happens.
+fn stale(moment: &Moment) -> Option<Banner> {
+    let as_of_ms = moment.snapshot.as_of_ms;
+    let stopped = moment.snapshot.activity == Activity::Stopped;
+    let is_old = as_of_ms > 0 && moment.now_ms - as_of_ms > STALE_MS && !stopped;
+    is_old.then(|| Banner {
+        glyph: Glyph::Fail,
+        word: "Old numbers",
+        what: "The engine may be working, but nothing was heard from it.".to_owned(),
+        since: Some(Since::of(as_of_ms, moment.now_ms)),
+    })
 }
 
 fn of_health(health: &Health) -> Option<Banner> {

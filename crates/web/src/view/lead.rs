@@ -1,6 +1,7 @@
 //! The sentence that answers a page's question, and its numbers.
 
 use askama::Template;
+use glitchlab_domain::reason::Wait;
 use glitchlab_domain::snapshot::{Activity, Snapshot, Trouble};
 
 use super::engine::{beats, busy};
@@ -93,17 +94,24 @@ fn starting(snapshot: &Snapshot) -> Lead {
 }
 
 fn running(snapshot: &Snapshot, now_ms: i64) -> Lead {
-    let lead = Lead::says(Glyph::Run, format!("Working on {}", tasks(busy(snapshot))), pace(snapshot));
-    Lead { beat: beats(snapshot), ..because(lead, snapshot, now_ms) }
+    let busy = busy(snapshot);
+    let lead = Lead::says(Glyph::Run, format!("Working on {}", tasks(busy)), "");
+    let lead = Lead { beat: beats(snapshot), ..lead };
+    match (&snapshot.admission, snapshot.lanes.len().saturating_sub(busy)) {
+        (Some(wait), 0) => because(lead, wait, now_ms, "Nothing new starts: "),
+        (Some(wait), 1) => because(lead, wait, now_ms, "1 free worker waits: "),
+        (Some(wait), free) => because(lead, wait, now_ms, &format!("{free} free workers wait: ")),
+        (None, free) => Lead { text: pace(free, snapshot.queue.pending), ..lead },
+    }
 }
 
 fn waiting(snapshot: &Snapshot, now_ms: i64) -> Lead {
-    let (glyph, heading) = match &snapshot.admission {
-        Some(wait) => reason::headline(&wait.reason),
-        None => (Glyph::Wait, "Waiting to start the next task"),
+    let ready = format!("{} ready", are(snapshot.queue.pending));
+    let Some(wait) = &snapshot.admission else {
+        return Lead::says(Glyph::Wait, "Waiting to start the next task", format!("{ready}."));
     };
-    let text = format!("{}.", count(snapshot.queue.pending, "task") + " ready");
-    because(Lead::says(glyph, heading, text), snapshot, now_ms)
+    let (glyph, heading) = reason::headline(&wait.reason);
+    because(Lead::says(glyph, heading, ""), wait, now_ms, &format!("{ready}, and "))
 }
 
 fn draining(snapshot: &Snapshot) -> Lead {
@@ -117,23 +125,18 @@ fn draining(snapshot: &Snapshot) -> Lead {
     }
 }
 
-/// Adds why nothing new starts, when that is so.
-fn because(mut lead: Lead, snapshot: &Snapshot, now_ms: i64) -> Lead {
-    let Some(wait) = &snapshot.admission else { return lead };
-    lead.text = format!("{} {}", lead.text, sentence(&wait.reason.to_string()));
-    lead.until = Until::of(wait, now_ms);
-    lead.chip = Some(reason::chip(&wait.reason));
-    lead
+/// Says why nothing new starts, and until when.
+fn because(lead: Lead, wait: &Wait, now_ms: i64, before: &str) -> Lead {
+    let text = sentence(&format!("{before}{}", wait.reason));
+    Lead { text, until: Until::of(wait, now_ms), chip: Some(reason::chip(&wait.reason)), ..lead }
 }
 
-fn pace(snapshot: &Snapshot) -> String {
-    let free = snapshot.lanes.len() - busy(snapshot);
-    let pending = snapshot.queue.pending;
+fn pace(free: usize, pending: u64) -> String {
     match (free, pending) {
         (0, 0) => "Every worker is busy and nothing else is ready.".to_owned(),
         (0, _) => format!("Every worker is busy; {} ready to follow.", are(pending)),
         (_, 0) => "Nothing else is ready.".to_owned(),
-        (free, _) => format!("{free} of {} workers free, {} ready.", snapshot.lanes.len(), are(pending)),
+        (_, _) => format!("{} ready to start.", are(pending)),
     }
 }
 

@@ -61,7 +61,7 @@ impl Meter {
             says: format!(
                 "{} of {} tokens used, {} left",
                 text::tokens(used),
-                text::tokens(budget),
+                text::token_budget(budget),
                 text::tokens(budget.saturating_sub(used))
             ),
             used: text::percent(i64::try_from(share).unwrap_or(10_000)),

@@ -108,7 +108,7 @@ fn task_lane(snapshot: &Snapshot, lane: &Lane, task: &LaneTask, now_ms: i64) -> 
         tokens: format!(
             "{} of {}",
             text::tokens(task.tokens),
-            budget.map_or(UNKNOWN.to_owned(), text::tokens)
+            budget.map_or(UNKNOWN.to_owned(), text::token_budget)
         ),
         meter: match budget {
             Some(budget) => Meter::tokens(label, task.tokens, budget),
@@ -131,9 +131,10 @@ fn budget(snapshot: &Snapshot, size: Size) -> Option<u64> {
 }
 
 fn agent(task: &LaneTask, now_ms: i64) -> String {
-    match task.stage {
-        Some(stage) => format!("{}, {}", stage.word(), text::elapsed(now_ms - task.stage_since_ms)),
-        None => UNKNOWN.to_owned(),
+    match (task.stage, task.last_stage) {
+        (Some(stage), _) => format!("{}, {}", stage.word(), text::elapsed(now_ms - task.stage_since_ms)),
+        (None, Some((last, _))) => format!("after {}", last.word()),
+        (None, None) => UNKNOWN.to_owned(),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Whole pages: the frame around the fragments.
+//! Whole pages: the layout around the fragments.
 
 use askama::Template;
 
@@ -17,7 +17,7 @@ use glitchlab_domain::snapshot::Activity;
 
 /// What every page has around its content.
 #[derive(Clone, Debug)]
-pub(crate) struct Frame {
+pub(crate) struct Layout {
     pub(crate) title: String,
     pub(crate) style: String,
     pub(crate) script: String,
@@ -42,7 +42,7 @@ pub(crate) struct ViewLink {
     pub(crate) current: bool,
 }
 
-impl Frame {
+impl Layout {
     /// Frames a page; `events` is the URL of its stream.
     pub(crate) fn new(moment: &Moment, path: &'static str, title: String, events: Option<String>) -> Self {
         let stopped = moment.snapshot.activity == Activity::Stopped;
@@ -55,7 +55,11 @@ impl Frame {
                 .map(|(to, word)| ViewLink { path: to, word, current: to == path })
                 .into(),
             path,
-            stream: if stopped { "off" } else { "wait" },
+            stream: match &events {
+                _ if stopped => "off",
+                Some(_) => "wait",
+                None => "none",
+            },
             events: events.filter(|_| !stopped),
             as_of: text::clock(moment.now_ms),
             engine: Engine::new(moment),
@@ -68,7 +72,7 @@ impl Frame {
 #[derive(Clone, Debug, Template)]
 #[template(path = "pages/live.html")]
 pub(crate) struct LivePage {
-    pub(crate) frame: Frame,
+    pub(crate) layout: Layout,
     pub(crate) lead: Lead,
     pub(crate) now: Now,
     pub(crate) money: Money,
@@ -80,7 +84,7 @@ impl LivePage {
     pub(crate) fn new(moment: &Moment, events: String) -> Self {
         let lead = Lead::live(&moment.snapshot, moment.now_ms);
         Self {
-            frame: Frame::new(moment, "/", lead.title(), Some(events)),
+            layout: Layout::new(moment, "/", lead.title(), Some(events)),
             lead,
             now: Now::new(moment),
             money: Money::new(moment),
@@ -94,7 +98,7 @@ impl LivePage {
 #[derive(Clone, Debug, Template)]
 #[template(path = "pages/actors.html")]
 pub(crate) struct ActorsPage {
-    pub(crate) frame: Frame,
+    pub(crate) layout: Layout,
     pub(crate) lead: Lead,
     pub(crate) tree: Tree,
 }
@@ -103,7 +107,7 @@ impl ActorsPage {
     pub(crate) fn new(moment: &Moment, events: String) -> Self {
         let lead = tree::lead(moment);
         Self {
-            frame: Frame::new(moment, "/actors", lead.title(), Some(events)),
+            layout: Layout::new(moment, "/actors", lead.title(), Some(events)),
             lead,
             tree: Tree::new(moment),
         }
@@ -114,7 +118,7 @@ impl ActorsPage {
 #[derive(Clone, Debug, Template)]
 #[template(path = "pages/missing.html")]
 pub(crate) struct MissingPage {
-    pub(crate) frame: Frame,
+    pub(crate) layout: Layout,
     pub(crate) lead: Lead,
 }
 
@@ -125,6 +129,6 @@ impl MissingPage {
             "There is no such page",
             "The address leads nowhere. Live shows what the engine is doing now.",
         );
-        Self { frame: Frame::new(moment, "", lead.title(), None), lead }
+        Self { layout: Layout::new(moment, "", lead.title(), None), lead }
     }
 }

@@ -55,6 +55,11 @@ pub(crate) fn tokens(n: u64) -> String {
     }
 }
 
+/// Writes a budget of tokens, without a decimal that says nothing: `60k`.
+pub(crate) fn token_budget(n: u64) -> String {
+    tokens(n).replace(".0k", "k")
+}
+
 /// Writes a share given in 1/10 000 as a percentage for SVG: `48.20%`. Kept within 0 and 100.
 pub(crate) fn percent(basis_points: i64) -> String {
     let share = basis_points.clamp(0, 10_000);
@@ -88,6 +93,11 @@ mod tests {
     fn token_counts_round_without_ever_writing_a_thousand_thousands() {
         let written = [0, 999, 1_000, 41_249, 41_250, 999_949, 999_950, 1_250_000, u64::MAX].map(tokens);
         assert_eq!(written[..8], ["0", "999", "1.0k", "41.2k", "41.3k", "999.9k", "1.0M", "1.3M"]);
+    }
+
+    #[test]
+    fn a_round_budget_has_no_decimal() {
+        assert_eq!([60_000, 62_500, 900].map(token_budget), ["60k", "62.5k", "900"]);
     }
 
     #[test]

@@ -3,15 +3,15 @@
 use std::collections::HashMap;
 
 use askama::Template;
-use glitchlab_domain::snapshot::Snapshot;
-use glitchlab_runtime::{
-    Activity, ChildKind, NodeSnapshot, NodeState, Restart, Strategy, Supervision, TreeSnapshot,
-};
+use glitchlab_runtime::{Activity, ChildKind, NodeSnapshot, NodeState, Restart, Strategy, Supervision};
 
 use super::Moment;
 use super::glyph::Glyph;
-use super::lead::{Figure, Lead};
 use super::text::{self, Clock, UNKNOWN};
+
+mod lead;
+
+pub(crate) use lead::lead;
 
 /// The table; without rows when there is no tree to show.
 #[derive(Clone, Debug, Template)]
@@ -238,90 +238,6 @@ fn note(node: &NodeSnapshot, now_ms: i64) -> Option<Vec<String>> {
         parts.push(format!("Last error at {at}, {} ago: {}", span(error.age_ms), error.message));
     }
     if parts.is_empty() { None } else { Some(parts) }
-}
-
-/// Says whether the tree is whole, and how near a supervisor is to giving up.
-pub(crate) fn lead(moment: &Moment) -> Lead {
-    let Some(tree) = &moment.tree else {
-        return Lead::says(
-            Glyph::Stop,
-            "No actor runs here",
-            "This process has no supervision tree, or not yet.",
-        );
-    };
-    let all = count(tree);
-    let heading = if all.running == all.nodes {
-        format!("All {} actors run", all.nodes)
-    } else {
-        format!("{} of {} actors run", all.running, all.nodes)
-    };
-    let mut lead = Lead::says(all.glyph(&moment.snapshot), heading, tolerance(all.worst));
-    if let Some((_, worst)) = all.worst {
-        let value = format!("{} of {}", worst.restarts_in_window, worst.max);
-        lead.figures = vec![Figure { value, label: "restarts in the worst window".to_owned() }];
-    }
-    lead
-}
-
-/// What a whole tree adds up to.
-#[derive(Default)]
-struct Sum<'a> {
-    nodes: usize,
-    running: usize,
-    zombies: bool,
-    /// The supervisor with the largest used share of its restarts.
-    worst: Option<(&'a str, Supervision)>,
-}
-
-fn count(tree: &TreeSnapshot) -> Sum<'_> {
-    let mut sum = Sum::default();
-    sum.add(&tree.root);
-    sum
-}
-
-impl<'a> Sum<'a> {
-    fn add(&mut self, node: &'a NodeSnapshot) {
-        self.nodes += 1;
-        self.running += usize::from(node.state == NodeState::Running);
-        self.zombies |= node.state == NodeState::Zombie || node.zombies > 0;
-        if let Some(supervision) = node.supervision
-            && self.worst.is_none_or(|(_, worst)| nearer(supervision, worst))
-        {
-            self.worst = Some((&node.id, supervision));
-        }
-        for child in &node.children {
-            self.add(child);
-        }
-    }
-
-    fn glyph(&self, snapshot: &Snapshot) -> Glyph {
-        use glitchlab_domain::snapshot::Activity::{Draining, Stopped};
-        if self.zombies {
-            Glyph::Dead
-        } else if self.running == self.nodes {
-            Glyph::Ok
-        } else if matches!(snapshot.activity, Draining | Stopped) {
-            Glyph::Pause
-        } else {
-            Glyph::Again
-        }
-    }
-}
-
-/// Tells whether one supervisor has used a larger share of its restarts than another; with equal shares the one that
-/// tolerates fewer is nearer to the end.
-fn nearer(one: Supervision, other: Supervision) -> bool {
-    let share = |it: Supervision| it.restarts_in_window as u64 * 1_000_000 / (u64::from(it.max) + 1);
-    (share(one), other.max) > (share(other), one.max)
-}
-
-fn tolerance(worst: Option<(&str, Supervision)>) -> String {
-    let Some((id, it)) = worst else { return String::new() };
-    let times = text::count(u64::from(it.max), "time");
-    format!(
-        "{id} may restart its children {times} in {}; one more is a breach and ends it.",
-        span(it.window_ms)
-    )
 }
 
 #[cfg(test)]

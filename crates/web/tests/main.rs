@@ -1,0 +1,8 @@
+//! The dashboard from outside: what it answers, what it refuses, and how its streams behave.
+
+mod answers;
+mod budget;
+mod hostile;
+mod sample;
+mod site;
+mod stream;
