@@ -161,6 +161,8 @@ pub struct CallRow {
     pub model: String,
     /// The process that asked.
     pub boot_id: BootId,
+    /// The fence that asked: only its holder may be given the same reservation again.
+    pub fence: Fence,
     /// A hash of the request.
     pub input_hash: String,
     /// The reply's text, when it is of use again.
@@ -255,10 +257,6 @@ pub enum RowKey {
 /// One change of one row.
 #[derive(Clone, Debug, PartialEq)]
 #[expect(missing_docs, reason = "each names its table")]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "lives for one batch; boxing the common variants would cost more"
-)]
 pub enum Write {
     Task(TaskRow),
     Claim(ClaimRow),

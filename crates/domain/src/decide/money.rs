@@ -28,9 +28,11 @@ pub(super) fn reserve(rows: &Rows, ask: &Reserve, stamp: &Stamp) -> Result<Write
     }
 }
 
-/// The same reservation sent again is answered as the first time while it is open; a settled one is spent.
+/// The same reservation sent again by the same holder is answered as the first time while it is open. A settled one is
+/// spent, and one of an earlier fence may still be spent by a zombie.
 fn granted_before(row: &CallRow, ask: &Reserve) -> Result<Writes, Refusal> {
-    if row.state == CallState::Open && row.input_hash == ask.input_hash {
+    let same = row.input_hash == ask.input_hash && row.fence == ask.by.fence;
+    if row.state == CallState::Open && same {
         let grant = Grant::new(row.key.clone(), row.bound, row.max_out);
         return Ok(Writes::nothing(Reply::Granted(grant)));
     }
@@ -54,6 +56,7 @@ fn grant(
         stage: ask.stage,
         model: ask.model.clone(),
         boot_id: held.attempt.boot_id.clone(),
+        fence: ask.by.fence.clone(),
         input_hash: ask.input_hash.clone(),
         reply: None,
         state: CallState::Open,
