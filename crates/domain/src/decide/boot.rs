@@ -44,16 +44,18 @@ fn head_with_caps(
     others_live: bool,
     stamp: &Stamp,
 ) -> Head {
-    let mut head = old.cloned().unwrap_or_else(|| Head {
-        tail_hour_ms: stamp.now_ms,
-        tail_day_ms: stamp.now_ms,
-        last_ms: stamp.now_ms,
-        ..Head::new(scope, hour, day)
-    });
+    let mut head = old.cloned().unwrap_or_else(|| empty(scope, (hour, day), stamp));
     let clamp = |current: MicroUsd, wanted: MicroUsd| if others_live { current.min(wanted) } else { wanted };
     head.cap_hour = clamp(head.cap_hour, hour);
     head.cap_day = clamp(head.cap_day, day);
     head.nonce.clone_from(&stamp.nonce);
+    head
+}
+
+/// The tails begin a window back: what is settled in this very millisecond must leave as well.
+fn empty(scope: &str, (hour, day): (MicroUsd, MicroUsd), stamp: &Stamp) -> Head {
+    let mut head = Head::new(scope, hour, day);
+    head.advance(stamp.now_ms, MicroUsd::ZERO, MicroUsd::ZERO);
     head
 }
 
@@ -66,6 +68,10 @@ pub(super) fn beat(rows: &Rows, by: &BootBearer, lease_until_ms: i64) -> Result<
 }
 
 pub(super) fn end(rows: &Rows, by: &BootBearer, why: &str, stamp: &Stamp) -> Result<Writes, Refusal> {
+    let ended_before = |row: &&ProcessRow| !row.alive && row.fence == by.fence;
+    if rows.processes.get(&by.boot_id).filter(ended_before).is_some() {
+        return Ok(Writes::nothing(Reply::Done));
+    }
     let process = live(rows, by)?.clone();
     let ended = ProcessRow { alive: false, lease_until_ms: stamp.now_ms, ..process };
     Ok(Writes {
