@@ -19,7 +19,8 @@ pub(super) fn claim(rows: &Rows, claim: &Claim, stamp: &Stamp) -> Result<Writes,
     if let Some(held) = rows.claims.get(&claim.task_key) {
         return already_claimed(rows, claim, held, task);
     }
-    if !task.is_claimable(stamp.now_ms) {
+    // A claim that arrives after its own attempt has ended would begin the same attempt anew.
+    if rows.attempts.contains_key(&claim.attempt_id) || !task.is_claimable(stamp.now_ms) {
         return Err(Refusal::NotClaimable { key: task.key.clone(), state: task.state.name() });
     }
     let head = rows.heads.get(&claim.scope).ok_or(Refusal::Missing("ledger head"))?;
@@ -44,10 +45,12 @@ fn refuse(task: &TaskRow, wait: Wait, stamp: &Stamp) -> Writes {
 }
 
 /// A task may start when every cap has room for the smaller of its expected cost and a tenth of that cap, so that a
-/// small cap still admits tasks that are usually cheaper than their estimate.
+/// small cap still admits tasks that are usually cheaper than their estimate. A cap of nothing admits as well: waiting
+/// would never end, and a call that costs something is then told that it exceeds the cap.
 fn admission_wait(head: &Head, expected: MicroUsd, departures: &Departures) -> Option<Wait> {
     let tenth = MicroUsd::new(head.cap_hour.min(head.cap_day).micro() / 10);
-    head.wait_for(expected.min(tenth).max(MicroUsd::new(1)), departures)
+    let least = MicroUsd::new(1).min(head.cap_hour).min(head.cap_day);
+    head.wait_for(expected.min(tenth).max(least), departures)
 }
 
 /// The same claim sent again is answered as the first time; any other holder refuses it.
@@ -134,7 +137,8 @@ pub(super) fn take_over(rows: &Rows, take: &TakeOver, stamp: &Stamp) -> Result<W
     if claim.fence == take.fence {
         return Ok(Writes::nothing(claimed(task, attempt, claim)));
     }
-    if claim.fence != take.old_fence || claim.attempt_id != take.attempt_id {
+    let seen = (&claim.fence, &claim.attempt_id, &claim.boot_id);
+    if seen != (&take.old_fence, &take.attempt_id, &take.old_boot) {
         return Err(stale());
     }
     let holder_lives = rows.processes.get(&claim.boot_id).is_some_and(|holder| holder.alive);
@@ -183,8 +187,12 @@ fn resume(take: &TakeOver, task: &TaskRow, attempt: &AttemptRow, old: &ClaimRow,
 }
 
 pub(super) fn suspend(rows: &Rows, by: &Bearer) -> Result<Writes, Refusal> {
+    let stale = || Refusal::StaleFence(by.task_key.clone());
+    let claim = rows.claims.get(&by.task_key).ok_or_else(stale)?;
+    if claim.fence == by.fence && claim.suspended {
+        return Ok(Writes::nothing(Reply::Done));
+    }
     let held = hold(rows, by)?;
-    let claim = rows.claims.get(&by.task_key).ok_or_else(|| Refusal::StaleFence(by.task_key.clone()))?;
     Ok(Writes {
         rows: vec![Write::Claim(ClaimRow { suspended: true, ..claim.clone() })],
         events: vec![(held.about(), EventKind::AttemptSuspended)],
