@@ -1,0 +1,194 @@
+//! A world with one boot and as many workers as a test asks for, for what is told step by step.
+
+use glitchlab_domain::command::{
+    Bearer, BootBearer, Claim, Command, Finish, Paid, Refusal, Reply, Reserve, Settle, TakeOver,
+};
+use glitchlab_domain::id::{AttemptId, BootId, Fence, TaskKey, TryKey};
+use glitchlab_domain::ledger::Bounds;
+use glitchlab_domain::money::{MicroUsd, Price};
+use glitchlab_domain::outcome::Outcome;
+use glitchlab_domain::policy::RetryRules;
+use glitchlab_domain::rows::ProcessRow;
+use glitchlab_domain::stage::Stage;
+use glitchlab_domain::task::SourceTask;
+
+use crate::world::{SCOPE, World};
+
+pub(crate) type Answer = Result<Reply, Refusal>;
+
+pub(crate) struct Desk {
+    pub(crate) world: World,
+    pub(crate) boot: BootBearer,
+}
+
+impl Desk {
+    /// Opens with caps in micro-dollars, and one task.
+    pub(crate) fn open(cap_hour: i64, cap_day: i64) -> Self {
+        let boot = boot("b1");
+        let mut desk = Self { world: World::new(false, false), boot: boot.clone() };
+        desk.start(&boot, cap_hour, cap_day, &[]);
+        desk.ask(&Command::Sync { beads: vec![bead("t1")] }).expect("a task");
+        desk
+    }
+
+    pub(crate) fn ask(&mut self, command: &Command) -> Answer {
+        let writes = self.world.decide(command)?;
+        self.world.apply(writes.rows);
+        Ok(writes.reply)
+    }
+
+    pub(crate) fn start(&mut self, by: &BootBearer, cap_hour: i64, cap_day: i64, dead: &[BootId]) {
+        let process = ProcessRow {
+            boot_id: by.boot_id.clone(),
+            fence: by.fence.clone(),
+            host: "here".to_owned(),
+            pid: 1,
+            start_ticks: 1,
+            repo_id: "repo".to_owned(),
+            listen: String::new(),
+            started_ms: self.world.clock_ms,
+            lease_until_ms: i64::MAX,
+            alive: true,
+        };
+        let (cap_hour, cap_day) = (MicroUsd::new(cap_hour), MicroUsd::new(cap_day));
+        let (scope, dead) = (SCOPE.to_owned(), dead.to_vec());
+        let start = Command::StartBoot { process, scope, cap_hour, cap_day, dead };
+        self.ask(&start).expect("a start is never refused");
+    }
+
+    pub(crate) fn claim(&mut self, attempt: &str, hold: i64) -> Answer {
+        let command = claim(&self.boot, attempt, hold);
+        self.ask(&command)
+    }
+
+    /// Claims the task and returns the attempt's right to write.
+    pub(crate) fn work(&mut self, attempt: &str) -> Bearer {
+        match self.claim(attempt, 1) {
+            Ok(Reply::Claimed(claimed)) => bearer(attempt, &claimed.fence),
+            other => panic!("not claimed: {other:?}"),
+        }
+    }
+
+    pub(crate) fn take_over(&mut self, from: &Bearer, fence: &str) -> Answer {
+        let old_boot = self.world.rows.claims[&from.task_key].boot_id.clone();
+        let take = TakeOver {
+            by: self.boot.clone(),
+            task_key: from.task_key.clone(),
+            attempt_id: from.attempt_id.clone(),
+            old_fence: from.fence.clone(),
+            old_boot,
+            fence: Fence::from(fence),
+            slot: "worker-2".to_owned(),
+            max_attempts: 3,
+        };
+        self.ask(&Command::TakeOver(take))
+    }
+
+    /// Asks for exactly `micro` for one try of call `call_no`.
+    pub(crate) fn reserve(&mut self, by: &Bearer, call_no: u32, micro: u64) -> Answer {
+        let bounds = Bounds { prompt_tokens: micro, max_out: 0, floor_out: 0, price: PRICE };
+        self.reserve_try(by, (call_no, 0), bounds)
+    }
+
+    pub(crate) fn reserve_try(
+        &mut self,
+        by: &Bearer,
+        (call_no, try_no): (u32, u32),
+        bounds: Bounds,
+    ) -> Answer {
+        self.ask(&Command::Reserve(Reserve {
+            by: by.clone(),
+            key: key(by, call_no, try_no),
+            scope: SCOPE.to_owned(),
+            stage: Stage::Implement,
+            model: "m".to_owned(),
+            input_hash: format!("h{call_no}"),
+            bounds,
+        }))
+    }
+
+    pub(crate) fn settle(&mut self, by: &Bearer, call_no: u32, paid: Option<i64>) -> Answer {
+        self.ask(&Command::Settle(Settle {
+            by: Some(by.clone()),
+            key: key(by, call_no, 0),
+            task_key: by.task_key.clone(),
+            scope: SCOPE.to_owned(),
+            paid: paid.map(|micro| Paid { cost: MicroUsd::new(micro), input_tokens: 1, output_tokens: 1 }),
+            reply: Some("reply".to_owned()),
+            error: None,
+            latency_ms: 0,
+        }))
+    }
+
+    /// Spends `micro` now, from reservation to settlement.
+    pub(crate) fn spend(&mut self, by: &Bearer, call_no: u32, micro: u64) {
+        assert!(
+            matches!(self.reserve(by, call_no, micro), Ok(Reply::Granted(_))),
+            "no money for call {call_no}"
+        );
+        self.settle(by, call_no, Some(i64::try_from(micro).expect("small"))).expect("a settlement");
+    }
+
+    pub(crate) fn finish(&mut self, by: &Bearer, outcome: Outcome) -> Answer {
+        let (detail, rules) = ("done".to_owned(), RetryRules::default());
+        let finish = Finish { by: by.clone(), outcome, detail, learned: None, files_changed: 0, rules };
+        self.ask(&Command::Finish(finish))
+    }
+
+    /// Returns what the hour and the day hold, open bounds included, in micro-dollars.
+    pub(crate) fn counted(&self) -> (i64, i64) {
+        let head = self.world.head().expect("a ledger");
+        ((head.reserved + head.sum_hour).micro(), (head.reserved + head.sum_day).micro())
+    }
+}
+
+/// One micro-dollar a token.
+pub(crate) const PRICE: Price = Price { input_per_mtok_micro: 1_000_000, output_per_mtok_micro: 1_000_000 };
+
+pub(crate) fn boot(id: &str) -> BootBearer {
+    BootBearer { boot_id: BootId::from(id), fence: Fence::new(format!("fence-of-{id}")) }
+}
+
+pub(crate) fn bearer(attempt: &str, fence: &Fence) -> Bearer {
+    Bearer { task_key: TaskKey::from("t1"), attempt_id: AttemptId::from(attempt), fence: fence.clone() }
+}
+
+pub(crate) fn claim(by: &BootBearer, attempt: &str, hold: i64) -> Command {
+    Command::Claim(Claim {
+        by: by.clone(),
+        task_key: TaskKey::from("t1"),
+        attempt_id: AttemptId::from(attempt),
+        fence: Fence::new(format!("fence-of-{attempt}")),
+        slot: "worker-1".to_owned(),
+        scope: SCOPE.to_owned(),
+        hold: MicroUsd::new(hold),
+        model: "m".to_owned(),
+        simulated: false,
+        max_attempts: 3,
+        trace_id: "0".repeat(32),
+        span_id: "0".repeat(16),
+        branch: "branch".to_owned(),
+    })
+}
+
+pub(crate) fn key(by: &Bearer, call_no: u32, try_no: u32) -> TryKey {
+    TryKey { attempt_id: by.attempt_id.clone(), step_n: 0, call_no, try_no }
+}
+
+pub(crate) fn bead(key: &str) -> SourceTask {
+    SourceTask {
+        key: TaskKey::from(key),
+        repo_id: "repo".to_owned(),
+        bead_id: format!("bead-{key}").as_str().into(),
+        source: "file".to_owned(),
+        parent: None,
+        title: "a task".to_owned(),
+        body: String::new(),
+        priority: 1,
+        kind: "task".to_owned(),
+        labels: Vec::new(),
+        created_ms: 0,
+        state: "open".to_owned(),
+        rev: "r".to_owned(),
+    }
+}

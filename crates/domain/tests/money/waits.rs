@@ -1,0 +1,35 @@
+//! Whether a wait keeps its word: it ends at its instant and not before, or a settlement is really to come.
+
+use glitchlab_domain::command::{Command, Reply};
+use glitchlab_domain::reason::{Reason, Wait};
+use glitchlab_domain::rows::CallState;
+
+use crate::oracle::{Fault, must};
+use crate::world::World;
+
+/// Asks again, in a copy of the world where nothing else happens, at the instant that was told and just before.
+pub(crate) fn judge(world: &World, command: &Command, wait: &Wait) -> Result<(), Fault> {
+    let Some(until_ms) = wait.until_ms else { return judge_settlement(world, wait) };
+    must!(matches!(wait.reason, Reason::CapReached { .. }), "{wait:?} has an instant");
+    must!(until_ms > world.now_ms(), "{wait:?} is over before it is told");
+    let later = ask_at(world, command, until_ms);
+    must!(!matches!(later, Some(Reply::Wait(_)) | None), "{wait:?} ended in {later:?}");
+    if until_ms - 1 > world.now_ms() {
+        let sooner = ask_at(world, command, until_ms - 1);
+        must!(matches!(sooner, Some(Reply::Wait(_))), "{wait:?} was longer than needed: {sooner:?}");
+    }
+    Ok(())
+}
+
+fn judge_settlement(world: &World, wait: &Wait) -> Result<(), Fault> {
+    must!(matches!(wait.reason, Reason::AfterSettlement { .. }), "{wait:?} has no instant");
+    let open = world.rows.calls.values().any(|call| call.state == CallState::Open && call.bound.micro() > 0);
+    must!(open, "{wait:?} although nothing is open");
+    Ok(())
+}
+
+fn ask_at(world: &World, command: &Command, at_ms: i64) -> Option<Reply> {
+    let mut world = world.clone();
+    world.clock_ms = at_ms;
+    world.decide(command).ok().map(|writes| writes.reply)
+}
