@@ -46,13 +46,11 @@ impl Banners {
         let troubles = &moment.snapshot.troubles;
         let critical = troubles.iter().filter(|trouble| trouble.critical);
         let others = troubles.iter().filter(|trouble| !trouble.critical);
+        let is_said = |banner: &Banner| troubles.iter().any(|trouble| trouble.what == banner.what);
         let banners = critical
             .map(|trouble| of_trouble(trouble, Glyph::Crit, "Critical", moment.now_ms))
             .chain(stale(moment))
-            .chain(
-                of_health(&moment.health)
-                    .filter(|banner| !troubles.iter().any(|known| known.what == banner.what)),
-            )
+            .chain(of_health(&moment.health).filter(|banner| !is_said(banner)))
             .chain(others.map(|trouble| of_trouble(trouble, Glyph::Warn, "Warning", moment.now_ms)))
             .collect();
         Self { banners, simulated: moment.snapshot.engine.simulated }

@@ -46,7 +46,7 @@ impl Engine {
             repo: snapshot.engine.repo.clone(),
             base: snapshot.engine.base.clone(),
             version: snapshot.engine.version.clone(),
-            up: text::span(moment.now_ms - snapshot.engine.started_ms),
+            up: up(snapshot.engine.started_ms, moment.now_ms),
             as_of: text::clock(snapshot.as_of_ms),
         }
     }
@@ -75,6 +75,10 @@ pub(crate) fn beats(snapshot: &Snapshot) -> bool {
 /// Counts the slots that hold a task.
 pub(crate) fn busy(snapshot: &Snapshot) -> usize {
     snapshot.lanes.iter().filter(|lane| lane.task.is_some()).count()
+}
+
+fn up(started_ms: i64, now_ms: i64) -> String {
+    if started_ms == 0 { text::UNKNOWN.to_owned() } else { text::span(now_ms - started_ms) }
 }
 
 fn workers(snapshot: &Snapshot) -> String {

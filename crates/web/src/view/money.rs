@@ -154,9 +154,56 @@ fn ticks(hours: &[(i64, MicroUsd)]) -> Vec<String> {
     marks.chain(["now".to_owned()]).collect()
 }
 
-/// Returns what a window's sum is shown as while it is unknown.
 impl WindowMoney {
+    /// Returns what is left, or the sign for unknown.
     pub(crate) fn free(&self) -> &str {
         self.sums.as_ref().map_or(UNKNOWN, |sums| &sums.free)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample::live;
+    use crate::view::NOW_MS;
+
+    fn dollars(amount: i64) -> MicroUsd {
+        MicroUsd::new(amount * 1_000_000)
+    }
+
+    fn spark_of(by_hour: Vec<(i64, MicroUsd)>, cap: MicroUsd) -> Spark {
+        let mut snapshot = live(NOW_MS);
+        snapshot.money.by_hour = by_hour;
+        snapshot.money.usage.cap_hour = cap;
+        spark(&snapshot, NOW_MS)
+    }
+
+    #[test]
+    fn hours_without_spend_are_bars_of_nothing_and_older_ones_are_left_out() {
+        let current = NOW_MS - NOW_MS.rem_euclid(HOUR_MS);
+        let known = vec![(current - 24 * HOUR_MS, dollars(9)), (current - 2 * HOUR_MS, dollars(2))];
+        let spark = spark_of(known, dollars(5));
+        let spends: Vec<_> = spark.bars.iter().map(|bar| bar.spend.as_str()).collect();
+        assert_eq!((spends.len(), spends[21]), (24, "$2.00"));
+        assert_eq!(spends.iter().filter(|spend| **spend == "$0.00").count(), 23);
+        assert_eq!(spark.ticks, ["15:00", "21:00", "03:00", "09:00", "now"]);
+    }
+
+    #[test]
+    fn the_cap_is_drawn_unless_the_bars_would_vanish_below_it() {
+        let spent = vec![(NOW_MS - NOW_MS.rem_euclid(HOUR_MS), dollars(2))];
+        let near = spark_of(spent.clone(), dollars(5));
+        assert_eq!((near.note.as_str(), near.cap_y.is_some()), ("dashed line: cap $5.00", true));
+        let far = spark_of(spent.clone(), dollars(100));
+        assert_eq!((far.note.as_str(), far.cap_y), ("cap $100.00, above the scale", None));
+        assert_eq!(far.bars[23].height, "98.03%");
+        let over = spark_of(spent, dollars(1));
+        assert_eq!((over.cap_y.as_deref(), over.bars[23].height.as_str()), (Some("50.99%"), "98.03%"));
+    }
+
+    #[test]
+    fn without_any_spend_the_cap_is_the_scale() {
+        assert!(spark_of(Vec::new(), dollars(5)).cap_y.is_some());
+        assert!(spark_of(Vec::new(), MicroUsd::ZERO).cap_y.is_none());
     }
 }
