@@ -1,12 +1,24 @@
 //! One attempt at a task, and the outside world it touches.
 //!
-//! Three ports keep the stages testable: [`workspace::Workspace`] (a git worktree per attempt), [`forge::Forge`]
-//! (requests and merges) and the durable log. Their implementations stand beside them. Every process of ours is
-//! started in [`process`], every git command in [`git`].
+//! [`attempt::run`] goes through the stages, or goes on where an interruption left them. Three ports keep them testable:
+//! [`durable::Durable`] (the log of one attempt, implemented over the store elsewhere), [`workspace::Workspace`] (a git
+//! worktree per attempt) and [`forge::Forge`] (requests and merges), with their implementations beside them. Every
+//! process of ours is started in [`process`], every git command in [`git`].
 //!
 //! Linux only: process trees are found in `/proc`, and children die with the engine by a parent-death signal.
 
+pub mod attempt;
+mod call;
+pub mod durable;
+mod ending;
 pub mod forge;
 pub mod git;
+mod implementer;
 pub mod process;
+mod prompt;
+mod reading;
+mod run;
+mod stages;
+mod step;
+mod trouble;
 pub mod workspace;

@@ -1,0 +1,137 @@
+//! The durable log of one attempt: what is written there is never done again.
+//!
+//! Each method is one command to the store under the attempt's fence, which is inside the adapter. An attempt that is
+//! interrupted at any point and run again finds its finished steps, its paid replies and its finished effects here.
+
+use async_trait::async_trait;
+use glitchlab_domain::id::EffectKey;
+use glitchlab_domain::ledger::Bounds;
+use glitchlab_domain::money::MicroUsd;
+use glitchlab_domain::outcome::Size;
+use glitchlab_domain::reason::Wait;
+use glitchlab_domain::stage::Stage;
+use glitchlab_models::{Reservation, Settlement};
+
+use crate::process::ChildWatch;
+
+/// The attempt has lost its right to work (a stale fence, a cancellation, a store that is gone): it stops without an
+/// outcome, for somebody else decides it now.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the attempt stops: {why}")]
+pub struct Lost {
+    /// What took the right away.
+    pub why: String,
+}
+
+impl Lost {
+    /// Says why.
+    pub fn new(why: impl Into<String>) -> Self {
+        Self { why: why.into() }
+    }
+}
+
+/// What to do with a step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Begun {
+    /// It was finished before.
+    Done {
+        /// Its output, as JSON.
+        output: String,
+        /// It went well.
+        ok: bool,
+    },
+    /// It is new, or was interrupted: do it.
+    Run,
+}
+
+/// What a step came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StepDone {
+    /// The output, as JSON.
+    pub output: String,
+    /// It went well.
+    pub ok: bool,
+    /// One line for people.
+    pub summary: String,
+    /// The size, when the step judged it.
+    pub size: Option<Size>,
+}
+
+/// A question for money: one try of one call of one step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ask {
+    /// The step, counted from 0 within the attempt.
+    pub step_n: u32,
+    /// The call, counted from 0 within the step.
+    pub call_no: u32,
+    /// The try, counted from 0 within the call.
+    pub try_no: u32,
+    /// The stage that asks.
+    pub stage: Stage,
+    /// The model.
+    pub model: String,
+    /// A hash of the request.
+    pub input_hash: String,
+    /// What may be spent.
+    pub bounds: Bounds,
+}
+
+/// What the ledger says to an [`Ask`].
+#[derive(Debug)]
+pub enum Reserved {
+    /// The same request was answered before.
+    Memo(String),
+    /// The money is set aside.
+    Granted(Reservation),
+    /// Not now: ask again after [`Durable::pause`].
+    Wait(Wait),
+    /// Even the useful minimum is above a cap, so that waiting cannot help.
+    ExceedsCap {
+        /// What the useful minimum costs.
+        bound: MicroUsd,
+        /// The smaller cap.
+        cap: MicroUsd,
+    },
+    /// The try's number was used before an interruption: ask with the next one.
+    TryTaken,
+}
+
+/// What to do with an effect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EffectState {
+    /// It was done before.
+    Done(String),
+    /// Its intent is durable: look for its key outside, then act.
+    Act,
+}
+
+/// The durable log of one attempt.
+#[async_trait]
+pub trait Durable: Send + Sync {
+    /// Begins a step, or returns what it came to before.
+    async fn begin(&self, n: u32, stage: Stage, input_hash: &str) -> Result<Begun, Lost>;
+
+    /// Makes the output of a step durable.
+    async fn finish_step(&self, n: u32, done: StepDone) -> Result<(), Lost>;
+
+    /// Sets money aside for one try, or returns the reply that was paid before.
+    async fn reserve(&self, ask: Ask) -> Result<Reserved, Lost>;
+
+    /// Writes reply and price together, and then calls [`Settlement::settled`].
+    async fn settle(&self, settlement: Settlement) -> Result<(), Lost>;
+
+    /// Records that the attempt waits, and returns at the instant or after the next settlement.
+    async fn pause(&self, wait: &Wait) -> Result<(), Lost>;
+
+    /// Writes the intent of something outside the store, or returns its result.
+    async fn begin_effect(&self, key: EffectKey, kind: &str, target: &str) -> Result<EffectState, Lost>;
+
+    /// Makes the result of an effect durable.
+    async fn finish_effect(&self, key: &EffectKey, result: &str) -> Result<(), Lost>;
+
+    /// Returns who records the long processes of the attempt.
+    fn child_watch(&self) -> &dyn ChildWatch;
+
+    /// Tells that the attempt gets on.
+    fn progress(&self);
+}
