@@ -19,6 +19,7 @@ const SETTINGS: &[&str] = &[
     "commit.gpgSign=false",
     "advice.detachedHead=false",
     "core.quotePath=false",
+    "worktree.useRelativePaths=false",
 ];
 
 /// The git command with the environment and the time for its calls.

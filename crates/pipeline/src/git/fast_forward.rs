@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::call::Answer;
+use super::call::{Answer, Call};
 use super::intent::Intent;
 use super::{GitError, GitRepo, Identity};
 
@@ -124,18 +124,23 @@ impl FastForward {
         let (kept, added): (Vec<&Change>, Vec<&Change>) =
             ours.iter().partition(|change| change.old.is_some());
         if !added.is_empty() {
-            let call = repo
-                .git
-                .at(&self.checkout, &["rm", "--cached", "--quiet", "--ignore-unmatch", "--force", "--"]);
-            added.iter().fold(call, |call, change| call.arg(change.literal())).run().await?;
+            let forget = ["rm", "--cached", "--quiet", "--ignore-unmatch", "--force"];
+            self.on_paths(repo, &forget, &added).run().await?;
             added.iter().for_each(|change| remove_with_directories(&self.checkout, &change.path));
         }
         if !kept.is_empty() {
-            let call = repo.git.at(&self.checkout, &["restore", "--staged", "--worktree"]);
-            let call = call.arg(format!("--source={}", self.old)).arg("--");
-            kept.iter().fold(call, |call, change| call.arg(change.literal())).run().await?;
+            let source = format!("--source={}", self.old);
+            self.on_paths(repo, &["restore", "--staged", "--worktree", &source], &kept).run().await?;
         }
         Ok(())
+    }
+
+    /// Prepares a call on these very paths, given as input because there can be more than arguments may be long.
+    fn on_paths(&self, repo: &GitRepo, arguments: &[&str], changes: &[&Change]) -> Call {
+        let paths: Vec<&str> = changes.iter().map(|change| change.path.as_str()).collect();
+        let call =
+            repo.git.at(&self.checkout, arguments).arg("--pathspec-from-file=-").arg("--pathspec-file-nul");
+        call.env("GIT_LITERAL_PATHSPECS", "1").input(paths.join("\0"))
     }
 
     /// Says whether the file is not what the old commit has, and is what an interrupted git leaves.
@@ -171,9 +176,14 @@ impl FastForward {
         let call = ["diff-tree", "-r", "-z", "--no-renames", "--no-abbrev", &self.old, &self.new];
         let answer = repo.call(&call).run().await?;
         let fields: Vec<&str> = answer.fields().collect();
-        fields.chunks(2).map(|pair| Change::parse(pair).ok_or_else(|| answer.unreadable())).collect()
+        // A submodule is only a number here; git moves no file for it.
+        let files = fields.chunks(2).filter(|pair| !pair[0].contains(SUBMODULE));
+        files.map(|pair| Change::parse(pair).ok_or_else(|| answer.unreadable())).collect()
     }
 }
+
+/// The mode of a submodule.
+const SUBMODULE: &str = "160000";
 
 /// One file that the merge changes, with the blobs before and after.
 #[derive(Debug)]
@@ -190,11 +200,6 @@ impl Change {
         let mut words = about.split(' ').skip(2);
         let blob = |id: &str| id.bytes().any(|byte| byte != b'0').then(|| id.to_owned());
         Some(Self { path: (*path).to_owned(), old: blob(words.next()?), new: blob(words.next()?) })
-    }
-
-    /// Names the path so that git takes no character of it for a pattern.
-    fn literal(&self) -> String {
-        format!(":(top,literal){}", self.path)
     }
 }
 

@@ -16,6 +16,9 @@ use crate::process::lookup;
 /// How long a lock must stay as it is before it is taken for stale.
 pub const SETTLE: Duration = Duration::from_secs(1);
 
+/// No call of ours takes longer; a lock that is made later than that after a note is not of its call.
+const LONGEST_CALL: Duration = Duration::from_secs(15 * 60);
+
 /// What a sweep did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SweptLocks {
@@ -29,8 +32,8 @@ pub struct SweptLocks {
 
 /// Removes the locks that our own killed git calls left, and sets back what a killed fast-forward left half done.
 ///
-/// A lock is ours when a note says that a call takes it, the call runs no more, and the lock is younger than the
-/// note. Even then it stays when a call of ours that runs takes it, when any other git is at work in the repository,
+/// A lock is ours when a note says that a call takes it, the call runs no more, and the lock was made while it could
+/// run. Even then it stays when a call of ours that runs takes it, when any other git is at work in the repository,
 /// or when it changes within `settle`. Locks that no note names are never touched.
 ///
 /// # Errors
@@ -42,7 +45,7 @@ pub async fn sweep_own_locks(repo: &GitRepo, settle: Duration) -> Result<SweptLo
     let mut swept = SweptLocks::default();
     for (note, intent) in Intent::left_behind(repo) {
         let locks: Vec<PathBuf> =
-            intent.locks.iter().filter(|lock| is_younger(lock, &note)).cloned().collect();
+            intent.locks.iter().filter(|lock| is_of_its_time(lock, &note)).cloned().collect();
         remove_stale(repo, &locks, settle, &mut swept.removed).await?;
         let kept: Vec<PathBuf> = intent.locks.iter().filter(|lock| lock.exists()).cloned().collect();
         if !kept.is_empty() {
@@ -57,9 +60,9 @@ pub async fn sweep_own_locks(repo: &GitRepo, settle: Duration) -> Result<SweptLo
     Ok(swept)
 }
 
-fn is_younger(lock: &Path, note: &Path) -> bool {
+fn is_of_its_time(lock: &Path, note: &Path) -> bool {
     let modified = |path: &Path| fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
-    modified(lock).zip(modified(note)).is_some_and(|(lock, note)| lock >= note)
+    modified(lock).zip(modified(note)).is_some_and(|(lock, note)| (note..note + LONGEST_CALL).contains(&lock))
 }
 
 async fn remove_stale(

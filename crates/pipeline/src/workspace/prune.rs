@@ -29,7 +29,7 @@ impl KeepPolicy {
 }
 
 impl GitWorkspace {
-    /// Removes the worktrees of attempts that are not among `running`, and their work in progress.
+    /// Removes the worktrees of attempts that are not among `running` (or suspended), and their work in progress.
     ///
     /// Those that were closed to be kept stay as the policy says, and take their branch with them when they go. Of all
     /// others a branch goes only when nothing is lost with it. Returns the directories that were removed.

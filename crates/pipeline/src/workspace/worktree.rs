@@ -48,18 +48,27 @@ impl GitWorkspace {
     /// Checks that a worktree is where it should be and still belongs to the repository: an agent can write anywhere
     /// in it, and by its `.git` file lead git to another repository.
     pub(super) fn check(&self, at: &Worktree) -> Result<(), WorkspaceError> {
-        let not_ours = |why: &str| WorkspaceError::NotOurs { path: at.path.clone(), why: why.to_owned() };
-        if at.path.parent() != Some(&self.root) || at.path.file_name().is_none() {
-            return Err(not_ours("it is not in the directory of worktrees"));
-        }
+        self.check_place(at)?;
         if !self.is_connected(&at.path) {
-            return Err(not_ours("its .git file is gone or leads elsewhere"));
+            return Err(not_ours(at, "its .git file is gone or leads elsewhere"));
         }
-        let head = fs::read_to_string(self.admin(&at.path).join("HEAD")).unwrap_or_default();
-        if head.trim_end().strip_prefix("ref: refs/heads/") != Some(&at.branch) {
-            return Err(not_ours("its branch is not checked out any more"));
+        if !self.is_on_branch(at) {
+            return Err(not_ours(at, "its branch is not checked out any more"));
         }
         Ok(())
+    }
+
+    /// Checks that a directory is one of ours, before anything is done to it.
+    fn check_place(&self, at: &Worktree) -> Result<(), WorkspaceError> {
+        let is_ours = at.path.parent() == Some(&self.root) && at.path.file_name().is_some();
+        if is_ours { Ok(()) } else { Err(not_ours(at, "it is not in the directory of worktrees")) }
+    }
+
+    /// A repository that keeps its refs in tables has a file `HEAD` that names none.
+    fn is_on_branch(&self, at: &Worktree) -> bool {
+        let head = fs::read_to_string(self.admin(&at.path).join("HEAD")).unwrap_or_default();
+        let branch = head.trim_end().strip_prefix("ref: refs/heads/");
+        branch == Some(at.branch.as_str()) || branch == Some(".invalid")
     }
 
     /// Returns where git keeps its files for a worktree; our directory names are unique, so git takes them as they are.
@@ -69,10 +78,11 @@ impl GitWorkspace {
 
     /// Ends a worktree and what was made for it. Can be done again after a crash in the middle.
     pub(super) async fn close_worktree(&self, at: &Worktree, keep: bool) -> Result<(), WorkspaceError> {
+        self.check_place(at)?;
         let _changing = self.changing.lock().await;
         let admin = self.admin(&at.path);
         if keep {
-            return record::mark_kept(&admin);
+            return if admin.is_dir() { record::mark_kept(&admin) } else { Ok(()) };
         }
         let record = record::read(&admin);
         let base = record.as_ref().map_or(self.repo.base.as_str(), |record| record.base.as_str()).to_owned();
@@ -110,13 +120,13 @@ impl GitWorkspace {
     }
 
     /// Says whether nothing is lost with the branch: the base has all of it, or there is nothing on it.
-    async fn is_settled(&self, branch: &str, base: &str, base_commit: &str) -> Result<bool, GitError> {
+    async fn is_settled(&self, branch: &str, base_branch: &str, base_commit: &str) -> Result<bool, GitError> {
         let (Some(tip), Some(base)) =
-            (self.repo.branch_commit(branch).await?, self.repo.branch_commit(base).await?)
+            (self.repo.branch_commit(branch).await?, self.repo.branch_commit(base_branch).await?)
         else {
             return Ok(false);
         };
-        Ok(tip == base_commit || self.repo.is_ancestor(&tip, &base).await?)
+        Ok(branch != base_branch && (tip == base_commit || self.repo.is_ancestor(&tip, &base).await?))
     }
 
     pub(super) async fn delete_ref(&self, full: &str) -> Result<(), GitError> {
@@ -132,7 +142,9 @@ impl GitWorkspace {
 
     fn is_connected(&self, path: &Path) -> bool {
         let pointer = fs::read_to_string(path.join(".git")).unwrap_or_default();
-        pointer.trim_end().strip_prefix("gitdir: ").map(Path::new) == Some(&self.admin(path))
+        let Some(target) = pointer.trim_end().strip_prefix("gitdir: ") else { return false };
+        let (target, admin) = (path.join(target).canonicalize(), self.admin(path).canonicalize());
+        target.ok().zip(admin.ok()).is_some_and(|(target, admin)| target == admin)
     }
 
     /// Finds the worktree as a crash left it, and ends a refresh that was cut off in it.
@@ -194,6 +206,10 @@ impl GitWorkspace {
         }
         record::write(&self.admin(path), &Record { set_up: true, ..record.clone() })
     }
+}
+
+fn not_ours(at: &Worktree, why: &str) -> WorkspaceError {
+    WorkspaceError::NotOurs { path: at.path.clone(), why: why.to_owned() }
 }
 
 /// Removes a directory also when what is in it was made read-only, as module caches are.

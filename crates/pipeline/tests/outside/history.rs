@@ -131,8 +131,7 @@ async fn hooks_see_no_key_that_the_engine_has() {
 async fn a_hook_that_hangs_is_ended() {
     let world = World::new();
     script(&world.repo.join(".git/hooks/pre-commit"), "exec sleep 1000");
-    let workspace =
-        world.workspace_with(|options| options.commit_timeout = Duration::from_millis(1500)).await;
+    let workspace = world.workspace_with(|options| options.commit_timeout = Duration::from_secs(3)).await;
     let at = workspace.open(&spec("attempt1")).await.unwrap();
     write(&at.path.join("new"), "");
     let error = workspace.commit(&at, &message("gl-1")).await.unwrap_err();

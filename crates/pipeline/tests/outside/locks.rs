@@ -147,13 +147,17 @@ async fn a_lock_that_no_note_of_ours_names_is_never_touched() {
 }
 
 #[tokio::test]
-async fn a_lock_from_before_our_call_is_not_ours() {
+async fn a_lock_from_another_time_than_our_call_is_not_ours() {
     let world = killed_in_fast_forward().await;
     let lock = fs::File::open(index_lock(&world)).unwrap();
-    lock.set_modified(std::time::UNIX_EPOCH).unwrap();
-    let swept = sweep_own_locks(&world.open().await, SETTLE).await.unwrap();
-    assert_eq!(swept.removed, Vec::<PathBuf>::new());
-    assert!(index_lock(&world).exists());
+    let made = lock.metadata().unwrap().modified().unwrap();
+    let hour = Duration::from_secs(60 * 60);
+    for other_time in [made - hour, made + hour] {
+        lock.set_modified(other_time).unwrap();
+        let swept = sweep_own_locks(&world.open().await, SETTLE).await.unwrap();
+        assert_eq!((swept.removed, swept.kept), (vec![], vec![index_lock(&world)]));
+        assert!(index_lock(&world).exists());
+    }
 }
 
 #[tokio::test]

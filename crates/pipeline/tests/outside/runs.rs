@@ -64,25 +64,12 @@ async fn a_dropped_run_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn a_timeout_ends_what_does_not_listen() {
+async fn a_timeout_ends_the_run() {
     let place = tempfile::tempdir().unwrap();
-    let line = "trap '' TERM; echo $$ >>pids; sh -c 'echo $$ >>pids; while :; do sleep 0.01; done'";
-    let limits = RunLimits { timeout: Duration::from_millis(500), ..LIMITS };
-    let run = run(place.path(), line, limits).await;
-    assert_eq!((run.exit, run.cause), (Exit::Signal(9), Cause::Timeout));
-    let deaf = pids(&place.path().join("pids"));
-    assert_eq!(deaf.len(), 2);
-    assert!(!deaf.iter().any(|pid| runs(*pid)));
-}
-
-#[tokio::test]
-async fn a_program_may_end_by_itself_when_its_time_is_over() {
-    let place = tempfile::tempdir().unwrap();
-    let line = "trap 'echo tidied; exit 3' TERM; while :; do sleep 0.01; done";
-    let limits = RunLimits { timeout: Duration::from_millis(500), ..LIMITS };
-    let run = run(place.path(), line, limits).await;
-    assert_eq!((run.exit, run.cause), (Exit::Code(3), Cause::Timeout));
-    assert!(run.output.ends_with("tidied\n"), "{}", run.output);
+    let limits = RunLimits { timeout: Duration::from_millis(300), ..LIMITS };
+    let run = run(place.path(), "exec sleep 1000", limits).await;
+    assert_eq!((run.exit, run.cause), (Exit::Signal(15), Cause::Timeout));
+    assert!(run.took >= limits.timeout);
 }
 
 /// Asks for the end at the first sign of life.
@@ -110,15 +97,41 @@ impl ChildWatch for Impatient {
     }
 }
 
+/// Runs a program until it prints something.
+async fn stopped(place: &Path, line: &str) -> Finished {
+    let watch = Impatient::default();
+    let command = Command::shell(line, place, environment(place));
+    let run = contained::run(&command, &LIMITS, GRACE, &watch).await.unwrap();
+    assert!(watch.progress.load(Ordering::Relaxed) > 0);
+    run
+}
+
 #[tokio::test]
 async fn a_watcher_hears_of_output_and_can_end_the_run() {
     let place = tempfile::tempdir().unwrap();
-    let command = Command::shell("echo working; sleep 1000", place.path(), environment(place.path()));
-    let watch = Impatient::default();
-    let run = contained::run(&command, &LIMITS, GRACE, &watch).await.unwrap();
-    assert_eq!(run.cause, Cause::Stopped);
-    assert!(watch.progress.load(Ordering::Relaxed) > 0);
-    assert_eq!(run.output.lines().next(), Some("working"));
+    let run = stopped(place.path(), "echo working; exec sleep 1000").await;
+    assert_eq!((run.exit, run.cause), (Exit::Signal(15), Cause::Stopped));
+    assert!(run.output.starts_with("working\n"), "{}", run.output);
+}
+
+#[tokio::test]
+async fn a_program_that_is_told_to_end_may_tidy_up() {
+    let place = tempfile::tempdir().unwrap();
+    let line = "trap 'echo tidied; exit 3' TERM; echo ready; while :; do sleep 0.01; done";
+    let run = stopped(place.path(), line).await;
+    assert_eq!(run.exit, Exit::Code(3));
+    assert!(run.output.contains("tidied"), "{}", run.output);
+}
+
+#[tokio::test]
+async fn a_program_that_does_not_listen_is_killed_with_what_it_started() {
+    let place = tempfile::tempdir().unwrap();
+    let deaf = "sh -c 'echo $$ >>pids; echo ready; while :; do sleep 0.01; done'";
+    let run = stopped(place.path(), &format!("trap '' TERM; echo $$ >>pids; {deaf}; true")).await;
+    assert_eq!(run.exit, Exit::Signal(9));
+    let deaf = pids(&place.path().join("pids"));
+    assert_eq!(deaf.len(), 2);
+    assert!(!deaf.iter().any(|pid| runs(*pid)));
 }
 
 #[tokio::test]
@@ -172,7 +185,7 @@ async fn a_brief_program_reads_its_input_and_is_ended_when_it_takes_too_long() {
     assert_eq!((said.exit, said.stderr.as_str()), (Exit::Code(0), "problem\n"));
     assert_eq!(said.stdout.into_text(), "text");
     let slow = program("sh -c 'echo $$ >pids; sleep 1000'");
-    let error = brief::run(&slow, Duration::from_millis(500), Capture::head(100)).await.unwrap_err();
+    let error = brief::run(&slow, Duration::from_secs(3), Capture::head(100)).await.unwrap_err();
     assert!(matches!(error, ProcessError::TimedOut { .. }), "{error}");
     assert!(!runs(pids(&place.path().join("pids"))[0]));
 }

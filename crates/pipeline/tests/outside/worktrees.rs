@@ -170,6 +170,9 @@ async fn a_worktree_that_was_led_to_another_repository_is_not_used() {
     let elsewhere = Worktree { path: world.repo.clone(), ..at };
     let error = workspace.write(&elsewhere, "README.md", "x").await.unwrap_err();
     assert!(matches!(error, WorkspaceError::NotOurs { .. }), "{error}");
+    let error = workspace.close(&elsewhere, false).await.unwrap_err();
+    assert!(matches!(error, WorkspaceError::NotOurs { .. }), "{error}");
+    assert!(world.repo.join("README.md").exists());
 }
 
 #[tokio::test]
