@@ -65,25 +65,31 @@ pub(crate) fn prepare(parent: &Path) -> anyhow::Result<Demo> {
         )
     })?;
     let folder = made.path().canonicalize().context("the demo's folder went away as it was made")?;
-    let repo = folder.join("almanac");
-    write(&repo)?;
-    repository::commit(&repo)?;
-    tool::try_build(&repo)?;
-    let demo = Demo {
-        backlog: repo.join(content::BACKLOG),
-        store: folder.join("engine/state.db"),
-        author: repository::AUTHOR.to_string(),
-        test_command: TEST_COMMAND.to_owned(),
-        script: script::script()?,
-        workers: 3,
-        cap_hour: MicroUsd::new(5_000_000),
-        cap_day: MicroUsd::new(20_000_000),
-        repo,
-        folder,
-    };
+    let demo = Demo::in_folder(folder)?;
+    write(&demo.repo)?;
+    repository::commit(&demo.repo)?;
+    tool::try_build(&demo.repo)?;
     // From here on it belongs to the person.
     let _ = made.keep();
     Ok(demo)
+}
+
+impl Demo {
+    fn in_folder(folder: PathBuf) -> anyhow::Result<Self> {
+        let repo = folder.join("almanac");
+        Ok(Self {
+            backlog: repo.join(content::BACKLOG),
+            store: folder.join("engine/state.db"),
+            author: repository::AUTHOR.to_string(),
+            test_command: TEST_COMMAND.to_owned(),
+            script: script::script()?,
+            workers: 3,
+            cap_hour: MicroUsd::new(5_000_000),
+            cap_day: MicroUsd::new(20_000_000),
+            repo,
+            folder,
+        })
+    }
 }
 
 fn write(repo: &Path) -> anyhow::Result<()> {

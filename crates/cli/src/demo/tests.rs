@@ -86,8 +86,13 @@ fn every_task_has_its_replies_and_every_reply_its_task() {
     }
     for id in &order {
         let replies = Replies::of(id);
-        for stage in replies.stages_that_ask() {
-            assert!(replies.has(stage), "{id} has no reply for {}", stage.name());
+        let asking = replies.stages_that_ask();
+        for stage in &asking {
+            assert!(replies.has(*stage), "{id} has no reply for {}", stage.name());
+        }
+        for stage in replies.stages() {
+            let asks = asking.contains(&stage) || stage == Stage::Debug;
+            assert!(asks, "{id} is never asked for {}", stage.name());
         }
     }
 }

@@ -27,14 +27,14 @@ pub(super) const CARGO: Tool = Tool {
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Unavailable {
     /// The program cannot be started.
-    #[error("the demo needs {program}, which cannot be started ({source}): {advice}")]
+    #[error("the demo needs {program}, which cannot be started ({why}): {advice}")]
     Missing {
         /// Its name.
         program: &'static str,
         /// How to get it.
         advice: &'static str,
         /// Why not.
-        source: io::Error,
+        why: io::Error,
     },
     /// The program fails.
     #[error("the demo needs {program}, but `{call}` fails: {said}\n{advice}")]
@@ -92,7 +92,7 @@ pub(super) fn try_build(repo: &Path) -> Result<(), Unavailable> {
 /// Runs a call to its end.
 pub(super) fn run(tool: &Tool, mut command: Command) -> Result<(), Unavailable> {
     let (program, advice) = (tool.program, tool.advice);
-    let output = command.output().map_err(|source| Unavailable::Missing { program, advice, source })?;
+    let output = command.output().map_err(|why| Unavailable::Missing { program, advice, why })?;
     if output.status.success() {
         return Ok(());
     }

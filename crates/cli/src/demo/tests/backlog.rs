@@ -8,7 +8,7 @@ use glitchlab_domain::outcome::Size;
 use glitchlab_domain::policy::WorkFilter;
 use glitchlab_domain::readiness::{Node, Overlay, full};
 use glitchlab_domain::stage::Stage;
-use glitchlab_models::reply::{Decomposition, EditRound, Review, Triage};
+use glitchlab_models::reply::{Action, Decomposition, EditRound, Review, Triage};
 use glitchlab_models::scripted::Script;
 use glitchlab_models::{Request, Role};
 use serde::de::DeserializeOwned;
@@ -76,6 +76,16 @@ fn is_work(bead: &Bead) -> bool {
         && !bead.labels.iter().any(|label| filter.exclude_labels.contains(label))
 }
 
+/// The step of the first edit: triage, planner and gate come before it.
+const FIRST_EDIT: u32 = 3;
+
+/// Where in an attempt a question is asked.
+#[derive(Clone, Copy)]
+struct Place {
+    step: u32,
+    call: u32,
+}
+
 /// The replies about one task.
 pub(super) struct Replies {
     id: BeadId,
@@ -98,20 +108,27 @@ impl Replies {
     }
 
     pub(super) fn triage(&self) -> Triage {
-        self.ask(Stage::ArchitectTriage, 1, 0)
+        self.ask(Stage::ArchitectTriage, 1, Place { step: 0, call: 0 })
     }
 
     pub(super) fn review(&self, attempt: u32) -> Review {
-        self.ask(Stage::Review, attempt, 0)
+        self.ask(Stage::Review, attempt, Place { step: 0, call: 0 })
     }
 
-    /// Returns the rounds of an edit loop, up to the one that says that it is done.
+    /// Returns the rounds of an edit loop, up to the one that says that it is done. A round that asks for the tests
+    /// ends its step; the tests are the next one.
     pub(super) fn rounds(&self, stage: Stage, attempt: u32) -> Vec<EditRound> {
+        let mut place =
+            Place { step: if stage == Stage::Implement { FIRST_EDIT } else { FIRST_EDIT + 2 }, call: 0 };
         let mut rounds: Vec<EditRound> = Vec::new();
         while rounds.last().is_none_or(|round| !round.done) {
-            let call = u32::try_from(rounds.len()).unwrap();
-            assert!(call < 5, "{} never ends", self.id);
-            rounds.push(self.ask(stage, attempt, call));
+            assert!(rounds.len() < 5, "{} never ends", self.id);
+            let round: EditRound = self.ask(stage, attempt, place);
+            place = match round.actions.contains(&Action::RunTests) {
+                true => Place { step: place.step + 2, call: 0 },
+                false => Place { call: place.call + 1, ..place },
+            };
+            rounds.push(round);
         }
         rounds
     }
@@ -131,19 +148,27 @@ impl Replies {
         let triage = self.triage();
         match triage.size {
             _ if triage.already_done => vec![Stage::ArchitectTriage],
-            Size::Xl => vec![Stage::Planner, Stage::Replan, Stage::Decompose],
-            Size::S | Size::M | Size::L => vec![Stage::Planner, Stage::Implement, Stage::Review],
+            Size::Xl => vec![Stage::ArchitectTriage, Stage::Planner, Stage::Decompose],
+            Size::S | Size::M | Size::L => {
+                vec![Stage::ArchitectTriage, Stage::Planner, Stage::Implement, Stage::Review]
+            }
         }
     }
 
-    fn ask<T: DeserializeOwned>(&self, stage: Stage, attempt: u32, call: u32) -> T {
+    /// Names the stages that have replies.
+    pub(super) fn stages(&self) -> Vec<Stage> {
+        let mine = self.script.replies.iter().filter(|entry| entry.bead == self.id);
+        mine.map(|entry| entry.stage).collect()
+    }
+
+    fn ask<T: DeserializeOwned>(&self, stage: Stage, attempt: u32, place: Place) -> T {
         let request = Request {
             bead_id: self.id.clone(),
             generation: 0,
             stage,
             attempt_n: attempt,
-            step_n: 0,
-            call_no: call,
+            step_n: place.step,
+            call_no: place.call,
             role: Role::of(stage),
             turns: Vec::new(),
             max_out: 0,
