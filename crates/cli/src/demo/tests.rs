@@ -70,7 +70,7 @@ fn a_prepared_repository_is_clean_and_by_its_own_author() {
 }
 
 #[test]
-fn nothing_is_left_of_a_demo_that_cannot_be_prepared() {
+fn a_place_without_room_for_the_demo_is_named_with_a_way_out() {
     let parent = tempfile::tempdir().unwrap();
     let told = prepare(&parent.path().join("nowhere")).unwrap_err().to_string();
     assert!(told.contains("nowhere") && told.contains("TMPDIR"), "{told}");
