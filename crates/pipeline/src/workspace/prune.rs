@@ -106,8 +106,8 @@ impl GitWorkspace {
 
     async fn remove_with_branch(&self, path: &Path, record: &Record) -> Result<(), WorkspaceError> {
         self.delete_ref(&name::wip_ref(&record.attempt_id)).await?;
-        self.discard(path).await?;
-        Ok(self.delete_branch(&record.branch).await?)
+        self.delete_branch(&record.branch, path).await?;
+        self.discard(path).await
     }
 
     async fn remove_work_in_progress(&self, running: &HashSet<String>) -> Result<(), WorkspaceError> {

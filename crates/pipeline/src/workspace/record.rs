@@ -21,6 +21,8 @@ pub(super) struct Record {
     pub(super) set_up: bool,
     /// The commit that a refresh is moving the files to; they are a mixture until it is done.
     pub(super) moving_to: Option<String>,
+    /// Whether its end has begun, which is then finished and never taken back.
+    pub(super) closing: bool,
 }
 
 /// Reads the record, `None` when the worktree was never finished.

@@ -36,6 +36,7 @@ impl GitWorkspace {
     ) -> Result<Option<Worktree>, WorkspaceError> {
         let path = self.root.join(name::worktree_directory(bead_id, attempt_id));
         let _changing = self.changing.lock().await;
+        sweep::sweep_own_locks(&self.repo, sweep::SETTLE).await?;
         let found = self.found_again(&path).await?;
         Ok(found.map(|Record { branch, base_commit, .. }| Worktree {
             path,
@@ -84,21 +85,38 @@ impl GitWorkspace {
         if keep {
             return if admin.is_dir() { record::mark_kept(&admin) } else { Ok(()) };
         }
-        let record = record::read(&admin);
-        let base = record.as_ref().map_or(self.repo.base.as_str(), |record| record.base.as_str()).to_owned();
-        if let Some(record) = &record {
-            self.delete_ref(&name::wip_ref(&record.attempt_id)).await?;
+        match record::read(&admin) {
+            Some(record) => self.close_recorded(&at.path, record).await,
+            None => self.close_rest(&at.path, &at.branch, &self.repo.base, &at.base_commit).await,
         }
-        self.discard(&at.path).await?;
-        if self.is_settled(&at.branch, &base, &at.base_commit).await? {
-            self.delete_branch(&at.branch).await?;
-        }
-        Ok(())
     }
 
-    /// Deletes a branch, unless somebody looks at it: his checkout would be left without a commit.
-    pub(super) async fn delete_branch(&self, branch: &str) -> Result<(), GitError> {
-        let is_shown = checkouts::list(&self.repo).await?.iter().any(|checkout| checkout.shows(branch));
+    /// Writes down that it ends, so that a crash on the way leaves nothing that could be taken for work to go on with.
+    async fn close_recorded(&self, path: &Path, record: Record) -> Result<(), WorkspaceError> {
+        let record = Record { closing: true, ..record };
+        record::write(&self.admin(path), &record)?;
+        self.delete_ref(&name::wip_ref(&record.attempt_id)).await?;
+        self.close_rest(path, &record.branch, &record.base, &record.base_commit).await
+    }
+
+    /// The branch goes before the worktree: once the worktree is gone, nobody looks for the rest.
+    async fn close_rest(
+        &self,
+        path: &Path,
+        branch: &str,
+        base: &str,
+        base_commit: &str,
+    ) -> Result<(), WorkspaceError> {
+        if self.is_settled(branch, base, base_commit).await? {
+            self.delete_branch(branch, path).await?;
+        }
+        self.discard(path).await
+    }
+
+    /// Deletes a branch, unless somebody looks at it elsewhere: that checkout would be left without a commit.
+    pub(super) async fn delete_branch(&self, branch: &str, own: &Path) -> Result<(), GitError> {
+        let checkouts = checkouts::list(&self.repo).await?;
+        let is_shown = checkouts.iter().any(|checkout| checkout.path != own && checkout.shows(branch));
         if is_shown { Ok(()) } else { self.delete_ref(&format!("refs/heads/{branch}")).await }
     }
 
@@ -147,9 +165,13 @@ impl GitWorkspace {
         target.ok().zip(admin.ok()).is_some_and(|(target, admin)| target == admin)
     }
 
-    /// Finds the worktree as a crash left it, and ends a refresh that was cut off in it.
+    /// Finds the worktree as a crash left it, and ends what was cut off in it: a refresh, or its own end.
     async fn found_again(&self, path: &Path) -> Result<Option<Record>, WorkspaceError> {
         match record::read(&self.admin(path)) {
+            Some(record) if record.closing => {
+                self.close_recorded(path, record).await?;
+                Ok(None)
+            }
             Some(record) if self.is_connected(path) => Ok(Some(self.finish_moving(path, record).await?)),
             _ => Ok(None),
         }
@@ -160,7 +182,8 @@ impl GitWorkspace {
         self.discard(path).await?;
         let base_commit = self.add(path, spec).await?;
         let WorktreeSpec { attempt_id, branch, base, .. } = spec.clone();
-        let record = Record { attempt_id, branch, base, base_commit, set_up: false, moving_to: None };
+        let record =
+            Record { attempt_id, branch, base, base_commit, set_up: false, moving_to: None, closing: false };
         self.restore_work_in_progress(path, &spec.attempt_id).await?;
         record::write(&self.admin(path), &record)?;
         Ok(record)

@@ -5,13 +5,13 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use glitchlab_pipeline::forge::Forge;
+use glitchlab_pipeline::forge::{Forge, MergeResult};
 use glitchlab_pipeline::process::{
-    ChildProcess, ChildWatch, Command as Program, RunLimits, WatchError, contained,
+    ChildProcess, ChildWatch, Command as Program, RunLimits, WatchError, contained, leftovers,
 };
-use glitchlab_pipeline::workspace::Workspace;
+use glitchlab_pipeline::workspace::{Workspace, WorktreeSpec, name};
 
-use crate::support::{World, environment, merge_of, message, spec};
+use crate::support::{World, environment, merge_of, message, spec, write};
 
 const PART: &str = "GLITCHLAB_TEST_PART";
 const PLACE: &str = "GLITCHLAB_TEST_PLACE";
@@ -28,6 +28,11 @@ impl Engine {
             .env(PART, part)
             .env(PLACE, place);
         Self(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
+    }
+
+    /// Says whether it played its part to the end.
+    pub(crate) fn is_done(&mut self) -> bool {
+        self.0.try_wait().unwrap().is_some()
     }
 
     /// Kills it as `kill -9` does, and waits until it is gone.
@@ -73,7 +78,35 @@ async fn plays_a_part_when_it_is_told_to() {
             let at = workspace.open(&spec("attempt1")).await.unwrap();
             workspace.commit(&at, &message("attempt1")).await.unwrap();
         }
+        "works through ten tasks" => work_through_ten_tasks(&World::at(&place)).await,
         other => panic!("there is no part {other:?}"),
+    }
+}
+
+/// What an engine does from its start on: what was left is swept, what is merged is not done again.
+pub(crate) async fn work_through_ten_tasks(world: &World) {
+    leftovers::kill(&[]).await;
+    let (forge, workspace) = (world.forge().await, world.workspace().await);
+    for n in 0..10 {
+        let (task, attempt) = (format!("task{n}"), format!("attempt{n}"));
+        let spec = WorktreeSpec {
+            bead_id: task.clone(),
+            branch: name::branch_name(&task, &attempt),
+            ..spec(&attempt)
+        };
+        let at = match workspace.find(&attempt, &task).await.unwrap() {
+            Some(at) => at,
+            None if forge.find_merge(&task, "main").await.unwrap().is_some() => continue,
+            None => workspace.open(&spec).await.unwrap(),
+        };
+        write(&at.path.join(format!("src/{task}.txt")), &format!("{task}\n").repeat(1000));
+        workspace.commit(&at, &message(&task)).await.unwrap();
+        let merged = forge.merge(&merge_of(&task, &at.branch)).await.unwrap();
+        assert!(
+            matches!(merged, MergeResult::Merged { .. } | MergeResult::AlreadyMerged { .. }),
+            "{merged:?}"
+        );
+        workspace.close(&at, false).await.unwrap();
     }
 }
 

@@ -6,6 +6,7 @@ mod engine;
 mod files;
 mod gate;
 mod history;
+mod kills;
 mod leftovers;
 mod locks;
 mod merges;
