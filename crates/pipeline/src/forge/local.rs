@@ -17,8 +17,8 @@ use super::{
 use crate::git::fast_forward::{FastForward, Moved};
 use crate::git::intent::Intent;
 use crate::git::lock::RepoLock;
+use crate::git::merge_tree::{MergedTree, merge_trees};
 use crate::git::{GitError, GitRepo, checkouts, sweep};
-use crate::process::Exit;
 
 /// How long another engine may hold the repository.
 const LOCK_WAIT: Duration = Duration::from_secs(60);
@@ -174,24 +174,4 @@ fn message(merge: &Merge) -> String {
     let trailers = [Some(task), merge.author.co_author()].into_iter().flatten();
     let lines: Vec<String> = trailers.map(|(key, value)| format!("{key}: {value}")).collect();
     format!("{}\n\n{}\n", merge.message.trim_end(), lines.join("\n"))
-}
-
-/// What git makes of two sides.
-pub(crate) enum MergedTree {
-    /// A tree with both.
-    Clean(String),
-    /// The files that both changed.
-    Conflict(Vec<String>),
-}
-
-/// Merges two commits without a checkout.
-pub(crate) async fn merge_trees(repo: &GitRepo, ours: &str, theirs: &str) -> Result<MergedTree, GitError> {
-    let call = repo.call(&["merge-tree", "--write-tree", "--name-only", "--no-messages", "-z", ours, theirs]);
-    let answer = call.answer().await?;
-    let fields: Vec<String> = answer.fields().map(str::to_owned).collect();
-    match (answer.exit, fields.as_slice()) {
-        (Exit::Code(0), [tree]) => Ok(MergedTree::Clean(tree.clone())),
-        (Exit::Code(1), [_, files @ ..]) => Ok(MergedTree::Conflict(files.to_vec())),
-        _ => Err(answer.failure()),
-    }
 }

@@ -6,6 +6,7 @@ pub(crate) mod fast_forward;
 pub mod identity;
 pub(crate) mod intent;
 pub mod lock;
+pub(crate) mod merge_tree;
 pub mod open;
 mod repo_error;
 pub mod sweep;

@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::git::GitWorkspace;
 use super::record::{self, Record};
 use super::{CommitMessage, DiffSummary, FileChange, Refreshed, WorkspaceError, Worktree, contain, name};
-use crate::forge::local::{MergedTree, merge_trees};
 use crate::git::call::Call;
 use crate::git::intent::Intent;
+use crate::git::merge_tree::{MergedTree, merge_trees};
 use crate::git::{GitError, Identity};
 use crate::process::Exit;
 
