@@ -156,3 +156,6 @@ pub async fn checkpoint(workspace: &Arc<dyn Workspace>, task: &TaskRow, attempt:
         tracing::warn!(name: "worktree.unsaved", task = bead_id, attempt = attempt_id, "no copy was made: {error}");
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,6 +11,8 @@ pub mod attempt;
 mod call;
 pub mod durable;
 mod ending;
+#[cfg(any(test, feature = "fakes"))]
+pub mod fakes;
 pub mod forge;
 pub mod git;
 mod implementer;

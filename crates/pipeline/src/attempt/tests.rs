@@ -1,0 +1,10 @@
+//! Whole attempts over fakes of the three ports, and one over real git.
+
+mod calls;
+mod edits;
+mod merges;
+mod outcomes;
+mod real;
+mod resume;
+mod simulated;
+mod world;
