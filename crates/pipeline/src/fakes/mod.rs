@@ -4,17 +4,21 @@
 //! asked for, a log gives back what it was given. Each operation passes a [`Fuse`] before and after it acts, where a
 //! test can interrupt the attempt.
 
+mod durable;
 mod forge;
 mod fuse;
 mod log;
 mod repo;
+mod tree;
 mod workspace;
 
+pub use durable::MemoryDurable;
 pub use forge::FakeForge;
 pub use fuse::Fuse;
-pub use log::{MemoryDurable, MemoryLog};
+pub use log::MemoryLog;
 pub use repo::FakeRepo;
-pub use workspace::{FakeWorkspace, Files};
+pub use tree::Files;
+pub use workspace::FakeWorkspace;
 
 use std::sync::Arc;
 

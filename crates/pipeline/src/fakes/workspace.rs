@@ -6,25 +6,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sha2::{Digest, Sha256};
 
 use super::fuse::Fuse;
 use super::repo::{Branch, FakeRepo, State, name};
+use super::tree::{Files, Tree, check, replace_once};
 use crate::process::{ChildWatch, Exit, RunLimits};
-use crate::run::Changes;
-use crate::step::hex;
 use crate::workspace::{
-    CommitMessage, DiffSummary, FileChange, Hit, Refreshed, TestRun, Workspace, WorkspaceError, Worktree,
-    WorktreeSpec,
+    CommitMessage, DiffSummary, Hit, Refreshed, TestRun, Workspace, WorkspaceError, Worktree, WorktreeSpec,
 };
 
-/// The files of a worktree, for [`FakeWorkspace::with_tests`].
-pub type Files = BTreeMap<String, String>;
-
 type Verdict = Arc<dyn Fn(&Files) -> bool + Send + Sync>;
-
-/// What no attempt may change.
-const PROTECTED: &[&str] = &[".git", ".github", ".glitchlab", ".beads"];
 
 /// Worktrees in memory. Clones share them.
 #[derive(Clone)]
@@ -34,15 +25,6 @@ pub struct FakeWorkspace {
     fuse: Fuse,
     tests: Verdict,
     tests_take: Duration,
-}
-
-/// One worktree.
-#[derive(Clone)]
-struct Tree {
-    branch: String,
-    base: u64,
-    changes: Changes,
-    kept: bool,
 }
 
 impl FakeWorkspace {
@@ -111,118 +93,11 @@ impl FakeWorkspace {
         let tree = trees.entry(path.clone()).or_insert_with(|| {
             let state = self.repo.lock();
             let branch = state.branches.get(&spec.branch).cloned();
-            let (base, changes) = branch.map_or((state.commit, Changes::new()), |at| (at.base, at.changes));
+            let (base, changes) =
+                branch.map_or_else(|| (state.commit, BTreeMap::new()), |at| (at.base, at.changes));
             Tree { branch: spec.branch.clone(), base, changes, kept: false }
         });
         Worktree { path, branch: tree.branch.clone(), base_commit: name(tree.base), created }
-    }
-}
-
-impl Tree {
-    fn read(&self, state: &State, path: &str) -> Result<String, WorkspaceError> {
-        let missing = || WorkspaceError::NotFound { path: path.to_owned() };
-        match self.changes.get(path) {
-            Some(text) => text.clone().ok_or_else(missing),
-            None => state.at(path, self.base).map(|text| text.to_string()).ok_or_else(missing),
-        }
-    }
-
-    fn files(&self, state: &State) -> Files {
-        let mut paths: Vec<String> = state.paths(self.base).cloned().collect();
-        paths.extend(self.changes.keys().cloned());
-        paths.into_iter().filter_map(|path| Some((path.clone(), self.read(state, &path).ok()?))).collect()
-    }
-
-    fn set(&mut self, path: &str, text: Option<&str>) -> Result<(), WorkspaceError> {
-        check(path)?;
-        self.changes.insert(path.to_owned(), text.map(str::to_owned));
-        Ok(())
-    }
-
-    /// Returns the changes that change something.
-    fn real(&self, state: &State) -> Changes {
-        let differs = |(path, text): &(&String, &Option<String>)| {
-            state.at(path, self.base).as_deref() != text.as_deref()
-        };
-        self.changes.iter().filter(differs).map(|(path, text)| (path.clone(), text.clone())).collect()
-    }
-
-    fn commit(&self, state: &mut State, message: &str) -> Option<String> {
-        let (changes, base) = (self.real(state), self.base);
-        let known = state.branches.get(&self.branch);
-        if changes.is_empty() || known.is_some_and(|at| at.changes == changes && at.message != message) {
-            return None;
-        }
-        let branch = Branch { base, changes, message: message.to_owned() };
-        let commit = format!("{}-{}", self.branch, hash(&branch.changes));
-        state.branches.insert(self.branch.clone(), branch);
-        Some(commit)
-    }
-
-    fn refresh(&mut self, state: &mut State, at: &Worktree) -> Result<Refreshed, WorkspaceError> {
-        let changes = self.real(state);
-        let committed = state.branches.get(&self.branch).is_some_and(|branch| branch.changes == changes);
-        if !committed && !changes.is_empty() {
-            return Err(WorkspaceError::Uncommitted { files: changes.len() });
-        }
-        if self.base == state.commit {
-            return Ok(Refreshed::UpToDate);
-        }
-        let files = state.overlap(&changes, self.base);
-        if !files.is_empty() {
-            return Ok(Refreshed::Conflict { files });
-        }
-        self.base = state.commit;
-        if let Some(branch) = state.branches.get_mut(&self.branch) {
-            branch.base = self.base;
-        }
-        Ok(Refreshed::Merged(Worktree { base_commit: name(self.base), ..at.clone() }))
-    }
-
-    fn diff(&self, state: &State) -> DiffSummary {
-        let changes = self.real(state);
-        let change = |(path, text): (&String, &Option<String>)| {
-            let lines = |text: &str| text.lines().count() as u64;
-            let removed = state.at(path, self.base).map_or(0, |text| lines(&text));
-            FileChange { path: path.clone(), added: text.as_deref().map_or(0, lines), removed }
-        };
-        let files: Vec<FileChange> = changes.iter().map(change).collect();
-        let protected = files.iter().filter(|file| rule(&file.path).is_some());
-        DiffSummary {
-            lines: files.iter().map(|file| file.added + file.removed).sum(),
-            patch_bytes: changes.values().flatten().map(|text| text.len() as u64).sum(),
-            tree: hash(&changes),
-            protected: protected.map(|file| file.path.clone()).collect(),
-            files,
-        }
-    }
-}
-
-fn hash(changes: &Changes) -> String {
-    hex(&Sha256::digest(format!("{changes:?}"))[..8])
-}
-
-fn rule(path: &str) -> Option<&'static str> {
-    let top = path.split('/').next().unwrap_or_default();
-    PROTECTED.iter().copied().find(|protected| *protected == top)
-}
-
-fn check(path: &str) -> Result<(), WorkspaceError> {
-    if path.is_empty() || path.starts_with('/') || path.split('/').any(|name| name == "..") {
-        return Err(WorkspaceError::Outside { path: path.to_owned() });
-    }
-    match rule(path) {
-        Some(pattern) => {
-            Err(WorkspaceError::Protected { path: path.to_owned(), pattern: pattern.to_owned() })
-        }
-        None => Ok(()),
-    }
-}
-
-fn replace_once(path: &str, text: &str, old: &str, new: &str) -> Result<String, WorkspaceError> {
-    match text.matches(old).count() {
-        1 => Ok(text.replacen(old, new, 1)),
-        found => Err(WorkspaceError::NotOnce { path: path.to_owned(), found }),
     }
 }
 

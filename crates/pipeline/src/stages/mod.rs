@@ -107,6 +107,7 @@ async fn deliver(run: &mut Run<'_>, mut tested: Tested) -> Result<End, Stop> {
         Merge::WhenGreen => Some(settings.merge_turn.take().await),
         Merge::Never => None,
     };
+    run.job.durable.progress();
     for _ in 0..MERGE_ROUNDS {
         let delivered = run.step(&PullRequest { tested_base: tested.base() }).await?;
         // The branch has the work now; from here on it changes by merges of the base only.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::durable::{Durable, Lost};
 use crate::ending::{End, Stop};
 use crate::process::Exit;
+use crate::prompt;
 use crate::run::Run;
 use crate::step::{Report, Step};
 use crate::trouble;
@@ -16,6 +17,7 @@ use crate::workspace::{DiffSummary, TestRun, Worktree};
 const OUTPUT_BYTES: usize = 16 * 1024;
 /// How much of it the next attempt is told.
 const LESSON_LINES: usize = 20;
+const LESSON_LINE_BYTES: usize = 200;
 
 #[derive(Serialize)]
 pub(crate) struct Test {
@@ -47,9 +49,11 @@ impl Tested {
         (!self.skipped).then(|| self.base_commit.clone())
     }
 
+    /// Returns the end of the output, where tests say what is wrong.
     pub(crate) fn last_lines(&self) -> String {
         let lines: Vec<&str> = self.output.lines().filter(|line| !line.trim().is_empty()).collect();
-        lines[lines.len().saturating_sub(LESSON_LINES)..].join("\n")
+        let last = lines[lines.len().saturating_sub(LESSON_LINES)..].iter();
+        last.map(|line| prompt::cut(line, LESSON_LINE_BYTES)).collect::<Vec<_>>().join("\n")
     }
 }
 

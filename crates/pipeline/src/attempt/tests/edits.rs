@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::world::{World, edit};
 
 fn round(actions: Value) -> Value {
-    json!({"actions": actions, "done": false})
+    Value::Object([("actions".to_owned(), actions), ("done".to_owned(), false.into())].into_iter().collect())
 }
 
 #[tokio::test(start_paused = true)]

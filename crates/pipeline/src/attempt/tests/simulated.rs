@@ -84,6 +84,34 @@ async fn simulated_realistic_gets_through_its_troubles_and_the_ledger_covers_the
     assert_eq!(world.reserved(), 0);
 }
 
+/// Runs the first attempt at a task with the realistic model, interrupted at these points.
+async fn interrupted(world: &World, bead: &str, points: &[u64]) -> Outcome {
+    let mut claimed = world.log.claim(bead, "A task", bead);
+    for point in points {
+        let fuse = Fuse::at(*point);
+        let model = Arc::new(Simulated::new(Profile::Realistic, 7, world.account.clone()));
+        let job = world.job_with(&claimed, &fuse, model);
+        tokio::select! {
+            ended = run(&job) => return ended.unwrap().outcome,
+            () = fuse.blown() => claimed = world.log.take_over(&claimed),
+        }
+    }
+    unreachable!("the last point is never reached")
+}
+
+#[tokio::test(start_paused = true)]
+async fn interruptions_change_no_outcome_where_tries_are_lost_and_usage_is_missing() {
+    for n in 0..60 {
+        let bead = format!("gl-{n}");
+        let expected = interrupted(&world(), &bead, &[u64::MAX]).await;
+        let world = world();
+        let outcome = interrupted(&world, &bead, &[n % 7 + 3, n, n % 11 + 5, u64::MAX]).await;
+        assert_eq!(outcome, expected, "{bead}");
+        assert_eq!(world.reserved(), 0);
+        assert!(world.ledger_total() >= world.account_total());
+    }
+}
+
 impl crate::fakes::MemoryLog {
     fn claim_runs(&self, bead: &str) -> u32 {
         let id = BeadId::from(bead);

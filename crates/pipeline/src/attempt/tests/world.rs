@@ -8,7 +8,7 @@ use glitchlab_domain::command::Claimed;
 use glitchlab_domain::money::{MicroUsd, Price};
 use glitchlab_domain::policy::Limits;
 use glitchlab_models::account::{Account, Clock};
-use glitchlab_models::scripted::{Script, Scripted};
+use glitchlab_models::scripted::{Recorded, Script, Scripted};
 use glitchlab_models::{Model, Request, Reservation, Role, Spent};
 use serde_json::{Value, json};
 
@@ -77,21 +77,18 @@ impl World {
 
     /// Replaces the reply of a stage for every task.
     pub(super) fn reply(mut self, stage: &str, reply: Value) -> Self {
-        self.recall(json!({"defaults": {stage: {"reply": reply}}}));
+        let stage = serde_json::from_value(stage.into()).unwrap();
+        let recorded = Recorded { reply, input_tokens: 1_000, output_tokens: 200, latency_ms: 0 };
+        self.script.defaults.insert(stage, recorded);
         self
     }
 
     /// Adds replies to single questions of the task `gl-1`: the stage, the step or none, the call or none.
     pub(super) fn replies(mut self, replies: &[(&str, Option<u32>, Option<u32>, Value)]) -> Self {
         let entry = |(stage, step, call, reply): &(&str, Option<u32>, Option<u32>, Value)| json!({"bead": "gl-1", "stage": stage, "step": step, "call": call, "reply": reply});
-        self.recall(json!({"replies": replies.iter().map(entry).collect::<Vec<_>>()}));
+        let more = json!({"replies": replies.iter().map(entry).collect::<Vec<_>>()});
+        self.script.replies.extend(Script::parse(&more.to_string()).unwrap().replies);
         self
-    }
-
-    fn recall(&mut self, more: Value) {
-        let more = Script::parse(&more.to_string()).unwrap();
-        self.script.replies.extend(more.replies);
-        self.script.defaults.extend(more.defaults);
     }
 
     pub(super) fn job(&self, claimed: &Claimed, fuse: &Fuse) -> Job {
