@@ -1,46 +1,30 @@
 //! The children of one supervisor: start, stop, and what happens when one ends.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
-use std::time::Duration;
 
-use ractor::{Actor, ActorCell, ActorId, ActorRef, SpawnErr};
+use ractor::{ActorId, ActorRef};
 use tokio::time::Instant;
 
-use crate::child::{ChildContext, ChildId, ChildSpec, Restart, StartFn, Starting};
-use crate::exit::{Breach, ExitReason, ExitRecord, Failure, caught};
+use crate::child::{ChildId, Restart};
+use crate::exit::{Breach, ExitReason, ExitRecord};
+use crate::group::{Group, Shared};
 use crate::lifecycle::LifecycleEvent;
-use crate::node::{Group, Node, Shared, State, ms};
+use crate::member::{Child, Running, end_tasks};
+use crate::node::{Node, State};
 use crate::pending::Pending;
-use crate::shutdown::Spawned;
-use crate::supervisor::{Boot, Supervisor, SupervisorMsg, SupervisorSpec};
+use crate::snapshot::ms;
+use crate::supervisor::{Boot, SupervisorMsg, SupervisorSpec};
 use crate::tree::StartError;
 
 /// The state of a supervisor.
 pub(crate) struct Children {
-    pub(crate) spec: Arc<SupervisorSpec>,
+    spec: Arc<SupervisorSpec>,
     node: Arc<Node>,
     shared: Arc<Shared>,
     exit: ExitRecord,
-    pub(crate) myself: ActorRef<SupervisorMsg>,
-    pub(crate) members: Vec<Child>,
-    pub(crate) pending: Pending,
-}
-
-/// One child. Temporary children leave the list when they end.
-pub(crate) struct Child {
-    pub(crate) spec: ChildSpec,
-    pub(crate) node: Arc<Node>,
-    pub(crate) running: Option<Running>,
-    /// Failures in a row, for the back-off.
-    pub(crate) failures: u32,
-}
-
-/// The incarnation that is up.
-pub(crate) struct Running {
-    spawned: Spawned,
-    context: ChildContext,
-    exit: ExitRecord,
+    myself: ActorRef<SupervisorMsg>,
+    members: Vec<Child>,
+    pending: Pending,
 }
 
 impl Children {
@@ -78,9 +62,9 @@ impl Children {
         let Some(mut running) = self.members[index].running.take() else { return Ok(()) };
         let cause = running.exit.get().unwrap_or(seen);
         if !running.spawned.gone_within(self.members[index].spec.kill_grace).await {
-            tracing::warn!(path = %running.context.path, "An actor ended, but its state is still being dropped");
+            tracing::warn!(path = %self.members[index].node.path, "An actor ended, but its state is still being dropped");
         }
-        self.bury(index, &running, &cause);
+        self.bury(index, running, &cause);
         self.decide(index, cause).await
     }
 
@@ -89,17 +73,16 @@ impl Children {
         let Some(child) = self.find(id).map(|index| &self.members[index]) else { return };
         let Some(running) = &child.running else { return };
         running.spawned.cell.kill();
-        let expired =
-            SupervisorMsg::KillExpired { child: id.clone(), incarnation: running.context.incarnation };
+        let expired = SupervisorMsg::KillExpired { child: id.clone(), incarnation: running.incarnation };
         let _timer = self.myself.send_after(child.spec.kill_grace, || expired);
     }
 
     /// Goes on without a child that a kill did not end.
     pub(crate) async fn kill_expired(&mut self, id: &ChildId, incarnation: u32) -> Result<(), Breach> {
         let Some(index) = self.find(id) else { return Ok(()) };
-        let killed = |running: &mut Running| running.context.incarnation == incarnation;
+        let killed = |running: &mut Running| running.incarnation == incarnation;
         let Some(running) = self.members[index].running.take_if(killed) else { return Ok(()) };
-        self.bury(index, &running, &ExitReason::Zombie);
+        self.bury(index, running, &ExitReason::Zombie);
         self.decide(index, ExitReason::Zombie).await
     }
 
@@ -158,7 +141,8 @@ impl Children {
         if let Some(mut running) = child.running.take() {
             child.node.set(State::Stopping);
             let ending = running.spawned.stop(child.spec.shutdown, child.spec.kill_grace).await;
-            self.bury(index, &running, &ending.reason(&running.exit));
+            let cause = ending.reason(&running.exit);
+            self.bury(index, running, &cause);
         }
         let child = &self.members[index];
         child.node.rest();
@@ -229,12 +213,11 @@ impl Children {
     }
 
     /// Does what is due once an incarnation is gone, or given up for gone.
-    fn bury(&mut self, index: usize, running: &Running, cause: &ExitReason) {
+    fn bury(&mut self, index: usize, running: Running, cause: &ExitReason) {
         let child = &mut self.members[index];
-        running.context.ended.cancel();
         child.spec.start.retire(running.spawned.cell.get_id());
         child.forgive();
-        let (path, incarnation) = (child.node.path.to_string(), running.context.incarnation);
+        let (path, incarnation) = (child.node.path.to_string(), running.incarnation);
         if *cause == ExitReason::Zombie {
             child.node.ended(State::Zombie);
             running.spawned.cell.unlink(self.myself.get_cell());
@@ -242,6 +225,7 @@ impl Children {
         } else {
             child.node.ended(State::Stopped);
         }
+        drop(running);
         self.emit(&LifecycleEvent::Exited { path, incarnation, cause: cause.clone() });
     }
 
@@ -265,80 +249,5 @@ impl Children {
 
     fn emit(&self, event: &LifecycleEvent) {
         self.shared.events.emit(event);
-    }
-}
-
-impl Child {
-    fn new((spec, node): (&ChildSpec, &Arc<Node>)) -> Self {
-        Self { spec: spec.clone(), node: Arc::clone(node), running: None, failures: 0 }
-    }
-
-    fn is(&self, id: ActorId) -> bool {
-        self.running.as_ref().is_some_and(|running| running.spawned.cell.get_id() == id)
-    }
-
-    /// Starts an incarnation; a panic on the way is a failure of the child and not of its supervisor.
-    async fn launch(
-        &self,
-        context: ChildContext,
-        shared: &Arc<Shared>,
-        supervisor: ActorCell,
-    ) -> Result<Running, ExitReason> {
-        let exit = ExitRecord::default();
-        let starting = async {
-            match &self.spec.start {
-                StartFn::Worker(worker) => worker.start(context.clone(), exit.clone(), supervisor).await,
-                StartFn::Supervisor(spec) => {
-                    let (spec, node, shared) = (Arc::clone(spec), Arc::clone(&self.node), Arc::clone(shared));
-                    start_supervisor(Boot { spec, node, shared, exit: exit.clone() }, supervisor).await
-                }
-            }
-            .map_err(why)
-        };
-        match caught(starting).await {
-            Ok(spawned) => Ok(Running { spawned, context, exit }),
-            Err(cause) => Err(exit.get().unwrap_or(cause)),
-        }
-    }
-
-    /// Returns the wait before the next restart, and counts the failure that led to it.
-    fn next_delay(&mut self, seed: u64) -> Duration {
-        let Some(backoff) = self.spec.backoff else { return Duration::ZERO };
-        let mut hasher = DefaultHasher::new();
-        (seed, &self.node.path, self.node.incarnation()).hash(&mut hasher);
-        let delay = backoff.delay(self.failures, hasher.finish());
-        self.failures = self.failures.saturating_add(1);
-        delay
-    }
-
-    /// Forgets earlier failures when the incarnation that ends ran long enough to be called healthy.
-    fn forgive(&mut self) {
-        if self.spec.backoff.is_some_and(|backoff| self.node.uptime() >= backoff.reset_after) {
-            self.failures = 0;
-        }
-    }
-}
-
-/// Boxed with its type spelt out, because the start of a supervisor contains the start of supervisors.
-fn start_supervisor(boot: Boot, supervisor: ActorCell) -> Starting {
-    Box::pin(async move {
-        let (started, tokio_task) = Supervisor::spawn_linked(None, Supervisor, boot, supervisor).await?;
-        Ok(Spawned { cell: started.get_cell(), tokio_task })
-    })
-}
-
-/// Returns what a failed start failed of.
-fn why(error: SpawnErr) -> Failure {
-    match error {
-        SpawnErr::StartupFailed(failure) => failure,
-        other => other.into(),
-    }
-}
-
-/// Ends the work beside an actor that is gone, in the bounds the work has itself.
-async fn end_tasks(spec: &ChildSpec) {
-    for task in &spec.tasks {
-        task.end();
-        let _fence_takes_too_long = tokio::time::timeout(task.patience(), task.settled()).await;
     }
 }

@@ -1,41 +1,18 @@
 //! The live tree: what supervisors write about their children and anyone may read.
 
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use ractor::ActorRef;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::child::{ChildContext, ChildId, ChildKind, ChildSpec, Restart, StartFn};
-use crate::exit::ExitReason;
-use crate::gauges::{Gauges, GaugesReading};
-use crate::intensity::RestartLog;
-use crate::lifecycle::Broadcast;
-use crate::snapshot::{Activity, CurrentHandler, ErrorSnapshot, NodeSnapshot, NodeState, Supervision};
-use crate::strategy::Strategy;
-use crate::supervisor::{SupervisorMsg, SupervisorSpec};
+use crate::gauges::Gauges;
+use crate::group::Group;
+use crate::snapshot::{Activity, NodeSnapshot, NodeState, ms};
+use crate::supervisor::SupervisorSpec;
 use crate::sync::lock;
 use crate::task::Attached;
-
-/// What all supervisors of one tree share.
-#[derive(Debug, Default)]
-pub(crate) struct Shared {
-    pub(crate) events: Broadcast,
-    /// The whole tree is ending, so attached tasks end with their actors.
-    pub(crate) closing: AtomicBool,
-}
-
-impl Shared {
-    pub(crate) fn is_closing(&self) -> bool {
-        self.closing.load(Relaxed)
-    }
-
-    pub(crate) fn close(&self) {
-        self.closing.store(true, Relaxed);
-    }
-}
 
 /// One place in the tree. It outlives the incarnations of what lives there, and of its supervisor.
 pub(crate) struct Node {
@@ -47,14 +24,6 @@ pub(crate) struct Node {
     /// What only a supervisor has.
     pub(crate) group: Option<Group>,
     life: Mutex<Life>,
-}
-
-/// The children of a supervisor and how it is doing with them.
-pub(crate) struct Group {
-    strategy: Strategy,
-    pub(crate) children: Vec<Arc<Node>>,
-    log: Mutex<RestartLog<ExitReason>>,
-    pub(crate) mailbox: Mutex<Option<ActorRef<SupervisorMsg>>>,
 }
 
 struct Life {
@@ -88,7 +57,8 @@ impl Node {
         Arc::new(Self::new(id, path, Restart::Temporary, Arc::default(), Vec::new(), Some(spec)))
     }
 
-    fn child(parent: &str, spec: &ChildSpec) -> Arc<Self> {
+    /// Builds the place of a child.
+    pub(crate) fn child(parent: &str, spec: &ChildSpec) -> Arc<Self> {
         let path = Arc::from(format!("{parent}/{}", spec.id));
         let (gauges, group) = match &spec.start {
             StartFn::Worker(worker) => (Arc::clone(worker.gauges()), None),
@@ -146,7 +116,7 @@ impl Node {
         life.zombies += u32::from(matches!(state, State::Zombie));
         drop(life);
         if let Some(group) = &self.group {
-            *lock(&group.mailbox) = None;
+            group.close();
             group
                 .children
                 .iter()
@@ -163,9 +133,18 @@ impl Node {
         }
     }
 
-    /// Takes a temporary child that ended out of the picture.
+    /// Takes a temporary child that ended out of the picture, unless it did not quite end.
     pub(crate) fn forget(&self) {
-        self.set(State::Forgotten);
+        let mut life = lock(&self.life);
+        if !matches!(life.state, State::Zombie) {
+            life.state = State::Forgotten;
+        }
+    }
+
+    /// Ends all work that still runs beside this node or under it.
+    pub(crate) fn end_tasks(&self) {
+        self.tasks.iter().for_each(|task| task.end());
+        self.group.iter().flat_map(|group| &group.children).for_each(|child| child.end_tasks());
     }
 
     /// Returns whether nobody supervises this node.
@@ -187,7 +166,7 @@ impl Node {
         !matches!(lock(&self.life).state, State::Stopped | State::Zombie | State::Forgotten)
     }
 
-    fn is_forgotten(&self) -> bool {
+    pub(crate) fn is_forgotten(&self) -> bool {
         matches!(lock(&self.life).state, State::Forgotten)
     }
 
@@ -219,48 +198,10 @@ impl Node {
             uptime_ms: started_at.map(|at| ms(now.saturating_duration_since(at))),
             zombies,
             supervision: self.group.as_ref().map(|group| group.supervision(now)),
-            activity: self.group.is_none().then(|| activity(&self.gauges.read(now), now)),
+            activity: self.group.is_none().then(|| Activity::new(&self.gauges.read(now), now)),
             tasks: self.tasks.iter().map(|task| task.snapshot(now)).collect(),
             children: self.group.as_ref().map(|group| group.snapshots(now)).unwrap_or_default(),
         }
-    }
-}
-
-impl Group {
-    fn new(path: &str, spec: &SupervisorSpec) -> Self {
-        Self {
-            strategy: spec.strategy,
-            children: spec.children.iter().map(|child| Node::child(path, child)).collect(),
-            log: Mutex::new(RestartLog::new(spec.intensity)),
-            mailbox: Mutex::new(None),
-        }
-    }
-
-    /// A new incarnation of the supervisor starts with a clean record.
-    pub(crate) fn open(&self, mailbox: ActorRef<SupervisorMsg>) {
-        let mut log = lock(&self.log);
-        *log = RestartLog::new(log.intensity());
-        *lock(&self.mailbox) = Some(mailbox);
-    }
-
-    /// Counts a restart that is about to be made; returns the reasons when it is one too many.
-    pub(crate) fn count_restart(&self, cause: ExitReason) -> Option<Vec<ExitReason>> {
-        let mut log = lock(&self.log);
-        log.record(Instant::now(), cause).then(|| log.causes().cloned().collect())
-    }
-
-    fn supervision(&self, now: Instant) -> Supervision {
-        let log = lock(&self.log);
-        Supervision {
-            strategy: self.strategy,
-            restarts_in_window: log.in_window(now),
-            max: log.intensity().max,
-            window_ms: ms(log.intensity().within),
-        }
-    }
-
-    fn snapshots(&self, now: Instant) -> Vec<NodeSnapshot> {
-        self.children.iter().filter(|child| !child.is_forgotten()).map(|child| child.snapshot(now)).collect()
     }
 }
 
@@ -290,28 +231,4 @@ impl State {
             Self::Zombie => NodeState::Zombie,
         }
     }
-}
-
-fn activity(reading: &GaugesReading, now: Instant) -> Activity {
-    Activity {
-        mailbox: reading.mailbox,
-        messages_total: reading.messages_total,
-        busy_total_ms: ms(reading.busy),
-        current: reading.current.map(|handling| CurrentHandler {
-            kind: handling.kind.to_owned(),
-            seq: handling.seq,
-            elapsed_ms: ms(handling.elapsed),
-        }),
-        last_progress_ms: reading.since_progress.map(ms),
-        last_error: reading.last_error.as_ref().map(|error| ErrorSnapshot {
-            message: error.message.clone(),
-            age_ms: ms(now.saturating_duration_since(error.at)),
-            trace_id: error.trace.map(|trace| trace.trace_id_hex()),
-        }),
-    }
-}
-
-/// Returns whole milliseconds.
-pub(crate) fn ms(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -1,9 +1,14 @@
 //! What a tree looks like, as plain data. Durations are milliseconds before or after `as_of_ms`.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 
 use crate::child::{ChildKind, Restart};
+use crate::gauges::{GaugesReading, Handling, LastError};
 use crate::strategy::Strategy;
+use crate::task::TaskInfo;
 
 /// Is a whole tree at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -143,4 +148,50 @@ pub struct RunningTask {
     pub last_progress_ms: Option<u64>,
     /// Whether it was told to end.
     pub ending: bool,
+}
+
+impl Activity {
+    pub(crate) fn new(reading: &GaugesReading, now: Instant) -> Self {
+        Self {
+            mailbox: reading.mailbox,
+            messages_total: reading.messages_total,
+            busy_total_ms: ms(reading.busy),
+            current: reading.current.map(CurrentHandler::from),
+            last_progress_ms: reading.since_progress.map(ms),
+            last_error: reading.last_error.as_ref().map(|error| ErrorSnapshot::new(error, now)),
+        }
+    }
+}
+
+impl From<Handling> for CurrentHandler {
+    fn from(handling: Handling) -> Self {
+        Self { kind: handling.kind.to_owned(), seq: handling.seq, elapsed_ms: ms(handling.elapsed) }
+    }
+}
+
+impl ErrorSnapshot {
+    fn new(error: &LastError, now: Instant) -> Self {
+        Self {
+            message: error.message.clone(),
+            age_ms: ms(now.saturating_duration_since(error.at)),
+            trace_id: error.trace.map(|trace| trace.trace_id_hex()),
+        }
+    }
+}
+
+impl From<TaskInfo> for RunningTask {
+    fn from(info: TaskInfo) -> Self {
+        Self {
+            name: info.name.to_string(),
+            running_ms: ms(info.running_for),
+            progress_total: info.progress_total,
+            last_progress_ms: info.since_progress.map(ms),
+            ending: info.ending,
+        }
+    }
+}
+
+/// Returns whole milliseconds.
+pub(crate) fn ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

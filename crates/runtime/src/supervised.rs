@@ -24,6 +24,8 @@ pub(crate) struct Supervised<A: Actor> {
 pub(crate) struct Alive<A: Actor> {
     context: Context<A::Msg>,
     state: A::State,
+    /// No message has been handled yet.
+    fresh: bool,
 }
 
 /// Ends the incarnation for `ractor`; the typed reason is in the [`ExitRecord`] already.
@@ -72,7 +74,7 @@ impl<A: Actor> ractor::Actor for Supervised<A> {
         let context = Context::new(self.child.clone(), self.handle.clone(), myself);
         let started = self.recorded(None, self.actor.start(&context, arguments)).await;
         let state = started.inspect_err(|_| self.handle.retire(id))?;
-        Ok(Alive { context, state })
+        Ok(Alive { context, state, fresh: true })
     }
 
     async fn handle(
@@ -81,6 +83,11 @@ impl<A: Actor> ractor::Actor for Supervised<A> {
         envelope: Self::Msg,
         alive: &mut Self::State,
     ) -> Result<(), ActorProcessingErr> {
+        if std::mem::take(&mut alive.fresh) {
+            // The news that this actor is up woke its supervisor into the one slot of this thread that no other
+            // thread takes work from. A first message that blocks the thread would stop the supervisor with it.
+            tokio::task::yield_now().await;
+        }
         let (msg, trace) = envelope.open();
         let kind = msg.kind();
         let _handling = self.child.gauges.begin(kind);

@@ -13,9 +13,10 @@ use crate::actor::stop_reason;
 use crate::child::{ChildId, ChildSpec};
 use crate::children::Children;
 use crate::exit::{ExitReason, ExitRecord};
+use crate::group::Shared;
 use crate::handle::ReplyPort;
 use crate::intensity::Intensity;
-use crate::node::{Node, Shared};
+use crate::node::Node;
 use crate::strategy::Strategy;
 
 /// Describes a supervisor: its children in start order, who shares whose fate, and how much it tolerates.

@@ -3,19 +3,19 @@
 use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
 
-use ractor::{Actor, ActorCell, ActorRef, SpawnErr};
+use ractor::{Actor, ActorCell, SpawnErr};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::actor::stop_reason;
 use crate::child::{ChildId, StartFn};
 use crate::exit::{ExitReason, ExitRecord, describe};
+use crate::group::{Group, Shared};
 use crate::handle::ReplyPort;
 use crate::lifecycle::{LifecycleEvent, LifecycleEvents};
-use crate::node::{Node, Shared, State, ms};
-use crate::snapshot::TreeSnapshot;
+use crate::node::{Node, State};
+use crate::snapshot::{TreeSnapshot, ms};
 use crate::supervisor::{Boot, Supervisor, SupervisorMsg, SupervisorSpec};
-use crate::sync::lock;
 
 /// Says why a tree did not start. Whatever had been started was stopped again, in reverse.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -83,9 +83,18 @@ pub struct TreeHandle {
     root: Arc<OnceLock<Root>>,
 }
 
+#[derive(Clone)]
 struct Root {
     node: Arc<Node>,
     started_at: Instant,
+}
+
+impl Root {
+    fn snapshot(&self) -> TreeSnapshot {
+        let now = Instant::now();
+        let as_of_ms = ms(now.saturating_duration_since(self.started_at));
+        TreeSnapshot { as_of_ms, root: self.node.snapshot(now) }
+    }
 }
 
 impl TreeHandle {
@@ -104,10 +113,7 @@ impl TreeHandle {
     /// Returns what the tree looks like now, from any thread and without asking an actor; `None` before its start.
     #[must_use]
     pub fn snapshot(&self) -> Option<TreeSnapshot> {
-        let root = self.root.get()?;
-        let now = Instant::now();
-        let as_of_ms = ms(now.saturating_duration_since(root.started_at));
-        Some(TreeSnapshot { as_of_ms, root: root.node.snapshot(now) })
+        self.root.get().map(Root::snapshot)
     }
 
     /// Asks a worker's supervisor to kill it; it is restarted as its spec says, in the end without it.
@@ -136,8 +142,7 @@ impl TreeHandle {
     fn tell(&self, path: &str, msg: SupervisorMsg) -> Result<(), ControlError> {
         let (parent, _) =
             path.rsplit_once('/').ok_or_else(|| ControlError::Supervisor { path: path.to_owned() })?;
-        let supervisor: Option<ActorRef<SupervisorMsg>> =
-            self.find(parent)?.group.as_ref().and_then(|group| lock(&group.mailbox).clone());
+        let supervisor = self.find(parent)?.group.as_ref().and_then(Group::mailbox);
         supervisor
             .and_then(|supervisor| supervisor.send_message(msg).ok())
             .ok_or_else(|| ControlError::Orphan { path: path.to_owned() })
@@ -153,6 +158,7 @@ impl TreeHandle {
 #[derive(Clone)]
 pub struct Tree {
     handle: TreeHandle,
+    place: Root,
     root: ActorCell,
     outcome: watch::Receiver<Option<ExitReason>>,
 }
@@ -167,7 +173,7 @@ impl Tree {
     /// Returns what the tree looks like now, from any thread and without asking an actor.
     #[must_use]
     pub fn snapshot(&self) -> TreeSnapshot {
-        self.handle.snapshot().expect("a tree has a root from its start on")
+        self.place.snapshot()
     }
 
     /// Subscribes to everything that happens in the tree from now on.
@@ -214,28 +220,32 @@ pub async fn start_tree_with(
     let id = root.into();
     check_id(&id, "the root")?;
     check(id.as_str(), &spec)?;
-    let node = Node::root(id, &spec);
-    let place = Root { node: Arc::clone(&node), started_at: Instant::now() };
-    handle.root.set(place).map_err(|_| StartError::HandleInUse)?;
+    let place = Root { node: Node::root(id, &spec), started_at: Instant::now() };
+    handle.root.set(place.clone()).map_err(|_| StartError::HandleInUse)?;
 
-    let exit = ExitRecord::default();
-    let shared = Arc::clone(&handle.shared);
+    let (node, shared, exit) = (Arc::clone(&place.node), Arc::clone(&handle.shared), ExitRecord::default());
     node.begin();
     let boot = Boot { spec: Arc::new(spec), node: Arc::clone(&node), shared, exit: exit.clone() };
     let started = Supervisor::spawn(None, Supervisor, boot).await;
-    let (root, tokio_task) = started.map_err(why).inspect_err(|_| node.ended(State::Stopped))?;
+    let (root, tokio_task) = started.map_err(why).inspect_err(|_| conclude(&node))?;
     node.running(false);
 
     let (report, outcome) = watch::channel(None);
-    let shared = Arc::clone(&handle.shared);
+    let events = handle.shared.events.clone();
     tokio::spawn(async move {
         let _ractor_catches_panics = tokio_task.await;
         let cause = exit.get().unwrap_or(ExitReason::Vanished);
-        node.ended(State::Stopped);
-        shared.events.emit(&LifecycleEvent::Stopped { path: node.path.to_string(), cause: cause.clone() });
+        conclude(&node);
+        events.emit(&LifecycleEvent::Stopped { path: node.path.to_string(), cause: cause.clone() });
         report.send_replace(Some(cause));
     });
-    Ok(Tree { handle: handle.clone(), root: root.get_cell(), outcome })
+    Ok(Tree { handle: handle.clone(), place, root: root.get_cell(), outcome })
+}
+
+/// Leaves nothing behind: what still runs beside an actor that never came up, or was killed, is told to end.
+fn conclude(root: &Node) {
+    root.ended(State::Stopped);
+    root.end_tasks();
 }
 
 /// Checks the ids of a supervisor's children and of all below.

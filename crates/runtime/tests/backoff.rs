@@ -118,11 +118,15 @@ async fn waits_grow_with_failures_and_start_over_after_a_healthy_run() {
     let one = Probe::new("one", &log);
     let backoff = Backoff::new(Duration::from_secs(1), HOUR).reset_after(HOUR);
     let (_tree, mut events) = start(spec(Strategy::OneForOne, 99, [one.spec().backoff(backoff)])).await;
+    let mut longest = Duration::ZERO;
     for failures in 0..12 {
         one.tell(ProbeMsg::Fail("crash"));
-        assert!(announced_wait(&mut events).await <= backoff.ceiling(failures));
+        let wait = announced_wait(&mut events).await;
+        assert!(wait <= backoff.ceiling(failures));
+        longest = longest.max(wait);
         until_restarted(&mut events, "root/one").await;
     }
+    assert!(longest > backoff.ceiling(3));
     tokio::time::advance(HOUR).await;
     one.tell(ProbeMsg::Fail("crash"));
     assert!(announced_wait(&mut events).await <= Duration::from_secs(1));

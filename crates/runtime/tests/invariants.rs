@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use glitchlab_runtime::{Backoff, ExitReason, NodeState, Restart, Strategy};
+use glitchlab_runtime::{Backoff, ExitReason, LifecycleEvent, NodeState, Restart, Strategy};
 use proptest::collection::vec;
-use proptest::prelude::{Just, ProptestConfig, Strategy as _, prop_oneof, proptest};
+use proptest::prelude::{Just, ProptestConfig, prop_oneof, proptest};
 use proptest::strategy::Strategy as Generator;
 
 use crate::probe::{Log, Probe, ProbeMsg, probes, settle, spec, start};
@@ -114,10 +114,10 @@ proptest! {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn the_mailbox_gauge_does_not_drift_while_threads_send_into_restarts() {
+async fn no_gauge_drifts_and_no_two_states_meet_while_threads_send_into_restarts() {
     let log = Log::default();
     let one = Probe::new("one", &log);
-    let (tree, _events) = start(spec(Strategy::OneForOne, u32::MAX, [one.spec()])).await;
+    let (tree, mut events) = start(spec(Strategy::OneForOne, u32::MAX, [one.spec()])).await;
     let senders: Vec<_> = (0..4)
         .map(|number| {
             let handle = one.handle.clone();
@@ -128,8 +128,10 @@ async fn the_mailbox_gauge_does_not_drift_while_threads_send_into_restarts() {
                         25 => ProbeMsg::Stop,
                         _ => ProbeMsg::Incarnation(glitchlab_runtime::ReplyPort::new().0),
                     };
-                    let _restarting = handle.send(msg);
-                    if turn % 10 == 0 {
+                    if handle.send(msg).is_err() || turn % 10 == 0 {
+                        tokio::task::yield_now().await;
+                    }
+                    while turn % 50 == 49 && !handle.is_up() {
                         tokio::task::yield_now().await;
                     }
                 }
@@ -140,6 +142,13 @@ async fn the_mailbox_gauge_does_not_drift_while_threads_send_into_restarts() {
         sender.await.unwrap();
     }
     tree.stop().await;
+    let mut restarts = 0;
+    while let Some(event) = events.try_next() {
+        // A probe refuses to start while the state of an earlier incarnation exists.
+        assert!(!matches!(event, LifecycleEvent::StartFailed { .. }), "{event:?}");
+        restarts += u32::from(matches!(event, LifecycleEvent::Restarted { .. }));
+    }
+    assert!(restarts > 0, "the senders met restarts");
     let emptied = async {
         while one.handle.gauges().mailbox() != 0 {
             tokio::task::yield_now().await;

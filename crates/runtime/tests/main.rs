@@ -9,6 +9,7 @@ mod probe;
 mod start;
 mod stop;
 mod tasks;
+mod trace;
 mod tree;
 mod zombies;
 

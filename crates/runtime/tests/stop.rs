@@ -89,8 +89,9 @@ async fn a_tree_stops_in_reverse_through_all_its_levels() {
     let mut exited = Vec::new();
     while let Some(event) = events.try_next() {
         match event {
-            LifecycleEvent::Exited { path, cause, .. } => exited.push((path, cause)),
-            LifecycleEvent::Stopped { path, cause } => exited.push((path, cause)),
+            LifecycleEvent::Exited { path, cause, .. } | LifecycleEvent::Stopped { path, cause } => {
+                exited.push((path, cause));
+            }
             other => panic!("{other:?} does not belong to a stop"),
         }
     }

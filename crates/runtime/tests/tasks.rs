@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use glitchlab_runtime::{
     Actor, Backoff, ChildSpec, Context, ExitReason, Failure, Grace, Handle, LifecycleEvent, MessageKind,
-    Occupied, Strategy, Task, TaskExit, TaskFailure, TaskScope, TaskSlot,
+    Occupied, Strategy, Task, TaskExit, TaskFailure, TaskScope, TaskSlot, start_tree,
 };
 use tokio::sync::oneshot;
 use tokio::time::{Instant, advance, sleep_until};
 
-use crate::probe::{Log, settle, spec, start, until_exited, until_restarted};
+use crate::probe::{Log, Probe, settle, spec, start, until_exited, until_restarted};
 
 const SECOND: Duration = Duration::from_secs(1);
 const GRACE: Grace = Grace { cancel: Duration::from_secs(10), abort: SECOND };
@@ -267,4 +267,25 @@ async fn a_stopping_tree_ends_the_work_of_an_actor_that_was_waiting_for_its_rest
     let told_at = Instant::now();
     tree.stop().await;
     assert_eq!((shell.slot.take_exit(), told_at.elapsed()), (Some(TaskExit::Aborted), GRACE.cancel));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tree_that_gives_up_ends_the_work_beside_its_actors() {
+    let (handle, shell, child) = shell(false);
+    let (tree, _events) = start(spec(Strategy::OneForOne, 0, [child])).await;
+    handle.send(ShellMsg::Run(Task::new("deaf", deaf))).unwrap();
+    handle.send(ShellMsg::Crash).unwrap();
+    assert!(matches!(tree.wait().await, ExitReason::Breach(_)));
+    assert_eq!(shell.slot.take_exit(), Some(TaskExit::Aborted), "and sees it end");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tree_that_does_not_start_ends_the_work_that_was_begun() {
+    let (_handle, shell, child) = shell(false);
+    shell.slot.spawn(Task::new("polite", polite)).unwrap();
+    let bad = Probe::new("bad", &Log::default());
+    bad.fail_next_starts(1);
+    assert!(start_tree("root", spec(Strategy::OneForOne, 0, [child, bad.spec()])).await.is_err());
+    shell.slot.settled().await;
+    assert_eq!(shell.slot.take_exit(), Some(TaskExit::Cancelled));
 }

@@ -7,7 +7,8 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use glitchlab_runtime::{
-    Activity, ExitReason, Grace, LifecycleEvent, NodeState, Shutdown, Strategy, Task, TaskExit, TaskSlot,
+    Activity, Actor, ChildSpec, Context, ExitReason, Failure, Grace, Handle, LifecycleEvent, NodeState,
+    Shutdown, Strategy, Task, TaskExit, TaskSlot,
 };
 
 use crate::probe::{Log, Probe, ProbeMsg, probes, spec, start, until, until_restarted};
@@ -20,7 +21,7 @@ fn blocking(fence: &Arc<AtomicBool>) -> (Task<u32>, mpsc::Sender<()>, tokio::syn
     let (entered, is_blocked) = tokio::sync::oneshot::channel();
     let fence = Arc::clone(fence);
     let task = Task::new("stuck", move |_| async move {
-        entered.send(()).unwrap();
+        entered.send(()).expect("the test waits");
         let _released = released.recv();
         Ok(1)
     });
@@ -73,8 +74,6 @@ async fn zombie_is_abandoned_and_replaced() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn no_successor_starts_while_the_fence_does_not_hold() {
     let slot = TaskSlot::new("stage", Grace { cancel: SHORT, abort: SHORT }, || {});
-    let (_unused, release, is_blocked) = blocking(&Arc::default());
-    drop((release, is_blocked));
     let (blocked, release, is_blocked) = blocking(&Arc::default());
     let (attempts, tries) = (Arc::new(AtomicU32::new(0)), tokio::sync::Notify::new());
     let (tries, count) = (Arc::new(tries), Arc::clone(&attempts));
@@ -155,4 +154,59 @@ async fn an_actor_that_a_kill_does_not_end_is_replaced() {
     })
     .await;
     assert_eq!(one.incarnation().await, Some(1), "the zombie's end is swallowed");
+}
+
+/// An actor whose state takes until a signal to be dropped.
+struct Heavy;
+
+struct HeavyState {
+    entered: Option<tokio::sync::oneshot::Sender<()>>,
+    released: mpsc::Receiver<()>,
+}
+
+impl Drop for HeavyState {
+    fn drop(&mut self) {
+        let _first_life_only = self.entered.take().map(|entered| entered.send(()));
+        let _released = self.released.recv();
+    }
+}
+
+impl Actor for Heavy {
+    type Msg = ProbeMsg;
+    type Arguments = HeavyState;
+    type State = HeavyState;
+
+    async fn start(&self, _context: &Context<ProbeMsg>, state: HeavyState) -> Result<HeavyState, Failure> {
+        Ok(state)
+    }
+
+    async fn handle(&self, _: &Context<ProbeMsg>, _: ProbeMsg, _: &mut HeavyState) -> Result<(), Failure> {
+        Err("crash".into())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn no_successor_starts_while_the_state_of_its_predecessor_is_being_dropped() {
+    let (release, released) = mpsc::channel();
+    let (entered, is_dropping) = tokio::sync::oneshot::channel();
+    let first = std::sync::Mutex::new(Some(HeavyState { entered: Some(entered), released }));
+    let handle = Handle::new("heavy");
+    let child = ChildSpec::worker("heavy", &handle, move |_| {
+        let later = || HeavyState { entered: None, released: mpsc::channel().1 };
+        (Heavy, first.lock().expect("no test panics here").take().unwrap_or_else(later))
+    });
+    let patient = child.kill_grace(Duration::from_secs(20));
+    let (tree, mut events) = start(spec(Strategy::OneForOne, 1, [patient])).await;
+    handle.send(ProbeMsg::Stop).unwrap();
+    is_dropping.await.unwrap();
+    let early = tokio::time::timeout(5 * SHORT, until_restarted(&mut events, "root/heavy")).await;
+    assert!(early.is_err(), "the first state is still there");
+    drop(release);
+    soon(async {
+        while !handle.is_up() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    tree.stop().await;
 }

@@ -1,0 +1,111 @@
+//! One child of a supervisor: how an incarnation is started, and what is left of it.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+use std::time::Duration;
+
+use ractor::{Actor, ActorCell, ActorId, SpawnErr};
+use tokio_util::sync::DropGuard;
+
+use crate::child::{ChildContext, ChildSpec, StartFn, Starting};
+use crate::exit::{ExitReason, ExitRecord, Failure, caught};
+use crate::group::Shared;
+use crate::node::Node;
+use crate::shutdown::Spawned;
+use crate::supervisor::{Boot, Supervisor};
+
+/// One child. Temporary children leave the list when they end.
+pub(crate) struct Child {
+    pub(crate) spec: ChildSpec,
+    pub(crate) node: Arc<Node>,
+    pub(crate) running: Option<Running>,
+    /// Failures in a row, for the back-off.
+    failures: u32,
+}
+
+/// The incarnation that is up.
+pub(crate) struct Running {
+    pub(crate) spawned: Spawned,
+    pub(crate) incarnation: u32,
+    pub(crate) exit: ExitRecord,
+    /// Whatever becomes of the supervisor, those who asked learn that the incarnation is over.
+    _ended: DropGuard,
+}
+
+impl Child {
+    pub(crate) fn new((spec, node): (&ChildSpec, &Arc<Node>)) -> Self {
+        Self { spec: spec.clone(), node: Arc::clone(node), running: None, failures: 0 }
+    }
+
+    pub(crate) fn is(&self, id: ActorId) -> bool {
+        self.running.as_ref().is_some_and(|running| running.spawned.cell.get_id() == id)
+    }
+
+    /// Starts an incarnation; a panic on the way is a failure of the child and not of its supervisor.
+    pub(crate) async fn launch(
+        &self,
+        context: ChildContext,
+        shared: &Arc<Shared>,
+        supervisor: ActorCell,
+    ) -> Result<Running, ExitReason> {
+        let exit = ExitRecord::default();
+        let starting = async {
+            match &self.spec.start {
+                StartFn::Worker(worker) => worker.start(context.clone(), exit.clone(), supervisor).await,
+                StartFn::Supervisor(spec) => {
+                    let (spec, node, shared) = (Arc::clone(spec), Arc::clone(&self.node), Arc::clone(shared));
+                    start_supervisor(Boot { spec, node, shared, exit: exit.clone() }, supervisor).await
+                }
+            }
+            .map_err(why)
+        };
+        match caught(starting).await {
+            Ok(spawned) => {
+                let _ended = context.ended.drop_guard();
+                Ok(Running { spawned, incarnation: context.incarnation, exit, _ended })
+            }
+            Err(cause) => Err(exit.get().unwrap_or(cause)),
+        }
+    }
+
+    /// Returns the wait before the next restart, and counts the failure that led to it.
+    pub(crate) fn next_delay(&mut self, seed: u64) -> Duration {
+        let Some(backoff) = self.spec.backoff else { return Duration::ZERO };
+        let mut hasher = DefaultHasher::new();
+        (seed, &self.node.path, self.node.incarnation()).hash(&mut hasher);
+        let delay = backoff.delay(self.failures, hasher.finish());
+        self.failures = self.failures.saturating_add(1);
+        delay
+    }
+
+    /// Forgets earlier failures when the incarnation that ends ran long enough to be called healthy.
+    pub(crate) fn forgive(&mut self) {
+        if self.spec.backoff.is_some_and(|backoff| self.node.uptime() >= backoff.reset_after) {
+            self.failures = 0;
+        }
+    }
+}
+
+/// Boxed with its type spelt out, because the start of a supervisor contains the start of supervisors.
+fn start_supervisor(boot: Boot, supervisor: ActorCell) -> Starting {
+    Box::pin(async move {
+        let (started, tokio_task) = Supervisor::spawn_linked(None, Supervisor, boot, supervisor).await?;
+        Ok(Spawned { cell: started.get_cell(), tokio_task })
+    })
+}
+
+/// Returns what a failed start failed of.
+fn why(error: SpawnErr) -> Failure {
+    match error {
+        SpawnErr::StartupFailed(failure) => failure,
+        other => other.into(),
+    }
+}
+
+/// Ends the work beside an actor that is gone, in the bounds the work has itself.
+pub(crate) async fn end_tasks(spec: &ChildSpec) {
+    for task in &spec.tasks {
+        task.end();
+        let _fence_takes_too_long = tokio::time::timeout(task.patience(), task.settled()).await;
+    }
+}

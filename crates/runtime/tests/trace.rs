@@ -1,0 +1,69 @@
+//! Traces that travel with messages.
+
+use std::cell::Cell;
+use std::sync::{Mutex, Once};
+
+use glitchlab_runtime::{Propagator, Strategy, TraceContext, install_propagator};
+
+use crate::probe::{Log, Probe, ProbeMsg, settle, spec, start, until_restarted};
+
+thread_local! {
+    /// The span that the test pretends to be in.
+    static CURRENT: Cell<Option<TraceContext>> = const { Cell::new(None) };
+}
+
+static RECEIVED: Mutex<Vec<(TraceContext, String, &'static str)>> = Mutex::new(Vec::new());
+
+struct Pretended;
+
+impl Propagator for Pretended {
+    fn capture(&self) -> Option<TraceContext> {
+        CURRENT.get()
+    }
+
+    fn receive(&self, sender: TraceContext, path: &str, kind: &'static str) -> tracing::Span {
+        RECEIVED.lock().expect("no test panics here").push((sender, path.to_owned(), kind));
+        tracing::Span::none()
+    }
+}
+
+/// Installs the propagator, which sees nothing of the tests that pretend nothing.
+fn pretend() {
+    static INSTALL: Once = Once::new();
+    INSTALL.call_once(|| install_propagator(Box::new(Pretended)).expect("it is the only one"));
+}
+
+fn received(trace_id: [u8; 16]) -> Vec<(String, &'static str)> {
+    let all = RECEIVED.lock().expect("no test panics here");
+    let of_trace = all.iter().filter(|(context, _, _)| context.trace_id == trace_id);
+    of_trace.map(|(_, path, kind)| (path.clone(), *kind)).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_is_handled_in_the_trace_of_its_sender_when_that_is_sampled() {
+    pretend();
+    let log = Log::default();
+    let one = Probe::new("one", &log);
+    let (tree, mut events) = start(spec(Strategy::OneForOne, 9, [one.spec()])).await;
+    let sampled = TraceContext { trace_id: [0xab; 16], span_id: [1; 8], flags: 1 };
+
+    CURRENT.set(Some(TraceContext { flags: 0, ..sampled }));
+    one.tell(ProbeMsg::Stop);
+    CURRENT.set(None);
+    until_restarted(&mut events, "root/one").await;
+    assert!(received(sampled.trace_id).is_empty(), "an unsampled message pays nothing");
+
+    CURRENT.set(Some(sampled));
+    one.tell(ProbeMsg::Fail("crash"));
+    CURRENT.set(None);
+    settle().await;
+    assert_eq!(received(sampled.trace_id), [("root/one".to_owned(), "fail")]);
+    let error = tree.snapshot().root.children[0].activity.clone().unwrap().last_error.unwrap();
+    assert_eq!(error.trace_id, Some("ab".repeat(16)));
+}
+
+#[test]
+fn a_second_propagator_is_refused() {
+    pretend();
+    assert!(install_propagator(Box::new(Pretended)).is_err());
+}
