@@ -27,6 +27,13 @@ pub(crate) struct Decided {
     pub(crate) replies: Vec<Result<Reply, Refusal>>,
 }
 
+impl Decided {
+    /// Tells whether somebody is told to wait for money.
+    pub(crate) fn waits(&self) -> bool {
+        self.replies.iter().any(|reply| matches!(reply, Ok(Reply::Wait(_))))
+    }
+}
+
 /// Decides one command after the other; each sees what the earlier ones wrote.
 pub(crate) fn decide_all(rows: &mut Rows, commands: &[&Command], now_ms: i64, place: &Place) -> Decided {
     let mut changed = Changed::default();

@@ -5,8 +5,8 @@ use std::sync::{Arc, RwLock};
 
 use glitchlab_domain::command::Command;
 use glitchlab_domain::event::Event;
-use glitchlab_domain::id::TryKey;
-use glitchlab_domain::ledger::{DEPARTURES, Departures};
+use glitchlab_domain::id::{AttemptId, TryKey};
+use glitchlab_domain::ledger::{DEPARTURES, Departures, Head};
 use glitchlab_domain::money::MicroUsd;
 use glitchlab_domain::reason::Window;
 use glitchlab_domain::rows::{Rows, Write};
@@ -37,8 +37,11 @@ impl Memory {
     pub(crate) fn execute(&self, commands: &[&Command], clock_ms: i64, place: &Place) -> Decided {
         let mut contents = self.contents.write().unwrap_or_else(std::sync::PoisonError::into_inner);
         let (_, asked) = batch::needs(commands);
+        let stored: Vec<Head> =
+            asked.keys().filter_map(|scope| contents.rows.heads.get(scope).cloned()).collect();
         let now_ms = contents.advance(asked.keys(), clock_ms);
         let decided = decide_all(&mut contents.rows, commands, now_ms, place);
+        contents.put_back(stored, &decided);
         contents.note(&decided);
         decided
     }
@@ -64,9 +67,20 @@ impl Contents {
         now_ms
     }
 
+    /// A ledger that no command wrote stays as it was, its tails too, as it does in a database.
+    fn put_back(&mut self, stored: Vec<Head>, decided: &Decided) {
+        let is_written = |scope: &str| {
+            decided.writes.iter().any(|write| matches!(write, Write::Head(head) if head.scope == scope))
+        };
+        let unwritten = stored.into_iter().filter(|head| !is_written(&head.scope));
+        self.rows.heads.extend(unwritten.map(|head| (head.scope.clone(), head)));
+    }
+
     fn between(&self, scope: &str, after: i64, up_to: i64) -> impl Iterator<Item = (i64, MicroUsd)> + '_ {
-        let all = self.settled.get(scope).into_iter().flat_map(BTreeMap::iter);
-        all.map(|((at, _), amount)| (*at, *amount)).filter(move |(at, _)| *at > after && *at <= up_to)
+        let no_key = TryKey { attempt_id: AttemptId::default(), step_n: 0, call_no: 0, try_no: 0 };
+        let from = (after.saturating_add(1), no_key);
+        let all = self.settled.get(scope).into_iter().flat_map(move |all| all.range(from.clone()..));
+        all.map(|((at, _), amount)| (*at, *amount)).take_while(move |(at, _)| *at <= up_to)
     }
 
     pub(crate) fn sum(&self, scope: &str, (after, up_to): (i64, i64)) -> MicroUsd {

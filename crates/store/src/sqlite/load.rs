@@ -19,12 +19,31 @@ use crate::rows::{Stored, call_id, step_id};
 /// How many keys one statement takes; the last few are filled up by repeating one.
 const CHUNKS: [usize; 4] = [64, 16, 4, 1];
 
+/// Whether settlements that are still inside a window are listed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Listing {
+    /// Where the room may not do for what the batch asks.
+    WhenScarce,
+    /// For every ledger that the batch names.
+    Always,
+}
+
+/// What a batch works on.
+pub(super) struct Loaded {
+    pub(super) rows: Rows,
+    /// The ledgers' time, ms UTC.
+    pub(super) now_ms: i64,
+    /// Departures are listed for every ledger.
+    pub(super) lists_departures: bool,
+}
+
 pub(super) async fn load(
     connection: &mut SqliteConnection,
     keys: &[RowKey],
     asked: &BTreeMap<String, MicroUsd>,
     clock_ms: i64,
-) -> Result<(Rows, i64), StoreError> {
+    listing: Listing,
+) -> Result<Loaded, StoreError> {
     let mut rows = Rows::default();
     let names = Names::sort(keys);
     for row in select::<TaskRow>(connection, "task_key", &names.tasks).await? {
@@ -59,8 +78,9 @@ pub(super) async fn load(
             rows.processes.insert(row.boot_id.clone(), row);
         }
     }
-    let now_ms = load_ledgers(connection, &mut rows, asked, clock_ms).await?;
-    Ok((rows, now_ms))
+    let now_ms = load_ledgers(connection, &mut rows, asked, clock_ms, listing).await?;
+    let lists_departures = rows.departures.len() == rows.heads.len();
+    Ok(Loaded { rows, now_ms, lists_departures })
 }
 
 /// The keys of a batch by table.
@@ -139,13 +159,14 @@ async fn load_ledgers(
     rows: &mut Rows,
     asked: &BTreeMap<String, MicroUsd>,
     clock_ms: i64,
+    listing: Listing,
 ) -> Result<i64, StoreError> {
     let scopes: Vec<String> = asked.keys().cloned().collect();
     let mut heads: Vec<Head> = select(connection, "scope", &scopes).await?;
     let now_ms = heads.iter().map(|head| head.now(clock_ms)).max().unwrap_or(clock_ms);
     for head in &mut heads {
         advance(connection, head, now_ms).await?;
-        if may_wait(head, asked.get(&head.scope).copied().unwrap_or_default()) {
+        if listing == Listing::Always || may_wait(head, asked.get(&head.scope).copied().unwrap_or_default()) {
             rows.departures.insert(head.scope.clone(), departures(connection, head).await?);
         }
     }

@@ -3,10 +3,9 @@
 pub(crate) mod load;
 mod open;
 mod save;
+mod turn;
 
-use std::fs::File;
 use std::path::Path;
-use std::sync::Arc;
 
 use glitchlab_domain::command::Command;
 use glitchlab_domain::id::BootId;
@@ -14,12 +13,14 @@ use sqlx::{Connection, Row, SqliteConnection, SqlitePool};
 
 use crate::batch::{self, Decided, Place, decide_all};
 use crate::error::StoreError;
+use load::Listing;
+use turn::Turnstile;
 
 /// The writer's connection to a store file.
 pub struct Sqlite {
     connection: SqliteConnection,
-    /// Held from BEGIN to COMMIT: under `busy_timeout` alone two processes starve each other.
-    turn: Arc<File>,
+    /// Passed from BEGIN to COMMIT.
+    turnstile: Turnstile,
 }
 
 impl Sqlite {
@@ -31,8 +32,7 @@ impl Sqlite {
     /// store, and what the database says otherwise. Nothing is written then.
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
         let connection = open::connect(path).await?;
-        let turn = Arc::new(open::turn_file(path)?);
-        Ok(Self { connection, turn })
+        Ok(Self { connection, turnstile: Turnstile::open(path)? })
     }
 
     /// Opens a pool of read-only connections to the same file.
@@ -50,10 +50,8 @@ impl Sqlite {
         clock_ms: i64,
         place: &Place,
     ) -> Result<Decided, StoreError> {
-        take_turn(&self.turn).await?;
-        let result = self.transact(commands, clock_ms, place).await;
-        let _ = self.turn.unlock();
-        result
+        let _turn = self.turnstile.take().await?;
+        self.transact(commands, clock_ms, place).await
     }
 
     async fn transact(
@@ -64,8 +62,13 @@ impl Sqlite {
     ) -> Result<Decided, StoreError> {
         let mut transaction = self.connection.begin_with("BEGIN IMMEDIATE").await?;
         let (keys, asked) = batch::needs(commands);
-        let (mut rows, now_ms) = load::load(&mut transaction, &keys, &asked, clock_ms).await?;
-        let decided = decide_all(&mut rows, commands, now_ms, place);
+        let mut loaded = load::load(&mut transaction, &keys, &asked, clock_ms, Listing::WhenScarce).await?;
+        let mut decided = decide_all(&mut loaded.rows, commands, loaded.now_ms, place);
+        if !loaded.lists_departures && decided.waits() {
+            // Somebody took more than the least it asked for, and now somebody else must be told how long to wait.
+            let mut loaded = load::load(&mut transaction, &keys, &asked, clock_ms, Listing::Always).await?;
+            decided = decide_all(&mut loaded.rows, commands, loaded.now_ms, place);
+        }
         save::save(&mut transaction, &decided).await?;
         transaction.commit().await?;
         Ok(decided)
@@ -76,19 +79,5 @@ impl Sqlite {
             sqlx::query("SELECT COALESCE(MAX(seq), 0) FROM event WHERE boot_id = ?").bind(boot_id.as_str());
         let last: i64 = query.fetch_one(&mut self.connection).await?.try_get(0)?;
         Ok(u64::try_from(last).unwrap_or(0) + 1)
-    }
-}
-
-/// Waits for the side file's lock; when another process holds it, on a thread that may block.
-async fn take_turn(turn: &Arc<File>) -> Result<(), StoreError> {
-    if turn.try_lock().is_ok() {
-        return Ok(());
-    }
-    let turn = Arc::clone(turn);
-    let locked = tokio::task::spawn_blocking(move || turn.lock()).await;
-    match locked {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) => Err(StoreError::ReadOnly(error.to_string())),
-        Err(_) => Err(StoreError::Busy),
     }
 }

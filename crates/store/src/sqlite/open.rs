@@ -1,6 +1,5 @@
 //! Opening a store file and bringing its schema up to date.
 
-use std::fs::{File, OpenOptions};
 use std::path::Path;
 use std::time::Duration;
 
@@ -14,16 +13,38 @@ const MIGRATIONS: &[&str] = &[include_str!("../../migrations/0001_tables.sql")];
 
 pub(super) async fn connect(path: &Path) -> Result<SqliteConnection, StoreError> {
     make_folder(path)?;
-    let options = options(path)
-        .create_if_missing(true)
+    let plain = options(path).create_if_missing(true);
+    let mut connection =
+        SqliteConnection::connect_with(&plain).await.map_err(|error| unusable(path, error))?;
+    refuse_foreign(&mut connection, path).await?;
+    connection.close().await?;
+    let ours = plain
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .pragma("wal_autocheckpoint", "16000")
         .statement_cache_capacity(200);
     let mut connection =
-        SqliteConnection::connect_with(&options).await.map_err(|error| unusable(path, error))?;
+        SqliteConnection::connect_with(&ours).await.map_err(|error| unusable(path, error))?;
     migrate(&mut connection, path).await?;
     Ok(connection)
+}
+
+/// Looks before anything is written, be it the journal mode: a file of a newer program, or of another one, stays as it
+/// is.
+async fn refuse_foreign(connection: &mut SqliteConnection, path: &Path) -> Result<(), StoreError> {
+    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    let found = user_version(connection).await.map_err(|error| unusable(path, error))?;
+    let path = || path.display().to_string();
+    if found > known {
+        return Err(StoreError::NewerSchema { path: path(), found, known });
+    }
+    let tables: i64 =
+        sqlx::query("SELECT COUNT(*) FROM sqlite_schema").fetch_one(connection).await?.try_get(0)?;
+    if found == 0 && tables > 0 {
+        let what = "it is a database of another program".to_owned();
+        return Err(StoreError::Unusable { path: path(), what });
+    }
+    Ok(())
 }
 
 pub(super) async fn readers(path: &Path) -> Result<SqlitePool, StoreError> {
@@ -35,14 +56,6 @@ fn options(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new().filename(path).busy_timeout(Duration::from_secs(5))
 }
 
-/// The file whose lock passes the turn between processes that write one store.
-pub(super) fn turn_file(path: &Path) -> Result<File, StoreError> {
-    let mut name = path.as_os_str().to_owned();
-    name.push("-turn");
-    let opened = OpenOptions::new().create(true).truncate(false).write(true).open(&name);
-    opened.map_err(|error| StoreError::ReadOnly(format!("{}: {error}", Path::new(&name).display())))
-}
-
 fn make_folder(path: &Path) -> Result<(), StoreError> {
     let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) else { return Ok(()) };
     std::fs::create_dir_all(folder)
@@ -52,6 +65,7 @@ fn make_folder(path: &Path) -> Result<(), StoreError> {
 fn unusable(path: &Path, error: sqlx::Error) -> StoreError {
     match StoreError::from(error) {
         StoreError::Database(what) => StoreError::Unusable { path: path.display().to_string(), what },
+        StoreError::ReadOnly(what) => StoreError::ReadOnly(format!("{}: {what}", path.display())),
         known => known,
     }
 }
@@ -59,9 +73,6 @@ fn unusable(path: &Path, error: sqlx::Error) -> StoreError {
 async fn migrate(connection: &mut SqliteConnection, path: &Path) -> Result<(), StoreError> {
     let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
     let found = user_version(connection).await.map_err(|error| unusable(path, error))?;
-    if found > known {
-        return Err(StoreError::NewerSchema { path: path.display().to_string(), found, known });
-    }
     if found < known {
         apply(connection, path, known).await?;
     }

@@ -1,0 +1,112 @@
+//! Where commands are handed in, and how their answers come back.
+
+use glitchlab_domain::command::{Command, Refusal, Reply, Settle};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::error::StoreError;
+
+/// What a command is answered: the store may not answer at all, the decision may be a refusal.
+pub(crate) type Answer = Result<Result<Reply, Refusal>, StoreError>;
+
+/// A command that waits to be written.
+pub(crate) struct Item {
+    pub(crate) command: Command,
+    /// None for commands whose answer nobody wants.
+    pub(crate) reply: Option<oneshot::Sender<Delivery>>,
+}
+
+/// Where commands are handed in. Cheap to clone; outlives restarts of the writer.
+#[derive(Clone)]
+pub struct Queue {
+    items: mpsc::Sender<Item>,
+    dropped: mpsc::UnboundedSender<Item>,
+}
+
+/// The writer's ends of a [`Queue`].
+pub(crate) struct Ends {
+    pub(crate) items: mpsc::Receiver<Item>,
+    pub(crate) dropped: mpsc::UnboundedReceiver<Item>,
+    /// Weak, so that the queue is closed with its last handle.
+    pub(crate) back: mpsc::WeakUnboundedSender<Item>,
+}
+
+impl Queue {
+    pub(crate) fn new(capacity: usize) -> (Self, Ends) {
+        let (items_in, items) = mpsc::channel(capacity);
+        let (dropped_in, dropped) = mpsc::unbounded_channel();
+        let back = dropped_in.downgrade();
+        (Self { items: items_in, dropped: dropped_in }, Ends { items, dropped, back })
+    }
+
+    /// Hands in a command and waits for its commit. When the answer is lost, the same command is sent again: its
+    /// natural key makes that safe. A grant whose caller went away meanwhile is settled at its bound.
+    ///
+    /// # Errors
+    ///
+    /// Returns a [`StoreError`] when the store does not answer; a refusal is an answer.
+    pub async fn submit(&self, command: Command) -> Answer {
+        loop {
+            let (reply, answer) = oneshot::channel();
+            let item = Item { command: command.clone(), reply: Some(reply) };
+            self.items.send(item).await.map_err(|_| StoreError::Closed)?;
+            if let Ok(delivery) = answer.await {
+                return delivery.take();
+            }
+        }
+    }
+
+    /// Hands in a command from a place that cannot wait, such as `Drop`; its answer is not wanted.
+    pub fn submit_detached(&self, command: Command) {
+        // A closed queue means that the process ends: the next boot settles what this one left open.
+        let _ = self.dropped.send(Item { command, reply: None });
+    }
+
+    /// Tells how many commands wait.
+    #[must_use]
+    pub fn depth(&self) -> usize {
+        self.items.max_capacity() - self.items.capacity()
+    }
+}
+
+/// An answer on its way. When it holds a grant and nobody takes it, the money is settled at its bound: otherwise it
+/// would stay set aside until the next start, and others wait for a settlement that never comes.
+pub(crate) struct Delivery {
+    answer: Option<Answer>,
+    unreceived: Option<(mpsc::WeakUnboundedSender<Item>, Box<Settle>)>,
+}
+
+impl Delivery {
+    pub(crate) fn new(answer: Answer, command: &Command, back: &mpsc::WeakUnboundedSender<Item>) -> Self {
+        let unreceived = match (command, &answer) {
+            (Command::Reserve(ask), Ok(Ok(Reply::Granted(_)))) => {
+                let settle = Settle {
+                    by: None,
+                    key: ask.key.clone(),
+                    task_key: ask.by.task_key.clone(),
+                    scope: ask.scope.clone(),
+                    paid: None,
+                    reply: None,
+                    error: Some("abandoned before the grant was received".to_owned()),
+                    latency_ms: 0,
+                };
+                Some((back.clone(), Box::new(settle)))
+            }
+            _ => None,
+        };
+        Self { answer: Some(answer), unreceived }
+    }
+
+    fn take(mut self) -> Answer {
+        self.unreceived = None;
+        self.answer.take().expect("an answer is taken once, here")
+    }
+}
+
+impl Drop for Delivery {
+    fn drop(&mut self) {
+        let Some((back, settle)) = self.unreceived.take() else { return };
+        if let Some(dropped) = back.upgrade() {
+            let _ = dropped.send(Item { command: Command::Settle(*settle), reply: None });
+        }
+    }
+}
