@@ -1,0 +1,8 @@
+//! The store: both kinds agree, files are opened with care, and neither crashes nor a full disk lose a command.
+
+mod agreement;
+mod commands;
+mod concurrency;
+mod files;
+mod open;
+mod script;
