@@ -1,2 +1,30 @@
-//! The program `glitchlab`.
-fn main() {}
+//! The program `glitchlab`: arguments, configuration, composition, exit codes.
+
+mod args;
+mod banner;
+mod boot;
+mod commands;
+mod compose;
+mod config;
+mod demo;
+mod exit;
+mod log;
+mod pages;
+mod summary;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Args, Command};
+use crate::exit::Stop;
+
+fn main() -> ExitCode {
+    // A usage error is told by clap, with a suggestion, and exits 2.
+    let args = Args::parse();
+    let run = match args.command {
+        Command::Continuous(flags) => commands::continuous::run(&flags),
+        Command::Status(flags) => commands::status::run(&flags),
+    };
+    run.unwrap_or_else(|stop: Stop| stop.tell())
+}

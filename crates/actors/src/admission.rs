@@ -1,0 +1,62 @@
+//! The gate before all new work: closed for as long as anybody has a reason.
+
+use std::collections::BTreeMap;
+
+use glitchlab_domain::reason::{Reason, Wait};
+use tokio::sync::watch;
+
+/// Who may close the gate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Keeper {
+    /// The shutdown.
+    Shutdown,
+    /// The disk guard.
+    Disk,
+    /// The store's writer.
+    Store,
+}
+
+/// The gate. Cheap to clone.
+#[derive(Clone)]
+pub struct Gate(watch::Sender<BTreeMap<Keeper, Reason>>);
+
+impl Default for Gate {
+    fn default() -> Self {
+        Self(watch::Sender::new(BTreeMap::new()))
+    }
+}
+
+impl Gate {
+    /// Closes the gate for a reason and tells whether that changed anything.
+    pub fn close(&self, keeper: Keeper, reason: Reason) -> bool {
+        let same_kind = |old: &Reason| old.name() == reason.name();
+        self.0.send_if_modified(|reasons| {
+            let known = reasons.get(&keeper).is_some_and(same_kind);
+            reasons.insert(keeper, reason.clone());
+            !known
+        })
+    }
+
+    /// Takes a keeper's reason away and tells whether there was one.
+    pub fn open(&self, keeper: Keeper) -> bool {
+        self.0.send_if_modified(|reasons| reasons.remove(&keeper).is_some())
+    }
+
+    /// Returns the first reason why nothing may start.
+    #[must_use]
+    pub fn closed(&self) -> Option<Wait> {
+        self.0.borrow().values().next().map(|reason| Wait { reason: reason.clone(), until_ms: None })
+    }
+
+    /// Tells whether the engine is on its way down.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.0.borrow().contains_key(&Keeper::Shutdown)
+    }
+
+    /// Follows the gate.
+    #[must_use]
+    pub fn follow(&self) -> watch::Receiver<BTreeMap<Keeper, Reason>> {
+        self.0.subscribe()
+    }
+}

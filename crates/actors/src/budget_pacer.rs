@@ -1,0 +1,210 @@
+//! The waiting room: it keeps the candidates in the scheduler's order and asks for their admission. Only
+//! `domain::decide` admits; a refusal is a wait with an instant or a settlement that ends it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use glitchlab_domain::bead::BeadId;
+use glitchlab_domain::command::{Claim, Claimed, Command, Refusal, Reply, TakeOver};
+use glitchlab_domain::id::{AttemptId, Fence, TaskKey};
+use glitchlab_domain::reason::Wait;
+use glitchlab_domain::rows::ClaimRow;
+use glitchlab_pipeline::workspace::name::branch_name;
+use glitchlab_runtime::{Actor, Context, Failure, MessageKind};
+use glitchlab_store::StoreError;
+use tokio::task::AbortHandle;
+use uuid::Uuid;
+
+use crate::engine::Engine;
+use crate::slots::Booking;
+
+/// What the pacer understands.
+#[derive(Debug)]
+pub enum PacerMsg {
+    /// These want a slot, in this order; replaces what waited before.
+    Offer(Vec<Candidate>),
+    /// Money may have come back, or an instant has come.
+    Look,
+}
+
+impl MessageKind for PacerMsg {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Offer(_) => "offer",
+            Self::Look => "look",
+        }
+    }
+}
+
+/// What wants a slot.
+#[derive(Clone, Debug)]
+pub enum Candidate {
+    /// A claim that its slot or its boot has lost: goes on without new admission.
+    Resume(ClaimRow),
+    /// A task that is ready.
+    Start {
+        /// The task.
+        key: TaskKey,
+        /// Its id in the backlog, for the branch.
+        bead_id: BeadId,
+    },
+}
+
+/// The actor.
+pub struct BudgetPacer;
+
+/// What an incarnation remembers.
+pub struct PacerState {
+    engine: Arc<Engine>,
+    waiting: Vec<Candidate>,
+    alarm: Option<AbortHandle>,
+}
+
+impl Actor for BudgetPacer {
+    type Msg = PacerMsg;
+    type Arguments = Arc<Engine>;
+    type State = PacerState;
+
+    async fn start(&self, _context: &Context<PacerMsg>, engine: Arc<Engine>) -> Result<PacerState, Failure> {
+        // Whatever waited before, the scheduler offers again.
+        engine.handles.look.fire();
+        Ok(PacerState { engine, waiting: Vec::new(), alarm: None })
+    }
+
+    async fn handle(
+        &self,
+        context: &Context<PacerMsg>,
+        msg: PacerMsg,
+        state: &mut PacerState,
+    ) -> Result<(), Failure> {
+        match msg {
+            PacerMsg::Offer(candidates) => state.waiting = candidates,
+            PacerMsg::Look => {}
+        }
+        state.admit(context).await;
+        context.gauges().progress();
+        Ok(())
+    }
+}
+
+/// How one request for admission ended.
+enum Admitted {
+    Yes,
+    Waits(Wait),
+    /// The task is gone from the queue: somebody else has it, or it is no longer ready.
+    Gone,
+    Outage,
+}
+
+impl PacerState {
+    /// Asks for all candidates at once, in order: the writer decides them in that order, each after the one before.
+    async fn admit(&mut self, context: &Context<PacerMsg>) {
+        if let Some(alarm) = self.alarm.take() {
+            alarm.abort();
+        }
+        let waiting = std::mem::take(&mut self.waiting);
+        let closed = self.engine.gate.closed().is_some();
+        let may_start = |candidate: &Candidate| !closed || matches!(candidate, Candidate::Resume(_));
+        let draining = self.engine.gate.is_draining();
+        let offers = waiting.into_iter().filter(|candidate| !draining && may_start(candidate));
+        let booked = offers.map_while(|candidate| Some((self.engine.slots.book()?, candidate)));
+        let requests: Vec<_> = booked.map(|(booking, candidate)| request(&self.engine, booking, candidate)).collect();
+        let answers = join_all(requests).await;
+        let mut first_wait = None;
+        for (candidate, answer) in answers {
+            match answer {
+                Admitted::Yes | Admitted::Gone => {}
+                Admitted::Waits(wait) => {
+                    first_wait.get_or_insert(wait);
+                    self.waiting.push(candidate);
+                }
+                Admitted::Outage => self.waiting.push(candidate),
+            }
+        }
+        self.set_alarm(context, first_wait);
+    }
+
+    fn set_alarm(&mut self, context: &Context<PacerMsg>, wait: Option<Wait>) {
+        self.engine.board.send_if_modified(|board| std::mem::replace(&mut board.held, wait.clone()) != wait);
+        if self.waiting.is_empty() {
+            return;
+        }
+        let until = wait.and_then(|wait| wait.until_ms).map(|until| until - self.engine.now_ms());
+        let rest = until.and_then(|ms| u64::try_from(ms).ok()).map_or(OUTAGE_REST, Duration::from_millis);
+        let mut settlements = self.engine.feed.settlements();
+        let (handle, ended) = (context.handle().clone(), context.ended().clone());
+        let alarm = tokio::spawn(async move {
+            tokio::select! {
+                () = ended.cancelled() => return,
+                () = tokio::time::sleep(rest) => {}
+                _ = settlements.changed() => {}
+            }
+            let _ = handle.send(PacerMsg::Look);
+        });
+        self.alarm = Some(alarm.abort_handle());
+    }
+}
+
+/// How long to rest when the store does not answer, or when only a settlement can help and none comes.
+const OUTAGE_REST: Duration = Duration::from_secs(5);
+
+async fn request(engine: &Arc<Engine>, booking: Booking, candidate: Candidate) -> (Candidate, Admitted) {
+    let command = match &candidate {
+        Candidate::Resume(claim) => take_over(engine, &booking, claim),
+        Candidate::Start { key, bead_id } => claim(engine, &booking, key, bead_id),
+    };
+    let answer = engine.queue.submit(command).await;
+    let admitted = answered(booking, answer);
+    (candidate, admitted)
+}
+
+fn answered(booking: Booking, answer: Result<Result<Reply, Refusal>, StoreError>) -> Admitted {
+    match answer {
+        Ok(Ok(Reply::Claimed(claimed))) => {
+            let claimed: Claimed = *claimed;
+            booking.give(claimed);
+            Admitted::Yes
+        }
+        Ok(Ok(Reply::Wait(wait))) => Admitted::Waits(wait),
+        Ok(Ok(_) | Err(_)) => Admitted::Gone,
+        Err(_) => Admitted::Outage,
+    }
+}
+
+fn claim(engine: &Engine, booking: &Booking, key: &TaskKey, bead_id: &BeadId) -> Command {
+    let attempt_id = AttemptId::new(random());
+    Command::Claim(Claim {
+        by: engine.boot.clone(),
+        task_key: key.clone(),
+        branch: branch_name(bead_id.as_str(), attempt_id.as_str()),
+        attempt_id,
+        fence: Fence::new(random()),
+        slot: booking.slot().to_owned(),
+        scope: engine.scope.clone(),
+        hold: engine.settings.hold,
+        model: engine.tools.model.id().to_owned(),
+        simulated: engine.tools.model.simulated(),
+        max_attempts: engine.settings.retry.attempts,
+        trace_id: random(),
+        span_id: random()[..16].to_owned(),
+    })
+}
+
+fn take_over(engine: &Engine, booking: &Booking, claim: &ClaimRow) -> Command {
+    Command::TakeOver(TakeOver {
+        by: engine.boot.clone(),
+        task_key: claim.task_key.clone(),
+        attempt_id: claim.attempt_id.clone(),
+        old_fence: claim.fence.clone(),
+        old_boot: claim.boot_id.clone(),
+        fence: Fence::new(random()),
+        slot: booking.slot().to_owned(),
+        max_attempts: engine.settings.retry.attempts,
+    })
+}
+
+/// Returns 32 random hex digits.
+fn random() -> String {
+    Uuid::new_v4().simple().to_string()
+}

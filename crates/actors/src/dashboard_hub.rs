@@ -1,0 +1,183 @@
+//! Folds what was committed into the live page's snapshot and publishes it: the first change at once, then at most four
+//! times a second. It starts from a query; it owns nothing that is not in the store.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use glitchlab_domain::ledger::Departures;
+use glitchlab_domain::money::MicroUsd;
+use glitchlab_domain::reason::Window;
+use glitchlab_domain::snapshot::{Activity, Lane, Snapshot, Trouble};
+use glitchlab_runtime::{Actor, Context, Failure, MessageKind};
+use glitchlab_store::Committed;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::Instant;
+
+use crate::activation::Activation;
+use crate::engine::Engine;
+
+/// The shortest time between two publications.
+const PACE: Duration = Duration::from_millis(250);
+/// How often the money is looked up anew, since time alone gives room back.
+const TICK: Duration = Duration::from_secs(1);
+/// How far back the page shows spend by hour.
+const DAY_MS: i64 = 86_400_000;
+
+/// What the hub understands.
+#[derive(Debug)]
+pub enum HubMsg {
+    /// Something was committed.
+    Look,
+    /// The pace allows the next publication.
+    Publish,
+    /// A second has passed.
+    Tick,
+}
+
+impl MessageKind for HubMsg {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Look => "look",
+            Self::Publish => "publish",
+            Self::Tick => "tick",
+        }
+    }
+}
+
+/// The actor.
+pub struct DashboardHub;
+
+/// What an incarnation remembers.
+pub struct HubState {
+    engine: Arc<Engine>,
+    snapshot: Snapshot,
+    commits: UnboundedReceiver<Arc<Committed>>,
+    activation: Activation,
+    published_at: Option<Instant>,
+    is_planned: bool,
+}
+
+impl Actor for DashboardHub {
+    type Msg = HubMsg;
+    type Arguments = Arc<Engine>;
+    type State = HubState;
+
+    async fn start(&self, context: &Context<HubMsg>, engine: Arc<Engine>) -> Result<HubState, Failure> {
+        let hub = context.handle().clone();
+        let activation = Activation::new(move || hub.send(HubMsg::Look).is_ok());
+        // Followed before the query: what commits in between is folded twice rather than not at all.
+        let commits = engine.feed.follow(activation.clone());
+        let snapshot = first_snapshot(&engine).await?;
+        context.send_self(HubMsg::Tick)?;
+        Ok(HubState { engine, snapshot, commits, activation, published_at: None, is_planned: false })
+    }
+
+    async fn handle(&self, context: &Context<HubMsg>, msg: HubMsg, state: &mut HubState) -> Result<(), Failure> {
+        match msg {
+            HubMsg::Look => state.fold(),
+            HubMsg::Publish => state.is_planned = false,
+            HubMsg::Tick => {
+                state.refresh_money().await;
+                context.send_after(TICK, HubMsg::Tick);
+            }
+        }
+        state.publish(context);
+        context.gauges().progress();
+        Ok(())
+    }
+}
+
+async fn first_snapshot(engine: &Engine) -> Result<Snapshot, Failure> {
+    let mut snapshot = Snapshot { engine: engine.settings.about.clone(), ..Snapshot::default() };
+    let lane = |name: &String| Lane { slot: name.clone(), task: None };
+    snapshot.lanes = engine.slots.iter().map(|slot| lane(&slot.name)).collect();
+    let now_ms = engine.now_ms();
+    snapshot.money.by_hour = engine.reader.spend_by_hour(&engine.scope, now_ms - DAY_MS).await?;
+    for event in engine.reader.last_events(400).await? {
+        snapshot.apply(&event);
+    }
+    let ours = |lane: &Lane| engine.slots.iter().any(|slot| slot.name == lane.slot);
+    snapshot.lanes.retain(ours);
+    for (lane, slot) in snapshot.lanes.iter_mut().zip(engine.slots.iter()) {
+        let runs = slot.assignment().map(|given| given.claimed.attempt.attempt_id.clone());
+        lane.task = lane.task.take().filter(|task| Some(&task.attempt_id) == runs.as_ref());
+    }
+    Ok(snapshot)
+}
+
+impl HubState {
+    fn fold(&mut self) {
+        self.activation.taken();
+        while let Ok(committed) = self.commits.try_recv() {
+            for event in &committed.events {
+                self.snapshot.apply(event);
+            }
+        }
+    }
+
+    async fn refresh_money(&mut self) {
+        let now_ms = self.engine.now_ms();
+        // A store that does not answer leaves the last numbers, and the trouble says so.
+        if let Ok(Some((head, departures))) = self.engine.reader.ledger(&self.engine.scope, now_ms).await {
+            self.snapshot.money.usage = head.usage();
+            let (hour, day) = returns(&departures);
+            self.snapshot.money.hour_returns = hour;
+            self.snapshot.money.day_returns = day;
+        }
+    }
+
+    fn publish(&mut self, context: &Context<HubMsg>) {
+        let now = Instant::now();
+        if let Some(rest) = self.published_at.and_then(|at| PACE.checked_sub(now.duration_since(at))).filter(|rest| !rest.is_zero()) {
+            if !std::mem::replace(&mut self.is_planned, true) {
+                context.send_after(rest, HubMsg::Publish);
+            }
+            return;
+        }
+        self.published_at = Some(now);
+        self.complete();
+        self.engine.snapshot.send_replace(Arc::new(self.snapshot.clone()));
+    }
+
+    /// Adds what is no fold over events.
+    fn complete(&mut self) {
+        let board = self.engine.board.borrow().clone();
+        let closed = self.engine.gate.closed();
+        self.snapshot.as_of_ms = self.engine.now_ms();
+        self.snapshot.activity = self.activity(board.has_read, board.queue.pending > 0);
+        self.snapshot.admission = closed.clone().or(board.held);
+        self.snapshot.queue = board.queue;
+        let gate = closed.filter(|_| !self.engine.gate.is_draining());
+        let stopped = gate.map(|wait| (true, format!("Nothing new starts: {}", wait.reason)));
+        let found = stopped.into_iter().chain(board.faults.into_iter().map(|fault| (false, fault)));
+        self.snapshot.troubles = found.map(|(critical, what)| self.trouble(critical, what)).collect();
+    }
+
+    /// Keeps since when a trouble has been known.
+    fn trouble(&self, critical: bool, what: String) -> Trouble {
+        let known = self.snapshot.troubles.iter().find(|known| known.what == what);
+        Trouble { since_ms: known.map_or(self.snapshot.as_of_ms, |known| known.since_ms), critical, what }
+    }
+
+    fn activity(&self, has_read: bool, is_pending: bool) -> Activity {
+        if self.engine.gate.is_draining() {
+            Activity::Draining
+        } else if self.snapshot.lanes.iter().any(|lane| lane.task.is_some()) {
+            Activity::Running
+        } else if !has_read {
+            Activity::Starting
+        } else if is_pending {
+            Activity::Waiting
+        } else {
+            Activity::Idle
+        }
+    }
+}
+
+/// When the oldest settlement of each window leaves it, and how much.
+fn returns(departures: &Departures) -> (Option<(i64, MicroUsd)>, Option<(i64, MicroUsd)>) {
+    let first = |list: &[(i64, MicroUsd)], window: Window| {
+        list.iter().find(|(_, amount)| *amount > MicroUsd::ZERO).map(|(at, amount)| (at + window.length_ms(), *amount))
+    };
+    (first(&departures.hour, Window::Hour), first(&departures.day, Window::Day))
+}

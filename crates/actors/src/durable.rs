@@ -1,0 +1,237 @@
+//! The pipeline's port to the store: each call of it is one command under the attempt's fence.
+//!
+//! A store that does not answer parks the attempt at its next command, which is tried again until it is taken or the
+//! attempt is told to end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use glitchlab_domain::command::{Authority, Bearer, Command, FinishStep, Refusal, Reply, Reserve, Settle};
+use glitchlab_domain::id::{EffectKey, TryKey};
+use glitchlab_domain::reason::Wait;
+use glitchlab_domain::rows::ChildRow;
+use glitchlab_domain::stage::Stage;
+use glitchlab_models::{Reservation, Settlement};
+use glitchlab_pipeline::durable::{Ask, Begun, Durable, EffectState, Lost, Reserved, StepDone};
+use glitchlab_pipeline::process::{ChildProcess, ChildWatch, WatchError};
+use glitchlab_runtime::TaskScope;
+use glitchlab_store::{Queue, StoreError};
+use uuid::Uuid;
+
+use crate::engine::Engine;
+
+/// How long to rest before a command is tried again while the store does not answer.
+const OUTAGE_REST: Duration = Duration::from_secs(1);
+/// The longest rest of a wait that only a settlement ends, in case it was settled before we listened.
+const LOOK_AGAIN: Duration = Duration::from_secs(30);
+
+/// The port of one attempt under one fence.
+pub struct StoreDurable {
+    engine: Arc<Engine>,
+    bearer: Bearer,
+    scope: TaskScope,
+}
+
+impl StoreDurable {
+    /// Makes the port of an attempt.
+    #[must_use]
+    pub fn new(engine: Arc<Engine>, bearer: Bearer, scope: TaskScope) -> Self {
+        Self { engine, bearer, scope }
+    }
+
+    async fn submit(&self, command: Command) -> Result<Reply, Lost> {
+        let answer = self.answer(command).await?;
+        answer.map_err(|refusal| Lost::new(refusal.to_string()))
+    }
+
+    async fn answer(&self, command: Command) -> Result<Result<Reply, Refusal>, Lost> {
+        let answer = insist(&self.engine.queue, command).await.map_err(|error| Lost::new(error.to_string()))?;
+        self.scope.progress();
+        Ok(answer)
+    }
+
+    fn key(&self, ask: &Ask) -> TryKey {
+        TryKey {
+            attempt_id: self.bearer.attempt_id.clone(),
+            step_n: ask.step_n,
+            call_no: ask.call_no,
+            try_no: ask.try_no,
+        }
+    }
+
+    /// A reservation that is dropped anywhere is settled at its bound.
+    fn abandon(&self) -> impl FnOnce(TryKey) + Send + 'static {
+        let (queue, task_key, scope) =
+            (self.engine.queue.clone(), self.bearer.task_key.clone(), self.engine.scope.clone());
+        move |key| {
+            queue.submit_detached(Command::Settle(Settle {
+                by: None,
+                key,
+                task_key,
+                scope,
+                paid: None,
+                reply: None,
+                error: Some("abandoned before an answer came".to_owned()),
+                latency_ms: 0,
+            }));
+        }
+    }
+}
+
+/// Hands a command in until the store takes it, however long its outage lasts.
+///
+/// # Errors
+///
+/// Returns a [`StoreError`] that waiting cannot mend.
+pub async fn insist(queue: &Queue, command: Command) -> Result<Result<Reply, Refusal>, StoreError> {
+    loop {
+        match queue.submit(command.clone()).await {
+            Err(error) if error.is_outage() => tokio::time::sleep(OUTAGE_REST).await,
+            answer => return answer,
+        }
+    }
+}
+
+fn unexpected(reply: &Reply) -> Lost {
+    Lost::new(format!("the store answered {reply:?}"))
+}
+
+#[async_trait]
+impl Durable for StoreDurable {
+    async fn begin(&self, n: u32, stage: Stage, input_hash: &str) -> Result<Begun, Lost> {
+        let span_id = Uuid::new_v4().simple().to_string()[..16].to_owned();
+        let by = self.bearer.clone();
+        let command = Command::BeginStep { by, n, stage, input_hash: input_hash.to_owned(), span_id };
+        match self.submit(command).await? {
+            Reply::Run => Ok(Begun::Run),
+            Reply::StepDone { output, ok } => Ok(Begun::Done { output, ok }),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    async fn finish_step(&self, n: u32, done: StepDone) -> Result<(), Lost> {
+        let StepDone { output, ok, summary, size } = done;
+        let step = FinishStep { by: self.bearer.clone(), n, output, ok, summary, size };
+        self.submit(Command::FinishStep(step)).await.map(|_| ())
+    }
+
+    async fn reserve(&self, ask: Ask) -> Result<Reserved, Lost> {
+        let command = Command::Reserve(Reserve {
+            by: self.bearer.clone(),
+            key: self.key(&ask),
+            scope: self.engine.scope.clone(),
+            stage: ask.stage,
+            model: ask.model,
+            input_hash: ask.input_hash,
+            bounds: ask.bounds,
+        });
+        match self.answer(command).await? {
+            Ok(Reply::Granted(grant)) => Ok(Reserved::Granted(Reservation::new(grant, self.abandon()))),
+            Ok(Reply::Memo { text }) => Ok(Reserved::Memo(text)),
+            Ok(Reply::Wait(wait)) => Ok(Reserved::Wait(wait)),
+            Ok(Reply::ExceedsCap { bound, cap }) => Ok(Reserved::ExceedsCap { bound, cap }),
+            Err(Refusal::TryTaken(_)) => Ok(Reserved::TryTaken),
+            Ok(other) => Err(unexpected(&other)),
+            Err(refusal) => Err(Lost::new(refusal.to_string())),
+        }
+    }
+
+    async fn settle(&self, settlement: Settlement) -> Result<(), Lost> {
+        let command = Command::Settle(Settle {
+            by: Some(self.bearer.clone()),
+            key: settlement.key.clone(),
+            task_key: self.bearer.task_key.clone(),
+            scope: self.engine.scope.clone(),
+            paid: settlement.paid,
+            reply: settlement.reply.clone(),
+            error: settlement.error.as_ref().map(ToString::to_string),
+            latency_ms: settlement.latency_ms,
+        });
+        self.submit(command).await?;
+        settlement.settled();
+        Ok(())
+    }
+
+    async fn pause(&self, wait: &Wait) -> Result<(), Lost> {
+        let mut settlements = self.engine.feed.settlements();
+        self.submit(Command::NoteWait { by: self.bearer.clone(), wait: wait.clone() }).await?;
+        let rest = wait.until_ms.and_then(|until| u64::try_from(until - self.engine.now_ms()).ok());
+        tokio::select! {
+            () = tokio::time::sleep(rest.map_or(LOOK_AGAIN, Duration::from_millis)) => {}
+            _ = settlements.changed() => {}
+        }
+        Ok(())
+    }
+
+    async fn begin_effect(&self, key: EffectKey, kind: &str, target: &str) -> Result<EffectState, Lost> {
+        let command = Command::BeginEffect {
+            by: Authority::Attempt(self.bearer.clone()),
+            key,
+            task_key: self.bearer.task_key.clone(),
+            kind: kind.to_owned(),
+            target: target.to_owned(),
+        };
+        match self.submit(command).await? {
+            Reply::Act => Ok(EffectState::Act),
+            Reply::EffectDone { result } => Ok(EffectState::Done(result)),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    async fn finish_effect(&self, key: &EffectKey, result: &str) -> Result<(), Lost> {
+        let command = Command::FinishEffect {
+            by: Authority::Attempt(self.bearer.clone()),
+            key: key.clone(),
+            task_key: self.bearer.task_key.clone(),
+            result: result.to_owned(),
+        };
+        self.submit(command).await.map(|_| ())
+    }
+
+    fn child_watch(&self) -> &dyn ChildWatch {
+        self
+    }
+
+    fn progress(&self) {
+        self.scope.progress();
+    }
+}
+
+/// A process is known by its id and the time it started, which no later process shares.
+fn child_n(process: &ChildProcess) -> u32 {
+    let ticks = u32::try_from(process.start_ticks & 0xffff_ffff).unwrap_or(0);
+    ticks.rotate_left(11) ^ process.pid
+}
+
+#[async_trait]
+impl ChildWatch for StoreDurable {
+    async fn started(&self, process: &ChildProcess) -> Result<(), WatchError> {
+        let row = ChildRow {
+            attempt_id: self.bearer.attempt_id.clone(),
+            n: child_n(process),
+            boot_id: self.engine.boot.boot_id.clone(),
+            host: process.host.clone(),
+            pid: process.pid,
+            pgid: process.pgid,
+            start_ticks: process.start_ticks,
+            ended_ms: None,
+        };
+        let recorded = self.submit(Command::StartChild { by: self.bearer.clone(), row }).await;
+        recorded.map(|_| ()).map_err(|lost| WatchError { reason: lost.to_string() })
+    }
+
+    async fn ended(&self, process: &ChildProcess) {
+        let command = Command::EndChild { attempt_id: self.bearer.attempt_id.clone(), n: child_n(process) };
+        // What stays open here is swept at the next start, where it is found to be gone.
+        self.engine.queue.submit_detached(command);
+    }
+
+    fn progress(&self) {
+        self.scope.progress();
+    }
+
+    async fn stop_requested(&self) {
+        self.scope.cancelled().await;
+    }
+}

@@ -1,0 +1,125 @@
+//! The process's heartbeat and the disk guard. Owns no state that matters: each tick looks anew.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use glitchlab_domain::command::Command;
+use glitchlab_domain::event::{About, EventKind};
+use glitchlab_domain::reason::{Reason, Wait};
+use glitchlab_runtime::{Actor, Context, Failure, MessageKind};
+
+use crate::admission::Keeper;
+use crate::engine::Engine;
+
+/// How often the disks are looked at.
+const TICK: Duration = Duration::from_secs(5);
+/// The process row beats at every so manieth tick.
+const BEAT_TICKS: u64 = 4;
+/// How long the process counts as alive after a beat.
+const LEASE_MS: i64 = 60_000;
+
+/// What the janitor understands.
+#[derive(Debug)]
+pub enum JanitorMsg {
+    /// Time has passed.
+    Tick,
+}
+
+impl MessageKind for JanitorMsg {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Tick => "tick",
+        }
+    }
+}
+
+/// The actor.
+pub struct Janitor;
+
+/// What an incarnation remembers.
+pub struct JanitorState {
+    engine: Arc<Engine>,
+    ticks: u64,
+}
+
+impl Actor for Janitor {
+    type Msg = JanitorMsg;
+    type Arguments = Arc<Engine>;
+    type State = JanitorState;
+
+    async fn start(&self, context: &Context<JanitorMsg>, engine: Arc<Engine>) -> Result<JanitorState, Failure> {
+        context.send_self(JanitorMsg::Tick)?;
+        Ok(JanitorState { engine, ticks: 0 })
+    }
+
+    async fn handle(
+        &self,
+        context: &Context<JanitorMsg>,
+        msg: JanitorMsg,
+        state: &mut JanitorState,
+    ) -> Result<(), Failure> {
+        match msg {
+            JanitorMsg::Tick => state.tick().await,
+        }
+        context.gauges().progress();
+        context.send_after(TICK, JanitorMsg::Tick);
+        Ok(())
+    }
+}
+
+impl JanitorState {
+    async fn tick(&mut self) {
+        self.guard_disk().await;
+        if self.ticks.is_multiple_of(BEAT_TICKS) {
+            self.beat().await;
+        }
+        self.ticks += 1;
+    }
+
+    /// Says that the process lives; a store that answers opens the gate that its outage closed.
+    async fn beat(&self) {
+        let engine = &self.engine;
+        let beat = Command::Beat { by: engine.boot.clone(), lease_until_ms: engine.now_ms() + LEASE_MS };
+        match engine.queue.submit(beat).await {
+            Ok(_) => {
+                if engine.gate.open(Keeper::Store) {
+                    self.resumed().await;
+                }
+            }
+            Err(error) => {
+                engine.gate.close(Keeper::Store, Reason::StoreUnavailable { why: error.to_string() });
+            }
+        }
+    }
+
+    async fn guard_disk(&self) {
+        let settings = &self.engine.settings;
+        let free = settings.watched_disks.iter().filter_map(free_bytes).min();
+        let Some(free_bytes) = free else { return };
+        if free_bytes < settings.min_free_bytes {
+            let reason = Reason::DiskLow { free_bytes, limit_bytes: settings.min_free_bytes };
+            if self.engine.gate.close(Keeper::Disk, reason.clone()) {
+                self.note(EventKind::AdmissionStopped { wait: Wait { reason, until_ms: None } }).await;
+            }
+        } else if self.engine.gate.open(Keeper::Disk) {
+            self.resumed().await;
+        }
+    }
+
+    async fn resumed(&self) {
+        self.note(EventKind::AdmissionResumed).await;
+        self.engine.handles.look.fire();
+    }
+
+    /// A store that cannot take the note has said so on stderr; the gate is closed all the same.
+    async fn note(&self, kind: EventKind) {
+        let _ = self.engine.queue.submit(Command::Note { about: About::default(), kind }).await;
+    }
+}
+
+/// Returns the bytes that an ordinary user can still write on the disk of a folder.
+fn free_bytes(folder: &PathBuf) -> Option<u64> {
+    let stat = nix::sys::statvfs::statvfs(folder).ok()?;
+    Some(stat.blocks_available().saturating_mul(stat.fragment_size()))
+}

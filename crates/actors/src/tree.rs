@@ -1,0 +1,160 @@
+//! The only list of children and policies. `docs/supervision.md` says the same in prose; a test compares them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use glitchlab_domain::command::Command;
+use glitchlab_domain::event::{About, EventKind};
+use glitchlab_runtime::{
+    Backoff, Breach, ChildSpec, LifecycleEvent, Shutdown, StartError, Strategy, SupervisorSpec, Tree,
+    start_tree_with,
+};
+
+use crate::budget_pacer::BudgetPacer;
+use crate::dashboard_hub::DashboardHub;
+use crate::engine::Engine;
+use crate::janitor::Janitor;
+use crate::journal::{Journal, JournalArguments, writer_slot};
+use crate::scheduler::{Scheduler, SchedulerArguments, SchedulerMsg, SchedulerTasks};
+use crate::worker::{Worker, WorkerArguments};
+
+/// The window of every intensity.
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// Starts the tree; `pages` are further children beside the hub, which only read.
+///
+/// # Errors
+///
+/// Returns a [`StartError`] when a child does not come up; what was started is stopped again.
+pub async fn start(engine: &Arc<Engine>, pages: Vec<ChildSpec>) -> Result<Tree, StartError> {
+    let mut events = engine.tree.events();
+    let tree = start_tree_with("glitchlab", root(engine, pages), &engine.tree).await?;
+    let engine = Arc::clone(engine);
+    tokio::spawn(async move {
+        while let Some(event) = events.next().await {
+            told(&engine, event).await;
+        }
+    });
+    Ok(tree)
+}
+
+fn root(engine: &Arc<Engine>, pages: Vec<ChildSpec>) -> SupervisorSpec {
+    SupervisorSpec::new(Strategy::OneForOne)
+        .intensity(3, MINUTE)
+        .child(journal(engine))
+        .child(budget_pacer(engine))
+        .child(ChildSpec::supervisor("work", work(engine)))
+        .child(janitor(engine))
+        .child(ChildSpec::supervisor("views", views(engine, pages)))
+}
+
+fn journal(engine: &Arc<Engine>) -> ChildSpec {
+    let (engine, slot) = (Arc::clone(engine), writer_slot(engine));
+    let attached = slot.clone();
+    let handle = engine.handles.journal.clone();
+    let make = move |_| (Journal, JournalArguments { engine: Arc::clone(&engine), slot: slot.clone() });
+    ChildSpec::worker("journal", &handle, make).attach(&attached).shutdown(Shutdown::Timeout(MINUTE / 2))
+}
+
+fn budget_pacer(engine: &Arc<Engine>) -> ChildSpec {
+    let engine = Arc::clone(engine);
+    let handle = engine.handles.pacer.clone();
+    ChildSpec::worker("budget_pacer", &handle, move |_| (BudgetPacer, Arc::clone(&engine)))
+}
+
+/// Workers first: a scheduler bug must not kill paid work, and a broken pool takes the scheduler with it.
+fn work(engine: &Arc<Engine>) -> SupervisorSpec {
+    SupervisorSpec::new(Strategy::RestForOne)
+        .intensity(2, MINUTE)
+        .child(ChildSpec::supervisor("workers", workers(engine)))
+        .child(scheduler(engine))
+}
+
+/// Two panics of two tasks must not end all paid work: three restarts and one for each slot.
+fn workers(engine: &Arc<Engine>) -> SupervisorSpec {
+    let count = u32::try_from(engine.slots.iter().count()).unwrap_or(u32::MAX);
+    let spec = SupervisorSpec::new(Strategy::OneForOne).intensity(count.saturating_add(3), MINUTE);
+    engine.slots.iter().fold(spec, |spec, slot| {
+        let (engine, given) = (Arc::clone(engine), Arc::clone(slot));
+        let make = move |_| {
+            (Worker, WorkerArguments { engine: Arc::clone(&engine), slot: Arc::clone(&given) })
+        };
+        let child = ChildSpec::worker(slot.name.as_str(), &slot.worker, make).attach(&slot.task);
+        spec.child(child)
+    })
+}
+
+fn scheduler(engine: &Arc<Engine>) -> ChildSpec {
+    let (engine, tasks) = (Arc::clone(engine), SchedulerTasks::new(engine));
+    let handle = engine.handles.scheduler.clone();
+    let attached = tasks.clone();
+    let make =
+        move |_| (Scheduler, SchedulerArguments { engine: Arc::clone(&engine), tasks: tasks.clone() });
+    ChildSpec::worker("scheduler", &handle, make)
+        .attach(&attached.backlog)
+        .attach(&attached.reviews)
+        .attach(&attached.closings)
+        .attach(&attached.claims)
+}
+
+fn janitor(engine: &Arc<Engine>) -> ChildSpec {
+    let engine = Arc::clone(engine);
+    let handle = engine.handles.janitor.clone();
+    ChildSpec::worker("janitor", &handle, move |_| (Janitor, Arc::clone(&engine)))
+}
+
+/// Isolated: a failure of the pages never stops work.
+fn views(engine: &Arc<Engine>, pages: Vec<ChildSpec>) -> SupervisorSpec {
+    let hub = {
+        let engine = Arc::clone(engine);
+        let handle = engine.handles.hub.clone();
+        ChildSpec::worker("dashboard_hub", &handle, move |_| (DashboardHub, Arc::clone(&engine)))
+    };
+    let backoff = || Backoff::new(Duration::from_millis(200), MINUTE / 2);
+    let spec = SupervisorSpec::new(Strategy::OneForOne).intensity(30, MINUTE).child(hub.backoff(backoff()));
+    pages.into_iter().fold(spec, |spec, page| spec.child(page.backoff(backoff())))
+}
+
+/// Makes a restart and a breach durable, and has claims compared with slots after each.
+async fn told(engine: &Engine, event: LifecycleEvent) {
+    match event {
+        LifecycleEvent::Exited { path, incarnation, cause } if !cause.is_normal() => {
+            tracing::error!(name: "actor.failed", path, incarnation, "{cause}");
+            note(engine, EventKind::ActorRestarted { path, incarnation: incarnation + 1, reason: cause.to_string() })
+                .await;
+        }
+        LifecycleEvent::Restarted { path, incarnation } => {
+            tracing::warn!(name: "actor.restarted", path, incarnation, "started again");
+            // One that is restarting itself inspects when it starts.
+            let _ = engine.handles.scheduler.send(SchedulerMsg::Inspect);
+        }
+        LifecycleEvent::Breach(breach) => breached(engine, breach).await,
+        LifecycleEvent::Zombie { path, incarnation } => {
+            tracing::error!(name: "actor.zombie", path, incarnation, "told to end and did not; no longer waited for");
+        }
+        _ => {}
+    }
+}
+
+async fn breached(engine: &Engine, breach: Breach) {
+    tracing::error!(name: "supervisor.breach", "{breach}");
+    note(engine, systemic_failure(&breach)).await;
+}
+
+fn systemic_failure(breach: &Breach) -> EventKind {
+    EventKind::SystemicFailure {
+        supervisor: breach.supervisor.to_string(),
+        child: breach.child.to_string(),
+        reasons: breach.reasons.iter().map(ToString::to_string).collect(),
+        within_ms: breach.window_ms,
+    }
+}
+
+async fn note(engine: &Engine, kind: EventKind) {
+    // A journal that is down itself cannot take it: the log has it.
+    let _ = tokio::time::timeout(
+        Duration::from_secs(5),
+        engine.queue.submit(Command::Note { about: About::default(), kind }),
+    )
+    .await;
+}

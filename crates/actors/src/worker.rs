@@ -1,0 +1,188 @@
+//! One worker slot: it starts the attempt that the slot was given as its attached task, and frees the slot when that has
+//! ended. The attempt outlives a crash of this shell; a crash of the attempt crashes the shell, so that its supervisor
+//! counts it, and the scheduler finds the claim without a task and has it taken over.
+
+use std::sync::Arc;
+
+use glitchlab_domain::command::{Command, Finish};
+use glitchlab_domain::outcome::{FailureKind, Outcome};
+use glitchlab_pipeline::attempt::{self, Ended, Job};
+use glitchlab_pipeline::durable::Lost;
+use glitchlab_runtime::{Actor, Context, Failure, MessageKind, Task, TaskExit, TaskScope};
+
+use crate::durable::StoreDurable;
+use crate::engine::Engine;
+use crate::slots::{Assignment, Ending, Slot};
+
+/// An attempt whose task crashed so often within a boot has failed.
+const CRASHES: u32 = 3;
+
+/// What a worker understands.
+#[derive(Debug)]
+pub enum WorkerMsg {
+    /// The slot was given an attempt, or its attempt has ended.
+    Look,
+}
+
+impl MessageKind for WorkerMsg {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Look => "look",
+        }
+    }
+}
+
+/// The actor.
+pub struct Worker;
+
+/// What an incarnation is given.
+pub struct WorkerArguments {
+    /// The engine.
+    pub engine: Arc<Engine>,
+    /// Its slot.
+    pub slot: Arc<Slot>,
+}
+
+impl Actor for Worker {
+    type Msg = WorkerMsg;
+    type Arguments = WorkerArguments;
+    type State = WorkerArguments;
+
+    async fn start(
+        &self,
+        context: &Context<WorkerMsg>,
+        arguments: WorkerArguments,
+    ) -> Result<WorkerArguments, Failure> {
+        // An attempt that is still running goes on; one that ended meanwhile is looked at like any other.
+        context.send_self(WorkerMsg::Look)?;
+        Ok(arguments)
+    }
+
+    async fn handle(
+        &self,
+        context: &Context<WorkerMsg>,
+        msg: WorkerMsg,
+        state: &mut WorkerArguments,
+    ) -> Result<(), Failure> {
+        match msg {
+            WorkerMsg::Look => state.look()?,
+        }
+        context.gauges().progress();
+        Ok(())
+    }
+}
+
+impl WorkerArguments {
+    fn look(&self) -> Result<(), Failure> {
+        let exit = self.slot.task.take_exit();
+        if let Some(exit) = exit {
+            self.free();
+            return match exit {
+                TaskExit::Done(()) | TaskExit::Cancelled | TaskExit::Aborted => Ok(()),
+                crashed => crashed.into_result().map_err(Into::into),
+            };
+        }
+        if self.slot.task.running().is_none()
+            && let Some(assignment) = self.slot.assignment()
+        {
+            self.slot.task.spawn(working(&self.engine, &self.slot, assignment))?;
+        }
+        Ok(())
+    }
+
+    fn free(&self) {
+        self.slot.clear();
+        self.engine.handles.look.fire();
+    }
+}
+
+fn working(engine: &Arc<Engine>, slot: &Arc<Slot>, assignment: Assignment) -> Task<()> {
+    let (engine, slot) = (Arc::clone(engine), Arc::clone(slot));
+    let name = assignment.claimed.task.bead_id.to_string();
+    Task::new(name, move |scope| async move {
+        work(&engine, &slot, &assignment, &scope).await;
+        Ok(())
+    })
+}
+
+async fn work(engine: &Arc<Engine>, slot: &Slot, assignment: &Assignment, scope: &TaskScope) {
+    if assignment.claimed.attempt.crashes >= CRASHES {
+        return finish(engine, assignment, crashed_too_often(assignment)).await;
+    }
+    let durable = Arc::new(StoreDurable::new(Arc::clone(engine), assignment.bearer(), scope.clone()));
+    let job = job(engine, assignment, durable);
+    let ended = tokio::select! {
+        biased;
+        ended = attempt::run(&job) => ended,
+        () = scope.cancelled() => Err(Lost::new("it was told to end")),
+    };
+    match ended {
+        Ok(ended) => finish(engine, assignment, ended).await,
+        Err(lost) => put_down(engine, slot, assignment, &lost).await,
+    }
+}
+
+fn job(engine: &Arc<Engine>, assignment: &Assignment, durable: Arc<StoreDurable>) -> Job {
+    Job {
+        task: assignment.claimed.task.clone(),
+        attempt: assignment.claimed.attempt.clone(),
+        settings: Arc::clone(&engine.tools.stages),
+        durable,
+        workspace: Arc::clone(&engine.tools.workspace),
+        forge: Arc::clone(&engine.tools.forge),
+        model: Arc::clone(&engine.tools.model),
+        clock: Arc::clone(&engine.clock),
+    }
+}
+
+fn crashed_too_often(assignment: &Assignment) -> Ended {
+    let message = format!("its work crashed {} times", assignment.claimed.attempt.crashes);
+    let outcome = Outcome::Retryable { failure: FailureKind::Crashed, message: message.clone() };
+    Ended { outcome, detail: message, learned: None, files_changed: 0, keep_worktree: true }
+}
+
+/// Makes the outcome durable, then removes the worktree: a crash between the two leaves a worktree for the sweep.
+async fn finish(engine: &Arc<Engine>, assignment: &Assignment, ended: Ended) {
+    let command = Command::Finish(Finish {
+        by: assignment.bearer(),
+        outcome: ended.outcome,
+        detail: ended.detail.clone(),
+        learned: ended.learned,
+        files_changed: ended.files_changed,
+        rules: engine.settings.retry,
+    });
+    let attempt = &assignment.claimed.attempt;
+    let (task, attempt_id) = (assignment.claimed.task.bead_id.as_str(), attempt.attempt_id.as_str());
+    match crate::durable::insist(&engine.queue, command).await {
+        Ok(Ok(_)) => {}
+        Ok(Err(refusal)) => {
+            tracing::warn!(name: "task.lost", task, attempt = attempt_id, "its outcome was not taken: {refusal}");
+            return;
+        }
+        Err(error) => {
+            tracing::error!(name: "task.lost", task, attempt = attempt_id, "its outcome was not written: {error}");
+            return;
+        }
+    }
+    attempt::tidy(&engine.tools.workspace, &assignment.claimed.task, attempt, ended.keep_worktree).await;
+}
+
+/// Ends an attempt before its time: suspended for the next boot, withdrawn, or simply lost to another holder.
+async fn put_down(engine: &Arc<Engine>, slot: &Slot, assignment: &Assignment, lost: &Lost) {
+    let (task, attempt) = (assignment.claimed.task.bead_id.as_str(), &assignment.claimed.attempt);
+    match slot.assignment().and_then(|given| given.ending) {
+        Some(Ending::Withdrawn(why)) => {
+            let outcome = Outcome::Cancelled { why: why.clone() };
+            let ended = Ended { outcome, detail: why, learned: None, files_changed: 0, keep_worktree: false };
+            finish(engine, assignment, ended).await;
+        }
+        Some(Ending::Suspend) => {
+            attempt::checkpoint(&engine.tools.workspace, &assignment.claimed.task, attempt).await;
+            let suspend = Command::Suspend { by: assignment.bearer() };
+            if let Err(error) = engine.queue.submit(suspend).await {
+                tracing::error!(name: "attempt.unsuspended", task, "not written; taken over at the next start: {error}");
+            }
+        }
+        None => tracing::warn!(name: "attempt.lost", task, attempt = attempt.attempt_id.as_str(), "{lost}"),
+    }
+}

@@ -1,0 +1,64 @@
+//! The first words of a run: what it works on, with what, for how much, and how to stop it.
+
+use std::net::SocketAddr;
+
+use glitchlab_actors::Engine;
+use glitchlab_pipeline::git::GitRepo;
+
+use crate::args::Merge;
+use crate::boot::Found;
+use crate::config::Config;
+
+/// Writes the banner.
+pub(crate) fn text(config: &Config, engine: &Engine, repo: &GitRepo, found: &Found, address: SocketAddr) -> String {
+    let mut lines = vec![format!("GLITCHLAB {}, process {}", env!("CARGO_PKG_VERSION"), std::process::id())];
+    if engine.tools.model.simulated() {
+        lines.push("  SIMULATED  the model is pretended, and so is its money; the git work is real".to_owned());
+    }
+    lines.push(format!("  repository {}, base {} at {}", config.repo.display(), repo.base, short(&repo.base_commit)));
+    if repo.dirty_files > 0 {
+        lines.push(format!(
+            "             {} files in your checkout are not committed: tasks start from {} and will not see them",
+            repo.dirty_files, repo.base
+        ));
+    }
+    lines.push(format!("  backlog    {}", engine.source.location()));
+    lines.push(format!("  money      {} in any hour, {} in any day{}", config.per_hour, config.per_day, reach(config)));
+    lines.push(format!("  model      {}, every call metered: BOUNDED", engine.tools.model.id()));
+    lines.push(format!("  tests      {}", config.test.as_deref().unwrap_or("none: changes are UNTESTED")));
+    lines.push(format!("  merge      {}, {} workers", merge(config.merge), config.workers));
+    lines.push(format!("  store      {}", config.store.display()));
+    lines.extend(recovered(found));
+    lines.push(format!("  watch      http://{address}"));
+    lines.push("  stop       Ctrl-C finishes what runs; a second Ctrl-C ends at once, nothing durable is lost".to_owned());
+    lines.join("\n")
+}
+
+fn short(commit: &str) -> &str {
+    commit.get(..12).unwrap_or(commit)
+}
+
+const fn merge(merge: Merge) -> &'static str {
+    match merge {
+        Merge::Never => "never: branches wait for you",
+        Merge::WhenGreen => "when tests and review are green",
+    }
+}
+
+/// Says when the day's cap is reached at full speed.
+fn reach(config: &Config) -> String {
+    if config.per_day.micro() >= config.per_hour.micro().saturating_mul(24) {
+        return String::new();
+    }
+    let minutes = config.per_day.micro().saturating_mul(60) / config.per_hour.micro().max(1);
+    format!(" (at full speed the day's cap is reached after {} h {:02} min)", minutes / 60, minutes % 60)
+}
+
+fn recovered(found: &Found) -> Option<String> {
+    (found.dead_boots + found.resumed > 0).then(|| {
+        format!(
+            "  recovered  {} attempts go on, {} left processes ended, {} open calls charged at their bound, {} stale locks and {} worktrees removed",
+            found.resumed, found.processes, found.open_calls, found.locks, found.worktrees
+        )
+    })
+}

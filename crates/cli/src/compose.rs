@@ -1,0 +1,245 @@
+//! The one place that puts an engine together.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use glitchlab_actors::feed::Feed;
+use glitchlab_actors::slots::Slots;
+use glitchlab_actors::{BoardView, Engine, Handles, Settings, Tools};
+use glitchlab_backlog::JsonlSource;
+use glitchlab_domain::command::BootBearer;
+use glitchlab_domain::id::{BootId, Fence, TaskKey};
+use glitchlab_domain::money::MicroUsd;
+use glitchlab_domain::rows::ProcessRow;
+use glitchlab_domain::snapshot::{self, Snapshot};
+use glitchlab_models::catalog::{self, Choice};
+use glitchlab_models::{Account, Model};
+use glitchlab_pipeline::attempt;
+use glitchlab_pipeline::forge::local::LocalForge;
+use glitchlab_pipeline::git::{GitRepo, RepoError, RepoOptions};
+use glitchlab_pipeline::process::RunLimits;
+use glitchlab_pipeline::process::engine::Engine as Process;
+use glitchlab_pipeline::workspace::Workspace;
+use glitchlab_pipeline::workspace::git::{GitWorkspace, WorkspaceOptions};
+use glitchlab_pipeline::workspace::protect::Protected;
+use glitchlab_runtime::{Grace, TreeHandle};
+use glitchlab_store::clock::{self, Clock};
+use glitchlab_store::{Backend, Reader, Sqlite, Writer};
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use crate::args::Merge;
+use crate::boot::RepoHold;
+use crate::config::{self, Config};
+use crate::exit::{Code, OrStop, Stop};
+use crate::pages;
+
+/// The expected cost of a task that nothing is known of, in micro-dollars: half a dollar.
+const HOLD: MicroUsd = MicroUsd::new(500_000);
+/// How long an attempt may take to end when it is told to.
+const GRACE: Duration = Duration::from_secs(10);
+/// Commands that may wait for the writer.
+const QUEUE: usize = 1_024;
+/// How much of a test run's output is kept.
+const OUTPUT_BYTES: usize = 64 * 1024;
+
+/// An engine that is ready to begin, and what the program keeps beside it.
+pub(crate) struct Composed {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) process: ProcessRow,
+    pub(crate) repo: GitRepo,
+    pub(crate) workspace: Arc<GitWorkspace>,
+    pub(crate) listener: TcpListener,
+    pub(crate) address: SocketAddr,
+    /// Held to the end of the process.
+    pub(crate) hold: RepoHold,
+}
+
+/// Opens everything that the settings name.
+///
+/// # Errors
+///
+/// Returns the first thing that does not allow a start, with its exit code and how to mend it.
+pub(crate) async fn compose(config: &Config) -> Result<Composed, Stop> {
+    let repo = open_repo(config).await?;
+    let hold = RepoHold::take(&repo).or_stop(Code::Locked)?;
+    let source = JsonlSource::discover(&config.repo, config.backlog.as_deref()).or_stop(Code::Configuration)?;
+    check_tests(config)?;
+    let (listener, address) = pages::bind(&config.listen, config.listen_is_explicit).or_stop(Code::Configuration)?;
+    let clock = clock::wall();
+    let model = model(config, &clock)?;
+    let sqlite = Sqlite::open(&config.store).await.or_stop(Code::Configuration)?;
+    let reader = Reader::Sqlite(Sqlite::readers(&config.store).await.or_stop(Code::Configuration)?);
+    let repo_id = repo_id(&repo);
+    let workspace = Arc::new(workspace(config, &repo, &repo_id)?);
+    let boot = BootBearer { boot_id: BootId::new(random()), fence: Fence::new(random()) };
+    let process = process_row(&boot, &repo_id, address, &clock);
+    let (writer, queue) =
+        Writer::new(Backend::Sqlite(Box::new(sqlite)), boot.boot_id.clone(), Arc::clone(&clock), QUEUE);
+    let scope = if model.simulated() { format!("simulated:{repo_id}") } else { "real".to_owned() };
+    let settings = settings(config, &repo, &boot.boot_id, model.as_ref(), clock());
+    let workers = usize::try_from(config.workers).unwrap_or(1);
+    let first = Snapshot { engine: settings.about.clone(), ..Snapshot::default() };
+    let engine = Engine {
+        host: process.host.clone(),
+        scope,
+        slots: Slots::new(workers, Grace { cancel: GRACE, abort: Duration::from_secs(1) }),
+        tools: Tools {
+            workspace: Arc::clone(&workspace) as Arc<dyn Workspace>,
+            forge: Arc::new(LocalForge::new(repo.clone())),
+            stages: Arc::new(stages(config, &repo)),
+            model,
+        },
+        boot,
+        repo_id,
+        settings,
+        clock,
+        writer,
+        queue,
+        reader,
+        source: Arc::new(source),
+        feed: Feed::default(),
+        gate: glitchlab_actors::admission::Gate::default(),
+        board: watch::Sender::new(BoardView::default()),
+        snapshot: watch::Sender::new(Arc::new(first)),
+        tree: TreeHandle::new(),
+        handles: Handles::default(),
+    };
+    Ok(Composed { engine: Arc::new(engine), process, repo, workspace, listener, address, hold })
+}
+
+async fn open_repo(config: &Config) -> Result<GitRepo, Stop> {
+    let options = RepoOptions {
+        base: config.base.clone(),
+        author: config.author.clone(),
+        ..RepoOptions::new(config.environment.clone())
+    };
+    GitRepo::open(&config.repo, &options).await.map_err(|error| {
+        let code = match error {
+            RepoError::NoGit { .. } | RepoError::GitTooOld { .. } => Code::Unavailable,
+            _ => Code::Configuration,
+        };
+        Stop::new(code, error)
+    })
+}
+
+fn check_tests(config: &Config) -> Result<(), Stop> {
+    if config.test.is_some() || config.allow_untested {
+        return Ok(());
+    }
+    let error = anyhow::anyhow!(
+        "no test command: name the repository's own with --test or `test` under [work] in .glitchlab/config.toml, such as `cargo test`; or say --allow-untested"
+    );
+    Err(Stop::new(Code::Configuration, error))
+}
+
+fn model(config: &Config, clock: &Clock) -> Result<Arc<dyn Model>, Stop> {
+    if config.model.is_empty() {
+        let error = anyhow::anyhow!("no model: name one with --model or `default` under [models]; this version knows {}", catalog::KNOWN);
+        return Err(Stop::new(Code::Configuration, error));
+    }
+    let choice: Choice = config.model.parse().or_stop(Code::Configuration)?;
+    let folder = state_of(config);
+    let path = folder.join("provider-account.jsonl");
+    std::fs::create_dir_all(folder)
+        .and_then(|()| Account::file(&path, Arc::clone(clock)))
+        .with_context(|| format!("{} cannot be written", path.display()))
+        .and_then(|account| Ok(choice.open(account, config.script.clone())?))
+        .or_stop(Code::Configuration)
+}
+
+/// The folder of the store, where worktrees and accounts are too.
+fn state_of(config: &Config) -> &Path {
+    config.store.parent().unwrap_or(Path::new("."))
+}
+
+fn workspace(config: &Config, repo: &GitRepo, repo_id: &str) -> Result<GitWorkspace, Stop> {
+    let folder = absolute(state_of(config));
+    let is_inside = repo.checkout.as_ref().is_some_and(|checkout| folder.starts_with(checkout));
+    let folder = if is_inside { config::state_folder().or_stop(Code::Configuration)? } else { folder };
+    let mut options = WorkspaceOptions::new(config.environment.clone());
+    if let Some(patterns) = &config.protected {
+        options.protected = Protected::new(patterns);
+    }
+    GitWorkspace::new(repo.clone(), &folder.join("worktrees").join(repo_id), options).or_stop(Code::Configuration)
+}
+
+fn absolute(folder: &Path) -> PathBuf {
+    std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned())
+}
+
+/// A repository is known by where its objects are: two clones are two repositories.
+pub(crate) fn repo_id(repo: &GitRepo) -> String {
+    let place = repo.common_dir.to_string_lossy();
+    TaskKey::of("repository", &place.as_ref().into()).as_str()[..16].to_owned()
+}
+
+fn process_row(boot: &BootBearer, repo_id: &str, address: SocketAddr, clock: &Clock) -> ProcessRow {
+    let process = Process::current();
+    let now_ms = clock();
+    ProcessRow {
+        boot_id: boot.boot_id.clone(),
+        fence: boot.fence.clone(),
+        host: process.host.clone(),
+        pid: process.pid,
+        start_ticks: process.start_ticks,
+        repo_id: repo_id.to_owned(),
+        listen: address.to_string(),
+        started_ms: now_ms,
+        lease_until_ms: now_ms + 60_000,
+        alive: true,
+    }
+}
+
+fn settings(config: &Config, repo: &GitRepo, boot_id: &BootId, model: &dyn Model, now_ms: i64) -> Settings {
+    Settings {
+        filter: config.filter.clone(),
+        retry: config.retry,
+        poll_interval: config.poll_interval,
+        close_epics: config.close_epics,
+        max_open: config.max_open,
+        hold: HOLD,
+        min_free_bytes: config.min_free_bytes,
+        watched_disks: vec![absolute(state_of(config)), repo.common_dir.clone()],
+        grace: GRACE,
+        about: snapshot::Engine {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            repo: config.repo.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            base: repo.base.clone(),
+            boot_id: boot_id.clone(),
+            started_ms: now_ms,
+            model: model.id().to_owned(),
+            simulated: model.simulated(),
+            merge: match config.merge {
+                Merge::Never => "never".to_owned(),
+                Merge::WhenGreen => "when_green".to_owned(),
+            },
+            task_cap: None,
+            size_tokens: config.limits.size_tokens,
+        },
+    }
+}
+
+fn stages(config: &Config, repo: &GitRepo) -> attempt::Settings {
+    attempt::Settings {
+        limits: config.limits,
+        merge: match config.merge {
+            Merge::Never => attempt::Merge::Never,
+            Merge::WhenGreen => attempt::Merge::WhenGreen,
+        },
+        base: repo.base.clone(),
+        test: config.test.clone(),
+        allow_untested: config.allow_untested,
+        test_limits: RunLimits { timeout: config.test_timeout, max_output_bytes: OUTPUT_BYTES },
+        setup: config.setup.clone(),
+        author: repo.author.clone(),
+        merge_turn: attempt::MergeTurn::default(),
+    }
+}
+
+fn random() -> String {
+    Uuid::new_v4().simple().to_string()
+}

@@ -1,0 +1,261 @@
+//! The effective settings: a flag wins over the repository's file, the file over the default. The only reader of the
+//! environment.
+
+pub(crate) mod file;
+pub(crate) mod values;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context;
+use glitchlab_domain::money::MicroUsd;
+use glitchlab_domain::policy::{Limits, RetryRules, WorkFilter};
+use glitchlab_models::scripted::Script;
+use glitchlab_pipeline::process::Environment;
+
+use crate::args::{Continuous, Merge};
+use crate::demo::Demo;
+
+/// Where the pages are when nobody says otherwise.
+const LISTEN: &str = "127.0.0.1:3000";
+/// The demo is small: 200 MiB will do for its worktrees.
+const DEMO_FREE_BYTES: u64 = 200 << 20;
+/// The day's cap in hours' caps, when it is not set.
+const HOURS_A_DAY: i64 = 8;
+
+/// Everything that `continuous` needs to know, checked.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    pub(crate) repo: PathBuf,
+    pub(crate) backlog: Option<PathBuf>,
+    pub(crate) filter: WorkFilter,
+    pub(crate) poll_interval: Duration,
+    pub(crate) close_epics: bool,
+    pub(crate) workers: u32,
+    pub(crate) base: Option<String>,
+    pub(crate) setup: Option<String>,
+    pub(crate) test: Option<String>,
+    pub(crate) allow_untested: bool,
+    pub(crate) test_timeout: Duration,
+    pub(crate) retry: RetryRules,
+    pub(crate) limits: Limits,
+    pub(crate) protected: Option<Vec<String>>,
+    pub(crate) author: Option<String>,
+    pub(crate) per_hour: MicroUsd,
+    pub(crate) per_day: MicroUsd,
+    pub(crate) model: String,
+    pub(crate) merge: Merge,
+    pub(crate) max_open: u32,
+    pub(crate) listen: String,
+    /// The address was asked for, so another one will not do.
+    pub(crate) listen_is_explicit: bool,
+    pub(crate) store: PathBuf,
+    pub(crate) min_free_bytes: u64,
+    pub(crate) drain: Duration,
+    pub(crate) until_idle: bool,
+    /// What the demo's model replies.
+    pub(crate) script: Option<Script>,
+    /// The environment of this process, handed on in parts.
+    pub(crate) environment: Environment,
+}
+
+impl Config {
+    /// Puts the settings together.
+    ///
+    /// # Errors
+    ///
+    /// Returns the first setting that is wrong, with its key and what to write instead.
+    pub(crate) fn load(flags: &Continuous) -> anyhow::Result<Self> {
+        let repo = repo(flags.repo.as_deref())?;
+        let file = file::read(&repo.join(".glitchlab/config.toml"))?;
+        Self::resolve(flags, file, repo)
+    }
+
+    fn resolve(flags: &Continuous, file: file::File, repo: PathBuf) -> anyhow::Result<Self> {
+        let per_hour = dollars("budget.per_hour", flags.budget_per_hour.clone().or(file.budget.per_hour), "5.00")?;
+        let day = flags.budget_per_day.clone().or(file.budget.per_day).filter(|text| !text.is_empty());
+        let per_day = match day {
+            Some(text) => dollars("budget.per_day", Some(text), "")?,
+            None => MicroUsd::new(per_hour.micro().saturating_mul(HOURS_A_DAY)),
+        };
+        let time = |key, flag: Option<String>, default: &str| {
+            values::duration(key, flag.as_deref().unwrap_or(default))
+        };
+        let listen = flags.listen.clone().or(file.web.listen);
+        let some = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
+        let store = flags.store.clone().or(some(file.store.url));
+        let config = Self {
+            backlog: flags.backlog.clone().or_else(|| file.backlog.path.map(|path| repo.join(path))),
+            filter: filter(file.backlog.work_types, file.backlog.include_labels, file.backlog.exclude_labels, file.backlog.max_priority),
+            poll_interval: time("backlog.poll_interval", flags.poll_interval.clone().or(file.backlog.poll_interval), "5m")?,
+            close_epics: file.backlog.close_epics.unwrap_or(true),
+            workers: flags.workers.or(file.work.workers).unwrap_or(1),
+            base: some(file.work.base),
+            setup: some(file.work.setup),
+            test: some(flags.test.clone()).or(some(file.work.test)),
+            allow_untested: flags.allow_untested || file.work.allow_untested.unwrap_or(false),
+            test_timeout: time("work.test_timeout", file.work.test_timeout, "15m")?,
+            retry: RetryRules { attempts: file.work.attempts.unwrap_or(3).max(1), ..RetryRules::default() },
+            limits: Limits { diff_lines: file.work.max_diff_lines.unwrap_or(1_500), ..Limits::default() },
+            protected: file.work.protected,
+            author: some(file.work.author),
+            per_hour,
+            per_day,
+            model: flags.model.clone().or(file.models.default).unwrap_or_default(),
+            merge: flags.merge.or(file.forge.merge).unwrap_or(Merge::Never),
+            max_open: flags.max_open.or(file.forge.max_open).unwrap_or(5),
+            listen_is_explicit: listen.is_some(),
+            listen: listen.unwrap_or_else(|| LISTEN.to_owned()),
+            store: store_path(store)?,
+            min_free_bytes: values::bytes("store.min_free_disk", file.store.min_free_disk.as_deref().unwrap_or("5GiB"))?,
+            drain: time("shutdown.drain", file.shutdown.drain, "10m")?,
+            until_idle: flags.until_idle,
+            script: None,
+            environment: environment(),
+            repo,
+        };
+        config.check()?;
+        Ok(config)
+    }
+
+    /// Puts the demo's settings together: nothing of the user's is read. A few flags still count.
+    ///
+    /// # Errors
+    ///
+    /// Returns the first flag that is wrong.
+    pub(crate) fn of_demo(demo: &Demo, flags: &Continuous) -> anyhow::Result<Self> {
+        let own = Continuous {
+            store: Some(demo.store.to_string_lossy().into_owned()),
+            backlog: Some(demo.backlog.clone()),
+            workers: flags.workers.or(Some(demo.workers)),
+            model: Some("scripted/demo".to_owned()),
+            merge: flags.merge.or(Some(Merge::WhenGreen)),
+            max_open: flags.max_open.or(Some(0)),
+            test: Some(demo.test_command.clone()),
+            ..flags.clone()
+        };
+        let config = Self::resolve(&own, file::File::default(), demo.repo.clone())?;
+        Ok(Self {
+            author: Some(demo.author.clone()),
+            per_hour: demo.cap_hour,
+            per_day: demo.cap_day,
+            min_free_bytes: DEMO_FREE_BYTES,
+            script: Some(demo.script.clone()),
+            ..config
+        })
+    }
+
+    fn check(&self) -> anyhow::Result<()> {
+        anyhow::ensure!(self.workers >= 1, "work.workers (--workers) is 0; at least one worker is needed");
+        anyhow::ensure!(self.workers <= 256, "work.workers (--workers) is {}; at most 256 make sense on one machine", self.workers);
+        anyhow::ensure!(
+            self.per_hour > MicroUsd::ZERO && self.per_day > MicroUsd::ZERO,
+            "a budget of 0 lets nothing run; set budget.per_hour (--budget-per-hour) to some dollars, such as 5.00"
+        );
+        Ok(())
+    }
+}
+
+fn repo(flag: Option<&Path>) -> anyhow::Result<PathBuf> {
+    let path = flag.unwrap_or(Path::new("."));
+    std::fs::canonicalize(path).with_context(|| format!("--repo {}: there is no such directory", path.display()))
+}
+
+fn dollars(key: &str, text: Option<String>, default: &str) -> anyhow::Result<MicroUsd> {
+    text.as_deref().unwrap_or(default).parse().with_context(|| key.to_owned())
+}
+
+fn filter(
+    types: Option<Vec<String>>,
+    include: Option<Vec<String>>,
+    exclude: Option<Vec<String>>,
+    max_priority: Option<i64>,
+) -> WorkFilter {
+    let default = WorkFilter::default();
+    WorkFilter {
+        types: types.unwrap_or(default.types),
+        include_labels: include.unwrap_or(default.include_labels),
+        exclude_labels: exclude.unwrap_or(default.exclude_labels),
+        max_priority: max_priority.unwrap_or(default.max_priority),
+    }
+}
+
+/// Returns the store's file: the given one, or the user's.
+///
+/// # Errors
+///
+/// Refuses an address of a database server, which this version cannot use.
+pub(crate) fn store_path(given: Option<String>) -> anyhow::Result<PathBuf> {
+    match given {
+        Some(address) if address.contains("://") && !address.starts_with("sqlite://") => {
+            anyhow::bail!("store.url (--store) `{address}`: database servers are not supported yet; name a file")
+        }
+        Some(path) => Ok(PathBuf::from(path.strip_prefix("sqlite://").unwrap_or(&path))),
+        None => Ok(state_folder()?.join("state.db")),
+    }
+}
+
+/// Returns the user's folder for state.
+///
+/// # Errors
+///
+/// Fails when neither XDG_STATE_HOME nor HOME is set.
+#[expect(clippy::disallowed_methods, reason = "this is the reader of the environment")]
+pub(crate) fn state_folder() -> anyhow::Result<PathBuf> {
+    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let base = set("XDG_STATE_HOME").filter(|path| path.is_absolute());
+    base.or_else(|| set("HOME").map(|home| home.join(".local/state")))
+        .map(|base| base.join("glitchlab"))
+        .context("there is no place for the store: set HOME, or name a file with --store")
+}
+
+/// Returns the folder for temporary files.
+#[must_use]
+pub(crate) fn temporary_folder() -> PathBuf {
+    std::env::temp_dir()
+}
+
+/// Takes the environment of this process.
+#[must_use]
+pub(crate) fn environment() -> Environment {
+    Environment::new(std::env::vars_os())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolve(flags: &Continuous, text: &str) -> anyhow::Result<Config> {
+        let flags = Continuous { store: Some("state.db".to_owned()), ..flags.clone() };
+        Config::resolve(&flags, toml::from_str(text).expect("the file is sound"), PathBuf::from("/repo"))
+    }
+
+    #[test]
+    fn a_flag_wins_over_the_file_and_the_file_over_the_default() {
+        let text = "[work]\nworkers = 3\n[budget]\nper_hour = \"2.50\"\n";
+        let flags = Continuous { workers: Some(7), ..Continuous::default() };
+        let config = resolve(&flags, text).expect("the settings are sound");
+        assert_eq!((config.workers, config.per_hour.micro(), config.max_open), (7, 2_500_000, 5));
+    }
+
+    #[test]
+    fn the_day_is_eight_hours_caps_unless_it_is_set() {
+        let config = resolve(&Continuous::default(), "[budget]\nper_hour = \"2\"\n").expect("sound");
+        assert_eq!(config.per_day.micro(), 16_000_000);
+        let config = resolve(&Continuous::default(), "[budget]\nper_day = \"3\"\n").expect("sound");
+        assert_eq!(config.per_day.micro(), 3_000_000);
+    }
+
+    #[test]
+    fn a_budget_that_is_no_amount_names_its_key() {
+        let flags = Continuous { budget_per_hour: Some("five".to_owned()), ..Continuous::default() };
+        let error = format!("{:#}", resolve(&flags, "").expect_err("five is no amount"));
+        assert!(error.contains("budget.per_hour") && error.contains("5.00"), "{error}");
+    }
+
+    #[test]
+    fn a_database_server_is_refused_with_the_reason() {
+        let error = store_path(Some("mysql://somewhere/db".to_owned())).expect_err("not supported");
+        assert!(error.to_string().contains("not supported yet"));
+    }
+}

@@ -1,0 +1,138 @@
+//! The web child: a thin actor whose attached task serves the pages. The socket was bound once, before the tree, and is
+//! cloned into each incarnation, so that a restarted one keeps its port.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+
+use glitchlab_actors::Engine;
+use glitchlab_runtime::{
+    Actor, ChildSpec, Context, Failure, Grace, Handle, MessageKind, Task, TaskExit, TaskSlot,
+};
+use glitchlab_web::{Guard, Health, Sources};
+
+/// What the web child understands.
+#[derive(Debug)]
+pub(crate) enum PagesMsg {
+    /// Its server has ended.
+    Look,
+}
+
+impl MessageKind for PagesMsg {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Look => "look",
+        }
+    }
+}
+
+struct Pages;
+
+struct PagesState {
+    slot: TaskSlot<()>,
+}
+
+/// What an incarnation is given.
+#[derive(Clone)]
+struct PagesArguments {
+    engine: Arc<Engine>,
+    listener: Arc<TcpListener>,
+    slot: TaskSlot<()>,
+}
+
+/// Describes the web child of an engine on a bound socket.
+pub(crate) fn child(engine: &Arc<Engine>, listener: TcpListener) -> ChildSpec {
+    let handle: Handle<PagesMsg> = Handle::new("web");
+    let woken = handle.clone();
+    let slot = TaskSlot::new("pages", Grace::default(), move || drop(woken.send(PagesMsg::Look)));
+    let arguments =
+        PagesArguments { engine: Arc::clone(engine), listener: Arc::new(listener), slot: slot.clone() };
+    ChildSpec::worker("web", &handle, move |_| (Pages, arguments.clone())).attach(&slot)
+}
+
+impl Actor for Pages {
+    type Msg = PagesMsg;
+    type Arguments = PagesArguments;
+    type State = PagesState;
+
+    async fn start(
+        &self,
+        _context: &Context<PagesMsg>,
+        arguments: PagesArguments,
+    ) -> Result<PagesState, Failure> {
+        let _how_it_ended_was_told = arguments.slot.settle().await;
+        let slot = arguments.slot.clone();
+        slot.spawn(serving(arguments)?)?;
+        Ok(PagesState { slot })
+    }
+
+    async fn handle(
+        &self,
+        _context: &Context<PagesMsg>,
+        msg: PagesMsg,
+        state: &mut PagesState,
+    ) -> Result<(), Failure> {
+        match msg {
+            PagesMsg::Look => match state.slot.take_exit() {
+                None | Some(TaskExit::Done(())) => Ok(()),
+                Some(exit) => exit.into_result().map_err(Into::into),
+            },
+        }
+    }
+
+    async fn stop(&self, _context: &Context<PagesMsg>, state: &mut PagesState) -> Result<(), Failure> {
+        state.slot.end();
+        Ok(())
+    }
+}
+
+fn serving(arguments: PagesArguments) -> Result<Task<()>, Failure> {
+    let listener = tokio::net::TcpListener::from_std(arguments.listener.try_clone()?)?;
+    let guard = Guard::bound_to(arguments.listener.local_addr()?);
+    let sources = sources(&arguments.engine);
+    Ok(Task::new("pages", move |scope| async move {
+        glitchlab_web::serve(listener, sources, guard, scope.token().clone()).await?;
+        Ok(())
+    }))
+}
+
+fn sources(engine: &Arc<Engine>) -> Sources {
+    let (tree, gate) = (engine.tree.clone(), engine.gate.clone());
+    Sources {
+        snapshot: engine.snapshot.subscribe(),
+        tree: Arc::new(move || tree.snapshot()),
+        health: Arc::new(move || match gate.closed().filter(|_| !gate.is_draining()) {
+            Some(wait) => Health::Degraded(format!("Nothing new starts: {}", wait.reason)),
+            None => Health::Ok,
+        }),
+        clock: Arc::clone(&engine.clock),
+    }
+}
+
+/// Binds the address; when it was not asked for, the next free port will do.
+///
+/// # Errors
+///
+/// Returns why the address cannot be had.
+pub(crate) fn bind(address: &str, is_explicit: bool) -> anyhow::Result<(TcpListener, SocketAddr)> {
+    let asked: SocketAddr = address.parse().map_err(|_| {
+        anyhow::anyhow!("web.listen (--listen) `{address}` is not an address; write one such as 127.0.0.1:3000")
+    })?;
+    anyhow::ensure!(
+        asked.ip().is_loopback(),
+        "web.listen (--listen) {asked} is reachable from other machines, and the pages have no login yet; use 127.0.0.1"
+    );
+    let ports = if is_explicit { asked.port()..=asked.port() } else { asked.port()..=asked.port().saturating_add(99) };
+    let mut last = None;
+    for port in ports {
+        match TcpListener::bind(SocketAddr::new(asked.ip(), port)) {
+            Ok(listener) => {
+                listener.set_nonblocking(true)?;
+                let bound = listener.local_addr()?;
+                return Ok((listener, bound));
+            }
+            Err(error) => last = Some(error),
+        }
+    }
+    let why = last.map(|error| error.to_string()).unwrap_or_default();
+    anyhow::bail!("web.listen (--listen) {asked} cannot be had: {why}; end what holds it, or name another address")
+}

@@ -1,0 +1,20 @@
+//! End-to-end scenarios: the real program, real git, real processes. One file for each; `every_scenario_is_listed` sees
+//! to it that none is forgotten.
+
+mod bad_input;
+mod kill_minus_nine;
+mod sample_backlog;
+mod shutdown;
+mod support;
+
+#[test]
+fn every_scenario_is_listed() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests");
+    let listed = include_str!("main.rs");
+    for entry in std::fs::read_dir(folder).expect("the folder is there") {
+        let name = entry.expect("an entry").file_name().into_string().expect("a plain name");
+        if let Some(module) = name.strip_suffix(".rs").filter(|module| *module != "main") {
+            assert!(listed.contains(&format!("mod {module};")), "tests/{name} is not listed in tests/main.rs");
+        }
+    }
+}

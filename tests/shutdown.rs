@@ -1,0 +1,106 @@
+//! Signals: the first drains, the second ends at once; and what a full disk does.
+
+use std::fs;
+
+use glitchlab_domain::task::TaskState;
+
+use crate::support::{Scratch, text, wait_for, LIMIT};
+
+fn bead(id: &str) -> String {
+    format!(
+        r#"{{"id":"{id}","title":"{id}","priority":1,"issue_type":"task","status":"open","created_at":"2026-01-01T00:00:00Z","updated_at":"2026-01-01T00:00:00Z"}}"#
+    ) + "\n"
+}
+
+#[test]
+fn the_first_signal_finishes_what_runs_and_exits_0_with_a_summary() {
+    let scratch = Scratch::new();
+    let backlog = scratch.backlog(&(bead("a") + &bead("b")));
+    let run = scratch.start(&[
+        "--model", "simulated/fast?seed=3", "--test", "sleep 1", "--merge", "when_green", "--backlog", text(&backlog),
+    ]);
+    run.until_printed("task.claimed");
+    run.signal("INT");
+    let ended = run.wait().expect_code(0);
+    assert!(ended.stdout.contains("Completed"), "{}", ended.stdout);
+    let running = scratch.tasks().iter().filter(|task| task.state == TaskState::Running).count();
+    assert_eq!(running, 0, "what ran was finished\n{}", ended.stderr);
+}
+
+#[test]
+fn a_drain_that_takes_too_long_suspends_and_the_next_start_goes_on_with_the_same_attempt() {
+    let scratch = Scratch::new();
+    let backlog = scratch.backlog(&bead("a"));
+    fs::create_dir(scratch.repo().join(".glitchlab")).expect("a folder");
+    fs::write(scratch.repo().join(".glitchlab/config.toml"), "[shutdown]\ndrain = \"200ms\"\n").expect("a file");
+    let flag = scratch.path().join("go");
+    let test = format!("while ! test -f {}; do sleep 0.05; done", text(&flag));
+    let arguments = [
+        "--model", "simulated/fast?seed=3", "--test", &test, "--merge", "when_green", "--until-idle", "--backlog",
+        text(&backlog),
+    ];
+    let run = scratch.start(&arguments);
+    run.until_printed("task.claimed");
+    let started = || scratch.read(async |reader| {
+        let children = reader.running_children().await.expect("children are read");
+        (!children.is_empty()).then_some(())
+    });
+    assert!(wait_for(LIMIT, started).is_some(), "the test run is recorded before it begins\n{}", run.stderr());
+    run.signal("TERM");
+    let ended = run.wait().expect_code(0);
+    assert!(ended.stderr.contains("attempt.suspended"), "{}", ended.stderr);
+    fs::write(&flag, "").expect("the tests may pass now");
+    let ended = scratch.start(&arguments).wait().expect_code(0);
+    assert!(ended.stderr.contains("attempt.resumed"), "{}", ended.stderr);
+    let task = scratch.tasks().pop().expect("one task");
+    assert_eq!((task.state, task.runs), (TaskState::Completed, 1), "the same attempt went on");
+}
+
+#[test]
+fn a_second_signal_ends_at_once_and_leaves_no_process() {
+    let scratch = Scratch::new();
+    let backlog = scratch.backlog(&bead("a"));
+    let mark = scratch.path().join("mark");
+    let test = format!("touch {}; sleep 600", text(&mark));
+    let run = scratch.start(&["--model", "simulated/fast?seed=3", "--test", &test, "--backlog", text(&backlog)]);
+    assert!(wait_for(LIMIT, || mark.exists().then_some(())).is_some(), "{}", run.stderr());
+    run.signal("INT");
+    run.until_printed("engine.draining");
+    run.signal("INT");
+    run.wait().expect_code(130);
+    let own = text(scratch.path()).to_owned();
+    let left = || {
+        let processes = fs::read_dir("/proc").expect("proc is there").flatten();
+        let lines = processes.filter_map(|entry| fs::read_to_string(entry.path().join("cmdline")).ok());
+        (!lines.into_iter().any(|line| line.contains(&own) && line.contains("sleep 600"))).then_some(())
+    };
+    assert!(wait_for(LIMIT, left).is_some(), "the test run is still there");
+}
+
+#[test]
+fn below_the_free_disk_limit_nothing_starts_and_the_pages_keep_serving() {
+    let scratch = Scratch::new();
+    let backlog = scratch.backlog(&bead("a"));
+    fs::create_dir(scratch.repo().join(".glitchlab")).expect("a folder");
+    let configuration = "[store]\nmin_free_disk = \"900TiB\"\n";
+    fs::write(scratch.repo().join(".glitchlab/config.toml"), configuration).expect("a file");
+    let run = scratch.start(&["--model", "simulated/fast", "--allow-untested", "--backlog", text(&backlog)]);
+    run.until_printed("admission.stopped");
+    run.until_printed("backlog.synced");
+    let address = run.stdout().lines().find_map(|line| line.split("http://").nth(1).map(str::to_owned));
+    let address = address.expect("the banner names the address");
+    let answer = get(address.trim(), "/health");
+    assert!(answer.contains("200") && answer.contains("degraded"), "{answer}");
+    run.signal("TERM");
+    let ended = run.wait().expect_code(0);
+    assert!(!ended.stderr.contains("task.claimed"), "{}", ended.stderr);
+}
+
+fn get(address: &str, path: &str) -> String {
+    use std::io::{Read as _, Write as _};
+    let mut stream = std::net::TcpStream::connect(address).expect("the pages are served");
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").expect("written");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("read");
+    answer
+}

@@ -1,0 +1,268 @@
+//! A scratch repository, the program run on it, and what can be seen of it afterwards.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use glitchlab_domain::rows::CallRow;
+use glitchlab_domain::task::TaskRow;
+use glitchlab_store::{Reader, Sqlite};
+use tempfile::TempDir;
+
+/// The longest that any run of a scenario may take.
+pub(crate) const LIMIT: Duration = Duration::from_secs(300);
+
+/// A folder with a repository and a store of its own; nothing of the user's is read or written.
+pub(crate) struct Scratch {
+    folder: TempDir,
+}
+
+impl Scratch {
+    /// Makes a repository with one commit on `main`.
+    pub(crate) fn new() -> Self {
+        let scratch = Self { folder: tempfile::tempdir().expect("a temporary folder") };
+        fs::create_dir(scratch.repo()).expect("the repository's folder is made");
+        scratch.git(&["init", "--quiet", "-b", "main"]);
+        scratch.git(&["config", "user.name", "Test Person"]);
+        scratch.git(&["config", "user.email", "person@example.invalid"]);
+        fs::write(scratch.repo().join("README.md"), "scratch\n").expect("a file is written");
+        scratch.git(&["add", "."]);
+        scratch.git(&["commit", "--quiet", "-m", "start"]);
+        scratch
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn repo(&self) -> PathBuf {
+        self.path().join("repo")
+    }
+
+    pub(crate) fn store(&self) -> PathBuf {
+        self.path().join("state/state.db")
+    }
+
+    /// Writes a backlog file outside of the repository.
+    pub(crate) fn backlog(&self, text: &str) -> PathBuf {
+        let path = self.path().join("backlog.jsonl");
+        fs::write(&path, text).expect("the backlog is written");
+        path
+    }
+
+    /// Runs git in the repository and returns what it printed.
+    pub(crate) fn git(&self, arguments: &[&str]) -> String {
+        let mut command = Command::new("git");
+        self.isolate(&mut command);
+        let output = command.current_dir(self.repo()).args(arguments).output().expect("git runs");
+        assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    fn isolate(&self, command: &mut Command) {
+        command
+            .env("HOME", self.path())
+            .env("XDG_STATE_HOME", self.path().join("state-home"))
+            .env("XDG_CONFIG_HOME", self.path().join("config-home"))
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .env("GIT_CONFIG_NOSYSTEM", "1")
+            .env_remove("GLITCHLAB_LOG");
+    }
+
+    /// Prepares a run of the program; its output goes to files.
+    pub(crate) fn program(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_glitchlab"));
+        self.isolate(&mut command);
+        command.args(arguments).current_dir(self.path()).stdin(Stdio::null());
+        command
+    }
+
+    /// Starts `continuous` on the repository, its store and a free port.
+    pub(crate) fn start(&self, arguments: &[&str]) -> Run {
+        let (repo, store) = (self.repo(), self.store());
+        let own = ["continuous", "--repo", text(&repo), "--store", text(&store), "--listen", "127.0.0.1:0"];
+        self.launch(&[&own, arguments].concat())
+    }
+
+    /// Starts the program with exactly these arguments.
+    pub(crate) fn launch(&self, arguments: &[&str]) -> Run {
+        let (out, err) = (self.path().join("stdout"), self.path().join("stderr"));
+        let mut command = self.program(arguments);
+        command.stdout(File::create(&out).expect("a file")).stderr(File::create(&err).expect("a file"));
+        Run { child: command.spawn().expect("the program starts"), out, err }
+    }
+
+    /// Reads the store.
+    pub(crate) fn read<T>(&self, read: impl AsyncFnOnce(Reader) -> T) -> T {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let pool = Sqlite::readers(&self.store()).await.expect("the store opens");
+            read(Reader::Sqlite(pool)).await
+        })
+    }
+
+    /// Returns every task.
+    pub(crate) fn tasks(&self) -> Vec<TaskRow> {
+        let repo_id = self.repo_id();
+        self.read(async |reader| reader.tasks(&repo_id).await.expect("tasks are read"))
+    }
+
+    /// Returns every model call of the simulated ledger.
+    pub(crate) fn calls(&self) -> Vec<CallRow> {
+        let scope = format!("simulated:{}", self.repo_id());
+        self.read(async |reader| reader.calls(&scope).await.expect("calls are read"))
+    }
+
+    fn repo_id(&self) -> String {
+        let worktrees = self.path().join("state/worktrees");
+        let mut names = fs::read_dir(worktrees).expect("worktrees are there").flatten();
+        names.next().expect("one repository").file_name().into_string().expect("a plain name")
+    }
+
+    /// Returns what the provider itself says it billed: by try, in micro-dollars.
+    pub(crate) fn account(&self) -> BTreeMap<String, i64> {
+        let text = fs::read_to_string(self.path().join("state/provider-account.jsonl")).unwrap_or_default();
+        let entry = |line: &str| {
+            let entry: serde_json::Value = serde_json::from_str(line).expect("a line of the account");
+            (entry["key"].as_str().expect("a key").to_owned(), entry["cost_micro"].as_i64().expect("a cost"))
+        };
+        text.lines().map(entry).collect()
+    }
+
+    /// Returns merge commits on the base by the task they carry.
+    pub(crate) fn merges(&self) -> BTreeMap<String, usize> {
+        let log = self.git(&["log", "--first-parent", "--format=%(trailers:key=Glitchlab-Task,valueonly)", "main"]);
+        let mut merges = BTreeMap::new();
+        for task in log.lines().map(str::trim).filter(|task| !task.is_empty()) {
+            *merges.entry(task.to_owned()).or_default() += 1;
+        }
+        merges
+    }
+
+    /// Returns worktrees that are left beside the user's checkout.
+    pub(crate) fn worktrees(&self) -> Vec<String> {
+        let list = self.git(&["worktree", "list", "--porcelain"]);
+        let paths = list.lines().filter_map(|line| line.strip_prefix("worktree "));
+        paths.skip(1).map(str::to_owned).collect()
+    }
+
+    /// Returns lock files that are left in the repository.
+    pub(crate) fn locks(&self) -> Vec<PathBuf> {
+        fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
+            for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+                let path = entry.path();
+                if path.is_dir() {
+                    walk(&path, found);
+                } else if path.extension().is_some_and(|ending| ending == "lock") {
+                    found.push(path);
+                }
+            }
+        }
+        let mut found = Vec::new();
+        walk(&self.repo().join(".git"), &mut found);
+        // Held by each engine in turn; it stays as a file and is no lock of git's.
+        found.retain(|path| !path.ends_with("glitchlab/engine.lock"));
+        found
+    }
+}
+
+/// A path as an argument.
+pub(crate) fn text(path: &Path) -> &str {
+    path.to_str().expect("a temporary path is plain text")
+}
+
+/// The program, running.
+pub(crate) struct Run {
+    child: Child,
+    out: PathBuf,
+    err: PathBuf,
+}
+
+impl Run {
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(crate) fn stdout(&self) -> String {
+        fs::read_to_string(&self.out).unwrap_or_default()
+    }
+
+    pub(crate) fn stderr(&self) -> String {
+        fs::read_to_string(&self.err).unwrap_or_default()
+    }
+
+    /// Waits for the end and returns the exit code; one that takes too long is killed and fails the test.
+    pub(crate) fn wait(mut self) -> Ended {
+        let status = wait_for(LIMIT, || self.child.try_wait().expect("the child is ours"));
+        let Some(status) = status else {
+            let _ = self.child.kill();
+            panic!("it did not end within {LIMIT:?}\n{}\n{}", self.stdout(), self.stderr());
+        };
+        Ended { status, stdout: self.stdout(), stderr: self.stderr() }
+    }
+
+    /// Sends a signal by the process's own id.
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = self.pid().to_string();
+        let sent = Command::new("kill").args(["-s", name, &pid]).status().expect("kill runs");
+        assert!(sent.success(), "the process is gone already\n{}", self.stderr());
+    }
+
+    /// Kills it as a power cut would, and waits until it is gone.
+    pub(crate) fn kill(mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Waits until it has printed a text.
+    pub(crate) fn until_printed(&self, wanted: &str) {
+        let found = || (self.stdout().contains(wanted) || self.stderr().contains(wanted)).then_some(());
+        assert!(wait_for(LIMIT, found).is_some(), "`{wanted}` was not printed\n{}\n{}", self.stdout(), self.stderr());
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// How a run ended.
+pub(crate) struct Ended {
+    pub(crate) status: ExitStatus,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Ended {
+    /// Checks the exit code and shows everything when it is another one.
+    pub(crate) fn expect_code(self, code: i32) -> Self {
+        assert_eq!(self.status.code(), Some(code), "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
+        self
+    }
+}
+
+/// Looks again and again, for real processes only, until there is something or the time is over.
+pub(crate) fn wait_for<T>(limit: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
+    let until = Instant::now() + limit;
+    loop {
+        if let Some(found) = look() {
+            return Some(found);
+        }
+        if Instant::now() > until {
+            return None;
+        }
+        pause(Duration::from_millis(20));
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a real process has no virtual time")]
+pub(crate) fn pause(time: Duration) {
+    std::thread::sleep(time);
+}
+
+/// The sample backlog, 524 issues.
+pub(crate) const SAMPLE: &str = include_str!("../../crates/backlog/tests/data/glitchlab-beads.jsonl");
