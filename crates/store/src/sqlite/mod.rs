@@ -1,5 +1,7 @@
 //! The embedded store: one SQLite file in WAL mode, one bare connection for the writer, full sync.
 
+#[cfg(test)]
+mod full_tests;
 pub(crate) mod load;
 mod open;
 mod save;
@@ -9,7 +11,7 @@ use std::path::Path;
 
 use glitchlab_domain::command::Command;
 use glitchlab_domain::id::BootId;
-use sqlx::{Connection, Row, SqliteConnection, SqlitePool};
+use sqlx::{Row, SqliteConnection, SqlitePool};
 
 use crate::batch::{self, Decided, Place, decide_all};
 use crate::error::StoreError;
@@ -21,6 +23,9 @@ pub struct Sqlite {
     connection: SqliteConnection,
     /// Passed from BEGIN to COMMIT.
     turnstile: Turnstile,
+    /// A transaction may be open: the future that began it was dropped. (The database driver's own transactions count
+    /// what they began, and never begin again after one that SQLite has ended.)
+    is_open: bool,
 }
 
 impl Sqlite {
@@ -32,7 +37,7 @@ impl Sqlite {
     /// store, and what the database says otherwise. Nothing is written then.
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
         let connection = open::connect(path).await?;
-        Ok(Self { connection, turnstile: Turnstile::open(path)? })
+        Ok(Self { connection, turnstile: Turnstile::open(path)?, is_open: false })
     }
 
     /// Opens a pool of read-only connections to the same file.
@@ -51,7 +56,15 @@ impl Sqlite {
         place: &Place,
     ) -> Result<Decided, StoreError> {
         let _turn = self.turnstile.take().await?;
-        self.transact(commands, clock_ms, place).await
+        if std::mem::replace(&mut self.is_open, true) {
+            self.roll_back().await;
+        }
+        let result = self.transact(commands, clock_ms, place).await;
+        if result.is_err() {
+            self.roll_back().await;
+        }
+        self.is_open = false;
+        result
     }
 
     async fn transact(
@@ -60,18 +73,40 @@ impl Sqlite {
         clock_ms: i64,
         place: &Place,
     ) -> Result<Decided, StoreError> {
-        let mut transaction = self.connection.begin_with("BEGIN IMMEDIATE").await?;
-        let (keys, asked) = batch::needs(commands);
-        let mut loaded = load::load(&mut transaction, &keys, &asked, clock_ms, Listing::WhenScarce).await?;
-        let mut decided = decide_all(&mut loaded.rows, commands, loaded.now_ms, place);
-        if !loaded.lists_departures && decided.waits() {
-            // Somebody took more than the least it asked for, and now somebody else must be told how long to wait.
-            let mut loaded = load::load(&mut transaction, &keys, &asked, clock_ms, Listing::Always).await?;
-            decided = decide_all(&mut loaded.rows, commands, loaded.now_ms, place);
-        }
-        save::save(&mut transaction, &decided).await?;
-        transaction.commit().await?;
+        self.run("BEGIN IMMEDIATE").await?;
+        let decided = self.decide(commands, clock_ms, place).await?;
+        save::save(&mut self.connection, &decided).await?;
+        self.run("COMMIT").await?;
         Ok(decided)
+    }
+
+    async fn decide(
+        &mut self,
+        commands: &[&Command],
+        clock_ms: i64,
+        place: &Place,
+    ) -> Result<Decided, StoreError> {
+        let (keys, asked) = batch::needs(commands);
+        let connection = &mut self.connection;
+        let mut loaded = load::load(connection, &keys, &asked, clock_ms, Listing::WhenScarce).await?;
+        let decided = decide_all(&mut loaded.rows, commands, loaded.now_ms, place);
+        if loaded.lists_departures || !decided.waits() {
+            return Ok(decided);
+        }
+        // Somebody took more than the least it asked for, and now somebody else must be told how long to wait.
+        let mut loaded = load::load(connection, &keys, &asked, clock_ms, Listing::Always).await?;
+        Ok(decide_all(&mut loaded.rows, commands, loaded.now_ms, place))
+    }
+
+    async fn run(&mut self, statement: &'static str) -> Result<(), StoreError> {
+        sqlx::query(statement).execute(&mut self.connection).await?;
+        Ok(())
+    }
+
+    /// Ends whatever transaction may be open. SQLite ends one by itself when the disk is full, and says so to whoever
+    /// ends it again: that is no error here.
+    async fn roll_back(&mut self) {
+        let _ended_before = self.run("ROLLBACK").await;
     }
 
     pub(crate) async fn next_seq(&mut self, boot_id: &BootId) -> Result<u64, StoreError> {
