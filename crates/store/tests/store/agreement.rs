@@ -78,17 +78,17 @@ async fn everything(reader: &Reader) -> Vec<String> {
         assert_eq!(reader.task(&task.key).await.unwrap().as_ref(), Some(task));
         let attempts = reader.attempts(&task.key).await.unwrap();
         for attempt in &attempts {
-            lines.extend(told(reader.steps(&attempt.attempt_id).await.unwrap()));
+            lines.extend(told(&reader.steps(&attempt.attempt_id).await.unwrap()));
         }
-        lines.extend(told(attempts));
+        lines.extend(told(&attempts));
     }
     assert_eq!(reader.task(&TaskKey::from("unknown")).await.unwrap(), None);
-    lines.extend(told(tasks));
-    lines.extend(told(reader.claims("repo").await.unwrap()));
-    lines.extend(told(reader.running_attempts().await.unwrap()));
-    lines.extend(told(reader.open_calls().await.unwrap()));
-    lines.extend(told(reader.running_children().await.unwrap()));
-    lines.extend(told(reader.alive_processes().await.unwrap()));
+    lines.extend(told(&tasks));
+    lines.extend(told(&reader.claims("repo").await.unwrap()));
+    lines.extend(told(&reader.running_attempts().await.unwrap()));
+    lines.extend(told(&reader.open_calls().await.unwrap()));
+    lines.extend(told(&reader.running_children().await.unwrap()));
+    lines.extend(told(&reader.alive_processes().await.unwrap()));
     for scope in ["real", "simulated:repo", "nobody's"] {
         lines.extend(money(reader, scope).await);
     }
@@ -96,14 +96,14 @@ async fn everything(reader: &Reader) -> Vec<String> {
     let mut events = reader.last_events(100_000).await.unwrap();
     // Two events of one instant may be read in either order when the clock was turned back.
     events.sort_by(|a, b| a.id.cmp(&b.id));
-    lines.extend(told(events));
+    lines.extend(told(&events));
     lines
 }
 
 /// The ledger without its nonce, as it stands, in the midst of things and when all has left.
 async fn money(reader: &Reader, scope: &str) -> Vec<String> {
-    let mut lines = told(reader.calls(scope).await.unwrap());
-    lines.extend(told(reader.spend_by_hour(scope, START_MS).await.unwrap()));
+    let mut lines = told(&reader.calls(scope).await.unwrap());
+    lines.extend(told(&reader.spend_by_hour(scope, START_MS).await.unwrap()));
     for at_ms in [0, START_MS + 40_000_000, LATER_MS] {
         let mut ledger = reader.ledger(scope, at_ms).await.unwrap();
         if let Some((head, departures)) = &mut ledger {
@@ -117,6 +117,6 @@ async fn money(reader: &Reader, scope: &str) -> Vec<String> {
     lines
 }
 
-fn told<T: std::fmt::Debug>(rows: Vec<T>) -> Vec<String> {
+fn told<T: std::fmt::Debug>(rows: &[T]) -> Vec<String> {
     rows.iter().map(|row| format!("{row:?}")).collect()
 }

@@ -76,7 +76,7 @@ async fn assert_gap_free(reader: &Reader, boot_id: &BootId) -> Vec<Event> {
 }
 
 fn spent(calls: &[CallRow]) -> i64 {
-    calls.iter().filter_map(|call| call.actual).map(|actual| actual.micro()).sum()
+    calls.iter().filter_map(|call| call.actual).map(MicroUsd::micro).sum()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,5 +1,7 @@
 //! The store: both kinds agree, files are opened with care, and neither crashes nor a full disk lose a command.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 mod agreement;
 mod commands;
 mod concurrency;

@@ -270,6 +270,6 @@ impl Client {
 
 /// A try belongs to one ledger, whoever names it.
 fn scope_of(by: &Bearer, call_no: u32) -> &'static str {
-    let odd = by.attempt_id.as_str().len() as u32 + call_no;
-    SCOPES[usize::from(odd.is_multiple_of(4))]
+    let odd = by.attempt_id.as_str().ends_with(['1', '4', '7']);
+    SCOPES[usize::from(odd && call_no.is_multiple_of(2))]
 }
