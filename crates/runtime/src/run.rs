@@ -81,7 +81,7 @@ impl<T: Send + 'static> Inner<T> {
     }
 
     /// Makes a task that was spawned abortable.
-    pub(crate) fn arm(&self, id: u64, abort: AbortHandle) {
+    pub(crate) fn arm(&self, id: u64, abort: &AbortHandle) {
         let mut state = lock(&self.state);
         let Some(run) = state.run.as_mut().filter(|run| run.id == id) else { return };
         run.abort = Some(abort.clone());

@@ -48,7 +48,7 @@ impl<T: Send + 'static> TaskSlot<T> {
         let report = Report::new(Arc::clone(&self.inner), id);
         // Without the lock: a runtime that is shutting down drops the task, and with it the report, right here.
         let tokio_task = tokio::spawn(run(report, work, scope));
-        self.inner.arm(id, tokio_task.abort_handle());
+        self.inner.arm(id, &tokio_task.abort_handle());
         Ok(())
     }
 

@@ -9,6 +9,8 @@ use proptest::strategy::Strategy as Generator;
 
 use crate::probe::{Log, Probe, ProbeMsg, probes, settle, spec, start};
 
+const HOUR: Duration = Duration::from_secs(3_600);
+
 #[derive(Debug, Clone, Copy)]
 enum Blow {
     Fail(usize),
@@ -131,7 +133,8 @@ async fn no_gauge_drifts_and_no_two_states_meet_while_threads_send_into_restarts
                     if handle.send(msg).is_err() || turn % 10 == 0 {
                         tokio::task::yield_now().await;
                     }
-                    while turn % 50 == 49 && !handle.is_up() {
+                    // Whoever has crashed it sees it serve again before going on.
+                    while turn % 50 == 49 && handle.call(ProbeMsg::Incarnation, HOUR).await.is_err() {
                         tokio::task::yield_now().await;
                     }
                 }
