@@ -4,7 +4,9 @@
 //! stage is a durable step, every model call a durable try, every act outside the store an effect with a key of its
 //! own. So the flow below is simply run again, and whatever the log has is taken from there.
 
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use glitchlab_domain::outcome::{Learned, Outcome};
 use glitchlab_domain::policy::Limits;
@@ -62,10 +64,22 @@ pub struct MergeTurn {
     turn: Arc<Mutex<()>>,
 }
 
+/// How often a waiting attempt says that it is well, and how often it does so before it goes on without the turn.
+const TURN_TICK: Duration = Duration::from_secs(60);
+const TURN_TICKS: u32 = 60;
+
 impl MergeTurn {
-    /// Waits for the turn, first come, first served; it ends when the guard is dropped.
-    pub(crate) async fn take(&self) -> OwnedMutexGuard<()> {
-        Arc::clone(&self.turn).lock_owned().await
+    /// Waits for the turn, first come, first served; it ends when the guard is dropped. One that is never given back
+    /// stops nobody: the forge keeps merges right without it.
+    pub(crate) async fn take(&self, durable: &dyn Durable) -> Option<OwnedMutexGuard<()>> {
+        let mut turn = pin!(Arc::clone(&self.turn).lock_owned());
+        for _ in 0..TURN_TICKS {
+            if let Ok(guard) = tokio::time::timeout(TURN_TICK, turn.as_mut()).await {
+                return Some(guard);
+            }
+            durable.progress();
+        }
+        None
     }
 }
 

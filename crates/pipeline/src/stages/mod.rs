@@ -104,10 +104,9 @@ async fn make_green(run: &mut Run<'_>, plan: &Plan) -> Result<Tested, Stop> {
 async fn deliver(run: &mut Run<'_>, mut tested: Tested) -> Result<End, Stop> {
     let settings = &run.job.settings;
     let _turn = match settings.merge {
-        Merge::WhenGreen => Some(settings.merge_turn.take().await),
+        Merge::WhenGreen => settings.merge_turn.take(run.job.durable.as_ref()).await,
         Merge::Never => None,
     };
-    run.job.durable.progress();
     for _ in 0..MERGE_ROUNDS {
         let delivered = run.step(&PullRequest { tested_base: tested.base() }).await?;
         // The branch has the work now; from here on it changes by merges of the base only.

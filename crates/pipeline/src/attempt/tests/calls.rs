@@ -123,6 +123,10 @@ async fn an_unreadable_reply_is_asked_for_once_more_and_then_fails_the_attempt()
     let ended = world.run().await;
     assert!(matches!(ended.outcome, Outcome::Retryable { failure: FailureKind::Parse, .. }), "{ended:?}");
     assert_eq!(world.steps(), [("triage".to_owned(), true), ("plan".to_owned(), false)]);
+    assert!(
+        world.log.rows().steps.values().all(|step| step.output.is_some()),
+        "a failed step is not written"
+    );
     assert_eq!(world.account.entries().len(), 3);
 }
 

@@ -111,6 +111,16 @@ async fn a_merge_that_was_recorded_is_not_made_again_by_a_later_attempt() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_turn_that_is_never_given_back_stops_nobody() {
+    let world = World::new();
+    let claimed = world.claim();
+    let job = world.job(&claimed, &Fuse::never());
+    let _stuck = world.settings.merge_turn.take(job.durable.as_ref()).await.unwrap();
+    let ended = run(&job).await.unwrap();
+    assert!(matches!(ended.outcome, Outcome::Completed { .. }), "{ended:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn many_attempts_that_move_the_base_under_each_other_all_get_through() {
     let mut world = World::new();
     let runs = Arc::new(AtomicU32::new(0));

@@ -25,6 +25,8 @@ async fn a_task_goes_through_every_stage_and_is_merged_once() {
     assert_eq!(world.repo.merges(), [("gl-1".to_owned(), commit.clone())]);
     assert!(world.repo.file("sum.rs").unwrap().contains("a + b"));
     assert_eq!((ended.files_changed, ended.keep_worktree, ended.learned), (1, false, None));
+    let effects: Vec<_> = world.log.rows().effects.into_values().map(|effect| effect.result).collect();
+    assert_eq!(effects, [Some(commit.clone())]);
     assert_eq!(world.ledger_total(), world.account_total());
     assert_eq!(world.account.entries().len(), 4);
 }
