@@ -13,8 +13,8 @@ use crate::member::{Child, Running, end_tasks};
 use crate::node::{Node, State};
 use crate::pending::Pending;
 use crate::snapshot::ms;
+use crate::start::StartError;
 use crate::supervisor::{Boot, SupervisorMsg, SupervisorSpec};
-use crate::tree::StartError;
 
 /// The state of a supervisor.
 pub(crate) struct Children {

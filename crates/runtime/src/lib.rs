@@ -101,6 +101,7 @@ mod run;
 mod shutdown;
 mod slot;
 mod snapshot;
+mod start;
 mod strategy;
 mod supervised;
 mod supervisor;
@@ -121,7 +122,8 @@ pub use snapshot::{
     Activity, CurrentHandler, ErrorSnapshot, NodeSnapshot, NodeState, RunningTask, Supervision, TaskSnapshot,
     TreeSnapshot,
 };
+pub use start::{StartError, start_tree, start_tree_with};
 pub use strategy::Strategy;
 pub use supervisor::SupervisorSpec;
 pub use task::{Grace, Occupied, Task, TaskExit, TaskFailure, TaskInfo, TaskScope, TaskSlot};
-pub use tree::{ControlError, StartError, Tree, TreeHandle, start_tree, start_tree_with};
+pub use tree::{ControlError, Tree, TreeHandle};

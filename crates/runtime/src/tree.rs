@@ -1,57 +1,19 @@
 //! A running tree, and the handle that can be made before it runs.
 
-use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
 
-use ractor::{Actor, ActorCell, SpawnErr};
+use ractor::ActorCell;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::actor::stop_reason;
-use crate::child::{ChildId, StartFn};
-use crate::exit::{ExitReason, ExitRecord, describe};
+use crate::exit::ExitReason;
 use crate::group::{Group, Shared};
 use crate::handle::ReplyPort;
-use crate::lifecycle::{LifecycleEvent, LifecycleEvents};
-use crate::node::{Node, State};
+use crate::lifecycle::LifecycleEvents;
+use crate::node::Node;
 use crate::snapshot::{TreeSnapshot, ms};
-use crate::supervisor::{Boot, Supervisor, SupervisorMsg, SupervisorSpec};
-
-/// Says why a tree did not start. Whatever had been started was stopped again, in reverse.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum StartError {
-    /// A child did not come up.
-    #[error("{path} did not start: {cause}")]
-    Child {
-        /// Which child.
-        path: String,
-        /// Why.
-        cause: ExitReason,
-    },
-    /// Two siblings have one id.
-    #[error("{path} is there twice; give each child of a supervisor an id of its own")]
-    DuplicateChild {
-        /// The path that two children would share.
-        path: String,
-    },
-    /// An id cannot be part of a path.
-    #[error("`{id}` under {parent} cannot be an id; it must not be empty or contain a slash")]
-    BadId {
-        /// The id.
-        id: String,
-        /// Path of its supervisor.
-        parent: String,
-    },
-    /// The handle belongs to another tree.
-    #[error("the handle already belongs to a tree; make one for each tree")]
-    HandleInUse,
-    /// The root supervisor did not come up.
-    #[error("the root supervisor did not start: {cause}")]
-    Root {
-        /// Why.
-        cause: String,
-    },
-}
+use crate::supervisor::SupervisorMsg;
 
 /// Says why a child could not be told something.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -79,14 +41,15 @@ pub enum ControlError {
 /// Looks at a tree and reaches into it; made before the tree, so that its own actors can hold one.
 #[derive(Clone, Default)]
 pub struct TreeHandle {
-    shared: Arc<Shared>,
-    root: Arc<OnceLock<Root>>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) root: Arc<OnceLock<Root>>,
 }
 
+/// Where a tree begins.
 #[derive(Clone)]
-struct Root {
-    node: Arc<Node>,
-    started_at: Instant,
+pub(crate) struct Root {
+    pub(crate) node: Arc<Node>,
+    pub(crate) started_at: Instant,
 }
 
 impl Root {
@@ -157,10 +120,10 @@ impl TreeHandle {
 /// Is a tree that was started. It goes on when this is dropped.
 #[derive(Clone)]
 pub struct Tree {
-    handle: TreeHandle,
-    place: Root,
-    root: ActorCell,
-    outcome: watch::Receiver<Option<ExitReason>>,
+    pub(crate) handle: TreeHandle,
+    pub(crate) place: Root,
+    pub(crate) root: ActorCell,
+    pub(crate) outcome: watch::Receiver<Option<ExitReason>>,
 }
 
 impl Tree {
@@ -197,87 +160,5 @@ impl Tree {
         let mut outcome = self.outcome.clone();
         let ended = outcome.wait_for(Option::is_some).await;
         ended.ok().and_then(|reason| reason.clone()).unwrap_or(ExitReason::Vanished)
-    }
-}
-
-/// Starts a tree and returns when all its children are up.
-///
-/// # Errors
-/// [`StartError`] when the spec is not sound or a child does not come up.
-pub async fn start_tree(root: impl Into<ChildId>, spec: SupervisorSpec) -> Result<Tree, StartError> {
-    start_tree_with(root, spec, &TreeHandle::new()).await
-}
-
-/// Starts a tree for a handle that was made before it.
-///
-/// # Errors
-/// [`StartError`] when the spec is not sound, a child does not come up, or the handle has a tree already.
-pub async fn start_tree_with(
-    root: impl Into<ChildId>,
-    spec: SupervisorSpec,
-    handle: &TreeHandle,
-) -> Result<Tree, StartError> {
-    let id = root.into();
-    check_id(&id, "the root")?;
-    check(id.as_str(), &spec)?;
-    let place = Root { node: Node::root(id, &spec), started_at: Instant::now() };
-    handle.root.set(place.clone()).map_err(|_| StartError::HandleInUse)?;
-
-    let (node, shared, exit) = (Arc::clone(&place.node), Arc::clone(&handle.shared), ExitRecord::default());
-    node.begin();
-    let boot = Boot { spec: Arc::new(spec), node: Arc::clone(&node), shared, exit: exit.clone() };
-    let started = Supervisor::spawn(None, Supervisor, boot).await;
-    let (root, tokio_task) = started.map_err(why).inspect_err(|_| conclude(&node))?;
-    node.running(false);
-
-    let (report, outcome) = watch::channel(None);
-    let events = handle.shared.events.clone();
-    tokio::spawn(async move {
-        let _ractor_catches_panics = tokio_task.await;
-        let cause = exit.get().unwrap_or(ExitReason::Vanished);
-        conclude(&node);
-        events.emit(&LifecycleEvent::Stopped { path: node.path.to_string(), cause: cause.clone() });
-        report.send_replace(Some(cause));
-    });
-    Ok(Tree { handle: handle.clone(), place, root: root.get_cell(), outcome })
-}
-
-/// Leaves nothing behind: what still runs beside an actor that never came up, or was killed, is told to end.
-fn conclude(root: &Node) {
-    root.ended(State::Stopped);
-    root.end_tasks();
-}
-
-/// Checks the ids of a supervisor's children and of all below.
-fn check(path: &str, spec: &SupervisorSpec) -> Result<(), StartError> {
-    let mut seen = HashSet::new();
-    for child in &spec.children {
-        check_id(child.id(), path)?;
-        let child_path = format!("{path}/{}", child.id());
-        if !seen.insert(child.id()) {
-            return Err(StartError::DuplicateChild { path: child_path });
-        }
-        if let StartFn::Supervisor(spec) = &child.start {
-            check(&child_path, spec)?;
-        }
-    }
-    Ok(())
-}
-
-fn check_id(id: &ChildId, parent: &str) -> Result<(), StartError> {
-    if id.as_str().is_empty() || id.as_str().contains('/') {
-        return Err(StartError::BadId { id: id.to_string(), parent: parent.to_owned() });
-    }
-    Ok(())
-}
-
-fn why(error: SpawnErr) -> StartError {
-    let failure = match error {
-        SpawnErr::StartupFailed(failure) => failure,
-        other => other.into(),
-    };
-    match failure.downcast::<StartError>() {
-        Ok(error) => *error,
-        Err(failure) => StartError::Root { cause: describe(failure.as_ref()) },
     }
 }
