@@ -140,7 +140,8 @@ pub struct Money {
     pub hour_returns: Option<(i64, MicroUsd)>,
     /// The same for the day.
     pub day_returns: Option<(i64, MicroUsd)>,
-    /// Settled per clock hour: the hour's start, ms UTC, and the sum; the last 24, oldest first, gaps filled by zero.
+    /// Settled per clock hour: the hour's start, ms UTC, and the sum; the last 24, oldest first; an hour without any
+    /// may be missing.
     pub by_hour: Vec<(i64, MicroUsd)>,
 }
 
@@ -227,6 +228,7 @@ impl Snapshot {
             return;
         };
         self.admission = None;
+        let known = self.take_out(&attempt_id);
         let task = LaneTask {
             task_key,
             bead_id,
@@ -245,6 +247,10 @@ impl Snapshot {
             reserved: MicroUsd::ZERO,
             waiting: None,
         };
+        let task = match known {
+            Some(known) => task.going_on_from(&known),
+            None => task,
+        };
         match self.lanes.iter_mut().find(|lane| lane.slot == slot) {
             Some(lane) => lane.task = Some(task),
             None => self.lanes.push(Lane { slot: slot.to_owned(), task: Some(task) }),
@@ -252,12 +258,15 @@ impl Snapshot {
     }
 
     fn vacate(&mut self, event: &Event) {
-        let ended = event.about.attempt_id.as_ref();
-        for lane in &mut self.lanes {
-            if lane.task.as_ref().is_some_and(|task| Some(&task.attempt_id) == ended) {
-                lane.task = None;
-            }
+        if let Some(ended) = &event.about.attempt_id {
+            self.take_out(ended);
         }
+    }
+
+    /// Empties the lane of an attempt and returns what was in it.
+    fn take_out(&mut self, attempt_id: &AttemptId) -> Option<LaneTask> {
+        let is_it = |task: &mut LaneTask| task.attempt_id == *attempt_id;
+        self.lanes.iter_mut().find_map(|lane| lane.task.take_if(is_it))
     }
 
     fn running(&mut self, event: &Event) -> Option<&mut LaneTask> {
@@ -268,9 +277,9 @@ impl Snapshot {
     fn book(&mut self, event: &Event) {
         let EventKind::BudgetSettled { actual, .. } = &event.kind else { return };
         let hour = event.at_ms - event.at_ms.rem_euclid(3_600_000);
-        match self.money.by_hour.last_mut() {
-            Some((at, sum)) if *at == hour => *sum += *actual,
-            _ => self.money.by_hour.push((hour, *actual)),
+        match self.money.by_hour.binary_search_by_key(&hour, |(at, _)| *at) {
+            Ok(place) => self.money.by_hour[place].1 += *actual,
+            Err(place) => self.money.by_hour.insert(place, (hour, *actual)),
         }
         let surplus = self.money.by_hour.len().saturating_sub(24);
         self.money.by_hour.drain(..surplus);
@@ -278,6 +287,19 @@ impl Snapshot {
 }
 
 impl LaneTask {
+    /// Keeps what an attempt has spent and reached when another slot goes on with it.
+    fn going_on_from(self, known: &Self) -> Self {
+        Self {
+            claimed_ms: known.claimed_ms,
+            last_stage: known.last_stage,
+            size: known.size,
+            tokens: known.tokens,
+            cost: known.cost,
+            reserved: known.reserved,
+            ..self
+        }
+    }
+
     fn apply(&mut self, event: &Event) {
         match &event.kind {
             EventKind::StageStarted { stage, .. } => {
@@ -303,3 +325,6 @@ impl LaneTask {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
