@@ -268,7 +268,10 @@ impl SourceTask {
         row.labels = self.labels;
         row.parent = self.parent;
         row.source_state = self.state;
-        row.source_rev = self.rev;
+        // A finished task keeps what it was finished with: its issue may be changed first and put back to open later.
+        if reopens || !row.state.is_terminal() {
+            row.source_rev = self.rev;
+        }
         if reopens {
             row.reopen();
             return Refreshed::Reopened;
@@ -299,3 +302,6 @@ pub enum Refreshed {
     /// The same, and a finished task is open again.
     Reopened,
 }
+
+#[cfg(test)]
+mod tests;
