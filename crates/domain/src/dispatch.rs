@@ -146,16 +146,4 @@ pub fn learn(task: &mut TaskRow, learned: Option<crate::outcome::Learned>) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    proptest::proptest! {
-        #[test]
-        fn a_backoff_doubles_up_to_its_bound_and_never_rests_less_than_half(failures in 1u32..80, entropy: u64) {
-            let rules = RetryRules::default();
-            let full = (10_000_i64 << (failures - 1).min(20)).min(300_000);
-            let rest = backoff_ms(failures, &rules, entropy);
-            proptest::prop_assert!(rest >= full / 2 && rest <= full);
-        }
-    }
-}
+mod tests;
