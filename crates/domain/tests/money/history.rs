@@ -187,7 +187,7 @@ impl Run {
                 }
             }
             (Command::Reserve(reserve), Ok(Reply::Granted(grant))) => {
-                self.take_off(boot, &reserve.by, grant)?
+                self.take_off(boot, &reserve.by, grant)?;
             }
             _ => {}
         }
