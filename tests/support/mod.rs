@@ -141,11 +141,16 @@ impl Scratch {
         merges
     }
 
-    /// Returns worktrees that are left beside the user's checkout.
+    /// Returns worktrees that are left beside the user's checkout, without those kept of attempts that failed.
     pub(crate) fn worktrees(&self) -> Vec<String> {
         let list = self.git(&["worktree", "list", "--porcelain"]);
-        let paths = list.lines().filter_map(|line| line.strip_prefix("worktree "));
-        paths.skip(1).map(str::to_owned).collect()
+        let paths = list.lines().filter_map(|line| line.strip_prefix("worktree ")).skip(1);
+        let is_kept = |path: &str| {
+            let link = fs::read_to_string(Path::new(path).join(".git")).unwrap_or_default();
+            let admin = link.trim().strip_prefix("gitdir: ").map(PathBuf::from).unwrap_or_default();
+            admin.join("glitchlab-kept").exists()
+        };
+        paths.filter(|path| !is_kept(path)).map(str::to_owned).collect()
     }
 
     /// Returns lock files that are left in the repository.

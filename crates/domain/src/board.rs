@@ -221,7 +221,14 @@ impl Board {
                 Some(Reason::BlockedBy { on })
             }
         };
-        obstacle.or_else(|| skip(task, &self.filter)).or_else(|| task.reason.clone())
+        obstacle.or_else(|| self.open_children(task)).or_else(|| skip(task, &self.filter)).or_else(|| task.reason.clone())
+    }
+
+    /// An epic is no work of its own: it waits for its children.
+    fn open_children(&self, task: &TaskRow) -> Option<Reason> {
+        let is_open = |id: &BeadId| !matches!(self.index.explain(id), Readiness::NotOpen(Status::Closed));
+        let waits = task.kind == "epic" && self.index.children(&task.bead_id).any(is_open);
+        waits.then_some(Reason::ChildrenOpen)
     }
 
     fn add_part(&mut self, task: &TaskRow) {

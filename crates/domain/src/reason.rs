@@ -80,7 +80,7 @@ pub enum Reason {
         /// Which beads.
         on: Vec<BeadId>,
     },
-    /// Its sub-tasks are open.
+    /// Its children or sub-tasks are open.
     ChildrenOpen,
     /// A branch or request waits for a merge.
     InReview,
@@ -200,7 +200,7 @@ impl fmt::Display for Reason {
                 write!(f, "the dispatch breaker is open after {}", failure.name())
             }
             Self::BlockedBy { on } => write!(f, "blocked by {}", list(on)),
-            Self::ChildrenOpen => f.write_str("its sub-tasks are open"),
+            Self::ChildrenOpen => f.write_str("its children are open"),
             Self::InReview => f.write_str("its branch waits for a merge"),
             Self::BaseCheckedOutDirty { files } => {
                 write!(f, "its merge overlaps uncommitted changes in the checkout: {}", files.join(", "))

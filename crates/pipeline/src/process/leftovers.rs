@@ -31,6 +31,21 @@ pub async fn kill(recorded: &[ChildProcess]) -> Swept {
     Swept { found, survivors: survivors.iter().map(|stat| stat.pid).collect() }
 }
 
+/// Kills everything that this engine has started and that still runs, at once, and returns when it is gone.
+pub async fn kill_own() -> Swept {
+    let own = Engine::current();
+    let is_ours = |stat: &Stat| !stat.dead && stat.pid != own.pid && starter(stat.pid).as_ref() == Some(own);
+    let alive = move || procfs::all().into_iter().filter(is_ours).collect::<Vec<_>>();
+    let found = alive().len();
+    let survivors = tree::end(alive, Duration::ZERO).await;
+    Swept { found, survivors: survivors.iter().map(|stat| stat.pid).collect() }
+}
+
+/// Reads from a process's marker which engine started it.
+fn starter(pid: u32) -> Option<Engine> {
+    procfs::marker(pid).and_then(|marker| Engine::from_marker(&marker))
+}
+
 fn alive(recorded: &[ChildProcess]) -> Vec<Stat> {
     let all = procfs::all();
     let leaders: Vec<&ChildProcess> = recorded.iter().filter(|child| is_same(child, &all)).collect();
@@ -51,6 +66,5 @@ fn is_same(child: &ChildProcess, all: &[Stat]) -> bool {
 
 /// A marker of another machine or namespace is not ours to judge.
 fn is_orphan(pid: u32) -> bool {
-    let engine = procfs::marker(pid).and_then(|marker| Engine::from_marker(&marker));
-    engine.is_some_and(|engine| engine.host == Engine::current().host && !engine.is_alive())
+    starter(pid).is_some_and(|engine| engine.host == Engine::current().host && !engine.is_alive())
 }
