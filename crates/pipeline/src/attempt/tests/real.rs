@@ -126,3 +126,30 @@ async fn an_attempt_over_real_git_goes_on_where_it_was_interrupted() {
         real.check_merged(&ended);
     }
 }
+
+#[tokio::test]
+async fn a_change_is_refused_before_it_is_made_as_it_would_be_when_it_is() {
+    let real = Real::new();
+    let claimed = real.world.claim();
+    std::fs::write(real.repo().join("long.txt"), "long\n".repeat(1_000)).unwrap();
+    git(&real.repo(), &["add", "."]);
+    git(&real.repo(), &["commit", "--quiet", "-m", "Go on"]);
+    let job = real.job(&claimed, &Fuse::never()).await;
+    let at = crate::run::Run::new(&job).worktree().await.unwrap();
+    for (path, content) in [
+        (".github/ci.yml", Some("x")),
+        (".git/config", None),
+        ("../out", Some("x")),
+        ("long.txt", Some("short")),
+        ("sum.rs", Some("green")),
+        ("new/file.rs", Some("new")),
+    ] {
+        let asked = job.workspace.check_change(&at, path, content).await.map_err(|error| error.to_string());
+        let made = match content {
+            Some(content) => job.workspace.write(&at, path, content).await,
+            None => job.workspace.remove_file(&at, path).await,
+        };
+        assert_eq!(asked, made.map_err(|error| error.to_string()), "{path}");
+    }
+    assert!(job.workspace.check_change(&at, "long.txt", None).await.is_ok());
+}
