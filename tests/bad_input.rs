@@ -110,8 +110,11 @@ fn a_store_of_a_newer_program_is_refused_and_one_that_is_no_store_too() {
     let scratch = Scratch::new();
     let backlog = scratch.backlog("");
     fs::create_dir(scratch.path().join("state")).expect("a folder");
-    fs::write(scratch.store(), "this is no database, it is a text that somebody put here by mistake\n".repeat(100))
-        .expect("a file");
+    fs::write(
+        scratch.store(),
+        "this is no database, it is a text that somebody put here by mistake\n".repeat(100),
+    )
+    .expect("a file");
     let arguments = [&OFFLINE[..], &["--allow-untested", "--backlog", text(&backlog)]].concat();
     let stderr = said(&scratch, &arguments, 78);
     assert!(stderr.contains("state.db"), "{stderr}");

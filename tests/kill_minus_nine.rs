@@ -18,7 +18,10 @@ fn kills() -> u32 {
 fn backlog(count: u32) -> String {
     let line = |n: u32| {
         let blocks = if n.is_multiple_of(5) && n > 0 {
-            format!(r#","dependencies":[{{"issue_id":"k-{n}","depends_on_id":"k-{}","type":"blocks"}}]"#, n - 1)
+            format!(
+                r#","dependencies":[{{"issue_id":"k-{n}","depends_on_id":"k-{}","type":"blocks"}}]"#,
+                n - 1
+            )
         } else {
             String::new()
         };
@@ -38,8 +41,23 @@ fn after_every_kill_the_run_goes_on_without_losing_paying_or_merging_twice() {
     let backlog = scratch.backlog(&backlog(12 + 3 * kills()));
     let test = format!("sleep 0.05; test -f {}/repo/README.md", text(scratch.path()));
     let arguments = [
-        "--model", "simulated/fast", "--test", &test, "--merge", "when_green", "--max-open", "0", "--workers", "4",
-        "--budget-per-hour", "100", "--budget-per-day", "1000", "--until-idle", "--backlog", text(&backlog),
+        "--model",
+        "simulated/fast",
+        "--test",
+        &test,
+        "--merge",
+        "when_green",
+        "--max-open",
+        "0",
+        "--workers",
+        "4",
+        "--budget-per-hour",
+        "100",
+        "--budget-per-day",
+        "1000",
+        "--until-idle",
+        "--backlog",
+        text(&backlog),
     ];
     let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
     for kill in 0..kills() {
@@ -81,7 +99,10 @@ fn the_ledger_covers_the_account(scratch: &Scratch) {
         }
     }
     for key in account.keys() {
-        assert!(calls.iter().any(|call| call.key.to_string() == *key), "{key} was billed and is not in the ledger");
+        assert!(
+            calls.iter().any(|call| call.key.to_string() == *key),
+            "{key} was billed and is not in the ledger"
+        );
     }
     let unknown = calls.iter().filter(|call| call.state == CallState::Unknown).count();
     let most = 4 * usize::try_from(kills()).expect("a small number");

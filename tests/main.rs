@@ -14,7 +14,10 @@ fn every_scenario_is_listed() {
     for entry in std::fs::read_dir(folder).expect("the folder is there") {
         let name = entry.expect("an entry").file_name().into_string().expect("a plain name");
         if let Some(module) = name.strip_suffix(".rs").filter(|module| *module != "main") {
-            assert!(listed.contains(&format!("mod {module};")), "tests/{name} is not listed in tests/main.rs");
+            assert!(
+                listed.contains(&format!("mod {module};")),
+                "tests/{name} is not listed in tests/main.rs"
+            );
         }
     }
 }

@@ -8,8 +8,21 @@ use glitchlab_domain::task::{TaskRow, TaskState};
 use crate::support::{SAMPLE, Scratch, text};
 
 const ARGUMENTS: [&str; 15] = [
-    "--model", "simulated/fast", "--allow-untested", "--merge", "when_green", "--max-open", "0", "--workers", "8",
-    "--budget-per-hour", "100", "--budget-per-day", "1000", "--until-idle", "--backlog",
+    "--model",
+    "simulated/fast",
+    "--allow-untested",
+    "--merge",
+    "when_green",
+    "--max-open",
+    "0",
+    "--workers",
+    "8",
+    "--budget-per-hour",
+    "100",
+    "--budget-per-day",
+    "1000",
+    "--until-idle",
+    "--backlog",
 ];
 
 fn completed<'a>(tasks: &'a [TaskRow], is_ours: impl Fn(&TaskRow) -> bool + 'a) -> Vec<&'a TaskRow> {
@@ -34,7 +47,9 @@ fn the_whole_sample_is_worked_through_once_and_a_bad_line_hides_nothing() {
     let subtasks = tasks.iter().filter(|task| task.source == SUBTASK).count();
     assert!(subtasks > 0, "some task is decomposed");
     assert_eq!(completed(&tasks, |task| task.source == SUBTASK).len(), subtasks);
-    for words in ["in_progress", "deferred", "gl-cae.4", "gl-tqm.1, gl-tqm.2, gl-tqm.3, gl-tqm.4, gl-tqm.5, gl-tqm.6"] {
+    for words in
+        ["in_progress", "deferred", "gl-cae.4", "gl-tqm.1, gl-tqm.2, gl-tqm.3, gl-tqm.4, gl-tqm.5, gl-tqm.6"]
+    {
         assert!(first.stdout.contains(words), "{words} is missing in\n{}", first.stdout);
     }
     blockers_were_done_first(&scratch, &tasks);
@@ -70,7 +85,10 @@ fn blockers_were_done_first(scratch: &Scratch, tasks: &[TaskRow]) {
         match event.kind.name() {
             "task.claimed" => {
                 for blocker in blockers(&id) {
-                    assert!(done.contains(&blocker), "{id} was claimed before its blocker {blocker} was done");
+                    assert!(
+                        done.contains(&blocker),
+                        "{id} was claimed before its blocker {blocker} was done"
+                    );
                 }
             }
             "task.finished" | "task.closed" => drop(done.insert(id)),

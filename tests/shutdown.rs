@@ -4,7 +4,7 @@ use std::fs;
 
 use glitchlab_domain::task::TaskState;
 
-use crate::support::{Scratch, text, wait_for, LIMIT};
+use crate::support::{LIMIT, Scratch, text, wait_for};
 
 fn bead(id: &str) -> String {
     format!(
@@ -17,7 +17,14 @@ fn the_first_signal_finishes_what_runs_and_exits_0_with_a_summary() {
     let scratch = Scratch::new();
     let backlog = scratch.backlog(&(bead("a") + &bead("b")));
     let run = scratch.start(&[
-        "--model", "simulated/fast?seed=3", "--test", "sleep 1", "--merge", "when_green", "--backlog", text(&backlog),
+        "--model",
+        "simulated/fast?seed=3",
+        "--test",
+        "sleep 1",
+        "--merge",
+        "when_green",
+        "--backlog",
+        text(&backlog),
     ]);
     run.until_printed("task.claimed");
     run.signal("INT");
@@ -32,20 +39,34 @@ fn a_drain_that_takes_too_long_suspends_and_the_next_start_goes_on_with_the_same
     let scratch = Scratch::new();
     let backlog = scratch.backlog(&bead("a"));
     fs::create_dir(scratch.repo().join(".glitchlab")).expect("a folder");
-    fs::write(scratch.repo().join(".glitchlab/config.toml"), "[shutdown]\ndrain = \"200ms\"\n").expect("a file");
+    fs::write(scratch.repo().join(".glitchlab/config.toml"), "[shutdown]\ndrain = \"200ms\"\n")
+        .expect("a file");
     let flag = scratch.path().join("go");
     let test = format!("while ! test -f {}; do sleep 0.05; done", text(&flag));
     let arguments = [
-        "--model", "simulated/fast?seed=3", "--test", &test, "--merge", "when_green", "--until-idle", "--backlog",
+        "--model",
+        "simulated/fast?seed=3",
+        "--test",
+        &test,
+        "--merge",
+        "when_green",
+        "--until-idle",
+        "--backlog",
         text(&backlog),
     ];
     let run = scratch.start(&arguments);
     run.until_printed("task.claimed");
-    let started = || scratch.read(async |reader| {
-        let children = reader.running_children().await.expect("children are read");
-        (!children.is_empty()).then_some(())
-    });
-    assert!(wait_for(LIMIT, started).is_some(), "the test run is recorded before it begins\n{}", run.stderr());
+    let started = || {
+        scratch.read(async |reader| {
+            let children = reader.running_children().await.expect("children are read");
+            (!children.is_empty()).then_some(())
+        })
+    };
+    assert!(
+        wait_for(LIMIT, started).is_some(),
+        "the test run is recorded before it begins\n{}",
+        run.stderr()
+    );
     run.signal("TERM");
     let ended = run.wait().expect_code(0);
     assert!(ended.stderr.contains("attempt.suspended"), "{}", ended.stderr);
@@ -62,7 +83,8 @@ fn a_second_signal_ends_at_once_and_leaves_no_process() {
     let backlog = scratch.backlog(&bead("a"));
     let mark = scratch.path().join("mark");
     let test = format!("touch {}; sleep 600", text(&mark));
-    let run = scratch.start(&["--model", "simulated/fast?seed=3", "--test", &test, "--backlog", text(&backlog)]);
+    let run =
+        scratch.start(&["--model", "simulated/fast?seed=3", "--test", &test, "--backlog", text(&backlog)]);
     assert!(wait_for(LIMIT, || mark.exists().then_some(())).is_some(), "{}", run.stderr());
     run.signal("INT");
     run.until_printed("engine.draining");

@@ -133,7 +133,8 @@ impl Scratch {
 
     /// Returns merge commits on the base by the task they carry.
     pub(crate) fn merges(&self) -> BTreeMap<String, usize> {
-        let log = self.git(&["log", "--first-parent", "--format=%(trailers:key=Glitchlab-Task,valueonly)", "main"]);
+        let log =
+            self.git(&["log", "--first-parent", "--format=%(trailers:key=Glitchlab-Task,valueonly)", "main"]);
         let mut merges = BTreeMap::new();
         for task in log.lines().map(str::trim).filter(|task| !task.is_empty()) {
             *merges.entry(task.to_owned()).or_default() += 1;
@@ -224,7 +225,12 @@ impl Run {
     /// Waits until it has printed a text.
     pub(crate) fn until_printed(&self, wanted: &str) {
         let found = || (self.stdout().contains(wanted) || self.stderr().contains(wanted)).then_some(());
-        assert!(wait_for(LIMIT, found).is_some(), "`{wanted}` was not printed\n{}\n{}", self.stdout(), self.stderr());
+        assert!(
+            wait_for(LIMIT, found).is_some(),
+            "`{wanted}` was not printed\n{}\n{}",
+            self.stdout(),
+            self.stderr()
+        );
     }
 }
 

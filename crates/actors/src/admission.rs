@@ -29,11 +29,9 @@ impl Default for Gate {
 impl Gate {
     /// Closes the gate for a reason and tells whether that changed anything.
     pub fn close(&self, keeper: Keeper, reason: Reason) -> bool {
-        let same_kind = |old: &Reason| old.name() == reason.name();
         self.0.send_if_modified(|reasons| {
-            let known = reasons.get(&keeper).is_some_and(same_kind);
-            reasons.insert(keeper, reason.clone());
-            !known
+            let name = reason.name();
+            reasons.insert(keeper, reason).is_none_or(|old| old.name() != name)
         })
     }
 

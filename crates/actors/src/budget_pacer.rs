@@ -109,7 +109,8 @@ impl PacerState {
         let draining = self.engine.gate.is_draining();
         let offers = waiting.into_iter().filter(|candidate| !draining && may_start(candidate));
         let booked = offers.map_while(|candidate| Some((self.engine.slots.book()?, candidate)));
-        let requests: Vec<_> = booked.map(|(booking, candidate)| request(&self.engine, booking, candidate)).collect();
+        let requests: Vec<_> =
+            booked.map(|(booking, candidate)| request(&self.engine, booking, candidate)).collect();
         let answers = join_all(requests).await;
         let mut first_wait = None;
         for (candidate, answer) in answers {

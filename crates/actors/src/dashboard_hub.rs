@@ -72,7 +72,12 @@ impl Actor for DashboardHub {
         Ok(HubState { engine, snapshot, commits, activation, published_at: None, is_planned: false })
     }
 
-    async fn handle(&self, context: &Context<HubMsg>, msg: HubMsg, state: &mut HubState) -> Result<(), Failure> {
+    async fn handle(
+        &self,
+        context: &Context<HubMsg>,
+        msg: HubMsg,
+        state: &mut HubState,
+    ) -> Result<(), Failure> {
         match msg {
             HubMsg::Look => state.fold(),
             HubMsg::Publish => state.is_planned = false,
@@ -128,7 +133,11 @@ impl HubState {
 
     fn publish(&mut self, context: &Context<HubMsg>) {
         let now = Instant::now();
-        if let Some(rest) = self.published_at.and_then(|at| PACE.checked_sub(now.duration_since(at))).filter(|rest| !rest.is_zero()) {
+        if let Some(rest) = self
+            .published_at
+            .and_then(|at| PACE.checked_sub(now.duration_since(at)))
+            .filter(|rest| !rest.is_zero())
+        {
             if !std::mem::replace(&mut self.is_planned, true) {
                 context.send_after(rest, HubMsg::Publish);
             }
@@ -174,10 +183,15 @@ impl HubState {
     }
 }
 
+/// When money comes back, ms UTC, and how much.
+type Return = Option<(i64, MicroUsd)>;
+
 /// When the oldest settlement of each window leaves it, and how much.
-fn returns(departures: &Departures) -> (Option<(i64, MicroUsd)>, Option<(i64, MicroUsd)>) {
+fn returns(departures: &Departures) -> (Return, Return) {
     let first = |list: &[(i64, MicroUsd)], window: Window| {
-        list.iter().find(|(_, amount)| *amount > MicroUsd::ZERO).map(|(at, amount)| (at + window.length_ms(), *amount))
+        list.iter()
+            .find(|(_, amount)| *amount > MicroUsd::ZERO)
+            .map(|(at, amount)| (at + window.length_ms(), *amount))
     };
     (first(&departures.hour, Window::Hour), first(&departures.day, Window::Day))
 }

@@ -46,7 +46,8 @@ impl StoreDurable {
     }
 
     async fn answer(&self, command: Command) -> Result<Result<Reply, Refusal>, Lost> {
-        let answer = insist(&self.engine.queue, command).await.map_err(|error| Lost::new(error.to_string()))?;
+        let answer =
+            insist(&self.engine.queue, command).await.map_err(|error| Lost::new(error.to_string()))?;
         self.scope.progress();
         Ok(answer)
     }

@@ -48,7 +48,11 @@ impl Actor for Janitor {
     type Arguments = Arc<Engine>;
     type State = JanitorState;
 
-    async fn start(&self, context: &Context<JanitorMsg>, engine: Arc<Engine>) -> Result<JanitorState, Failure> {
+    async fn start(
+        &self,
+        context: &Context<JanitorMsg>,
+        engine: Arc<Engine>,
+    ) -> Result<JanitorState, Failure> {
         context.send_self(JanitorMsg::Tick)?;
         Ok(JanitorState { engine, ticks: 0 })
     }

@@ -76,9 +76,8 @@ fn workers(engine: &Arc<Engine>) -> SupervisorSpec {
     let spec = SupervisorSpec::new(Strategy::OneForOne).intensity(count.saturating_add(3), MINUTE);
     engine.slots.iter().fold(spec, |spec, slot| {
         let (engine, given) = (Arc::clone(engine), Arc::clone(slot));
-        let make = move |_| {
-            (Worker, WorkerArguments { engine: Arc::clone(&engine), slot: Arc::clone(&given) })
-        };
+        let make =
+            move |_| (Worker, WorkerArguments { engine: Arc::clone(&engine), slot: Arc::clone(&given) });
         let child = ChildSpec::worker(slot.name.as_str(), &slot.worker, make).attach(&slot.task);
         spec.child(child)
     })
@@ -88,8 +87,7 @@ fn scheduler(engine: &Arc<Engine>) -> ChildSpec {
     let (engine, tasks) = (Arc::clone(engine), SchedulerTasks::new(engine));
     let handle = engine.handles.scheduler.clone();
     let attached = tasks.clone();
-    let make =
-        move |_| (Scheduler, SchedulerArguments { engine: Arc::clone(&engine), tasks: tasks.clone() });
+    let make = move |_| (Scheduler, SchedulerArguments { engine: Arc::clone(&engine), tasks: tasks.clone() });
     ChildSpec::worker("scheduler", &handle, make)
         .attach(&attached.backlog)
         .attach(&attached.reviews)
@@ -120,8 +118,11 @@ async fn told(engine: &Engine, event: LifecycleEvent) {
     match event {
         LifecycleEvent::Exited { path, incarnation, cause } if !cause.is_normal() => {
             tracing::error!(name: "actor.failed", path, incarnation, "{cause}");
-            note(engine, EventKind::ActorRestarted { path, incarnation: incarnation + 1, reason: cause.to_string() })
-                .await;
+            note(
+                engine,
+                EventKind::ActorRestarted { path, incarnation: incarnation + 1, reason: cause.to_string() },
+            )
+            .await;
         }
         LifecycleEvent::Restarted { path, incarnation } => {
             tracing::warn!(name: "actor.restarted", path, incarnation, "started again");
@@ -143,8 +144,8 @@ async fn breached(engine: &Engine, breach: Breach) {
 
 fn systemic_failure(breach: &Breach) -> EventKind {
     EventKind::SystemicFailure {
-        supervisor: breach.supervisor.to_string(),
-        child: breach.child.to_string(),
+        supervisor: breach.supervisor.clone(),
+        child: breach.child.clone(),
         reasons: breach.reasons.iter().map(ToString::to_string).collect(),
         within_ms: breach.window_ms,
     }

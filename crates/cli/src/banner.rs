@@ -10,12 +10,25 @@ use crate::boot::Found;
 use crate::config::Config;
 
 /// Writes the banner.
-pub(crate) fn text(config: &Config, engine: &Engine, repo: &GitRepo, found: &Found, address: SocketAddr) -> String {
+pub(crate) fn text(
+    config: &Config,
+    engine: &Engine,
+    repo: &GitRepo,
+    found: &Found,
+    address: SocketAddr,
+) -> String {
     let mut lines = vec![format!("GLITCHLAB {}, process {}", env!("CARGO_PKG_VERSION"), std::process::id())];
     if engine.tools.model.simulated() {
-        lines.push("  SIMULATED  the model is pretended, and so is its money; the git work is real".to_owned());
+        lines.push(
+            "  SIMULATED  the model is pretended, and so is its money; the git work is real".to_owned(),
+        );
     }
-    lines.push(format!("  repository {}, base {} at {}", config.repo.display(), repo.base, short(&repo.base_commit)));
+    lines.push(format!(
+        "  repository {}, base {} at {}",
+        config.repo.display(),
+        repo.base,
+        short(&repo.base_commit)
+    ));
     if repo.dirty_files > 0 {
         lines.push(format!(
             "             {} files in your checkout are not committed: tasks start from {} and will not see them",
@@ -23,14 +36,22 @@ pub(crate) fn text(config: &Config, engine: &Engine, repo: &GitRepo, found: &Fou
         ));
     }
     lines.push(format!("  backlog    {}", engine.source.location()));
-    lines.push(format!("  money      {} in any hour, {} in any day{}", config.per_hour, config.per_day, reach(config)));
+    lines.push(format!(
+        "  money      {} in any hour, {} in any day{}",
+        config.per_hour,
+        config.per_day,
+        reach(config)
+    ));
     lines.push(format!("  model      {}, every call metered: BOUNDED", engine.tools.model.id()));
     lines.push(format!("  tests      {}", config.test.as_deref().unwrap_or("none: changes are UNTESTED")));
     lines.push(format!("  merge      {}, {} workers", merge(config.merge), config.workers));
     lines.push(format!("  store      {}", config.store.display()));
     lines.extend(recovered(found));
     lines.push(format!("  watch      http://{address}"));
-    lines.push("  stop       Ctrl-C finishes what runs; a second Ctrl-C ends at once, nothing durable is lost".to_owned());
+    lines.push(
+        "  stop       Ctrl-C finishes what runs; a second Ctrl-C ends at once, nothing durable is lost"
+            .to_owned(),
+    );
     lines.join("\n")
 }
 

@@ -40,7 +40,10 @@ impl RepoHold {
         if file.try_lock().is_err() {
             let mut holder = String::new();
             let _ = file.read_to_string(&mut holder);
-            anyhow::bail!("another engine works on this repository (process {}); stop it first", holder.trim());
+            anyhow::bail!(
+                "another engine works on this repository (process {}); stop it first",
+                holder.trim()
+            );
         }
         // The content only tells people; the lock itself ends with the process.
         file.set_len(0)?;

@@ -66,9 +66,11 @@ pub(crate) struct Composed {
 pub(crate) async fn compose(config: &Config) -> Result<Composed, Stop> {
     let repo = open_repo(config).await?;
     let hold = RepoHold::take(&repo).or_stop(Code::Locked)?;
-    let source = JsonlSource::discover(&config.repo, config.backlog.as_deref()).or_stop(Code::Configuration)?;
+    let source =
+        JsonlSource::discover(&config.repo, config.backlog.as_deref()).or_stop(Code::Configuration)?;
     check_tests(config)?;
-    let (listener, address) = pages::bind(&config.listen, config.listen_is_explicit).or_stop(Code::Configuration)?;
+    let (listener, address) =
+        pages::bind(&config.listen, config.listen_is_explicit).or_stop(Code::Configuration)?;
     let clock = clock::wall();
     let model = model(config, &clock)?;
     let sqlite = Sqlite::open(&config.store).await.or_stop(Code::Configuration)?;
@@ -138,7 +140,10 @@ fn check_tests(config: &Config) -> Result<(), Stop> {
 
 fn model(config: &Config, clock: &Clock) -> Result<Arc<dyn Model>, Stop> {
     if config.model.is_empty() {
-        let error = anyhow::anyhow!("no model: name one with --model or `default` under [models]; this version knows {}", catalog::KNOWN);
+        let error = anyhow::anyhow!(
+            "no model: name one with --model or `default` under [models]; this version knows {}",
+            catalog::KNOWN
+        );
         return Err(Stop::new(Code::Configuration, error));
     }
     let choice: Choice = config.model.parse().or_stop(Code::Configuration)?;
@@ -164,7 +169,8 @@ fn workspace(config: &Config, repo: &GitRepo, repo_id: &str) -> Result<GitWorksp
     if let Some(patterns) = &config.protected {
         options.protected = Protected::new(patterns);
     }
-    GitWorkspace::new(repo.clone(), &folder.join("worktrees").join(repo_id), options).or_stop(Code::Configuration)
+    GitWorkspace::new(repo.clone(), &folder.join("worktrees").join(repo_id), options)
+        .or_stop(Code::Configuration)
 }
 
 fn absolute(folder: &Path) -> PathBuf {

@@ -6,9 +6,9 @@ use glitchlab_actors::activation::Activation;
 use glitchlab_actors::feed::Feed;
 use glitchlab_domain::event::{Event, EventKind};
 use tracing::field::{Field, Visit};
+use tracing_subscriber::fmt::FmtContext;
 use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, Writer};
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
-use tracing_subscriber::fmt::FmtContext;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::SubscriberInitExt};
 
@@ -19,7 +19,8 @@ pub(crate) fn start() {
         .with_env_var("GLITCHLAB_LOG")
         .from_env_lossy()
         .add_directive("ractor=warn".parse().expect("the directive is sound"));
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).event_format(Line).with_filter(filter);
+    let lines =
+        tracing_subscriber::fmt::layer().with_writer(std::io::stderr).event_format(Line).with_filter(filter);
     // A second start, as in tests, keeps the first.
     let _ = tracing_subscriber::registry().with(lines).try_init();
 }
@@ -45,7 +46,14 @@ fn tell(event: &Event) {
             tracing::debug!(event = name, task, attempt, trace, "{bound} set aside, {} open", usage.reserved);
         }
         (EventKind::BudgetSettled { actual, bound, usage, .. }, _) => {
-            tracing::debug!(event = name, task, attempt, trace, "{actual} paid of {bound}, {} this hour", usage.hour);
+            tracing::debug!(
+                event = name,
+                task,
+                attempt,
+                trace,
+                "{actual} paid of {bound}, {} this hour",
+                usage.hour
+            );
         }
         (kind, Some(sentence)) if is_trouble(kind) => {
             tracing::warn!(event = name, task, attempt, trace, "{sentence}");

@@ -61,7 +61,7 @@ impl Actor for Pages {
     ) -> Result<PagesState, Failure> {
         let _how_it_ended_was_told = arguments.slot.settle().await;
         let slot = arguments.slot.clone();
-        slot.spawn(serving(arguments)?)?;
+        slot.spawn(serving(&arguments)?)?;
         Ok(PagesState { slot })
     }
 
@@ -85,7 +85,7 @@ impl Actor for Pages {
     }
 }
 
-fn serving(arguments: PagesArguments) -> Result<Task<()>, Failure> {
+fn serving(arguments: &PagesArguments) -> Result<Task<()>, Failure> {
     let listener = tokio::net::TcpListener::from_std(arguments.listener.try_clone()?)?;
     let guard = Guard::bound_to(arguments.listener.local_addr()?);
     let sources = sources(&arguments.engine);
@@ -115,13 +115,19 @@ fn sources(engine: &Arc<Engine>) -> Sources {
 /// Returns why the address cannot be had.
 pub(crate) fn bind(address: &str, is_explicit: bool) -> anyhow::Result<(TcpListener, SocketAddr)> {
     let asked: SocketAddr = address.parse().map_err(|_| {
-        anyhow::anyhow!("web.listen (--listen) `{address}` is not an address; write one such as 127.0.0.1:3000")
+        anyhow::anyhow!(
+            "web.listen (--listen) `{address}` is not an address; write one such as 127.0.0.1:3000"
+        )
     })?;
     anyhow::ensure!(
         asked.ip().is_loopback(),
         "web.listen (--listen) {asked} is reachable from other machines, and the pages have no login yet; use 127.0.0.1"
     );
-    let ports = if is_explicit { asked.port()..=asked.port() } else { asked.port()..=asked.port().saturating_add(99) };
+    let ports = if is_explicit {
+        asked.port()..=asked.port()
+    } else {
+        asked.port()..=asked.port().saturating_add(99)
+    };
     let mut last = None;
     for port in ports {
         match TcpListener::bind(SocketAddr::new(asked.ip(), port)) {
@@ -134,5 +140,7 @@ pub(crate) fn bind(address: &str, is_explicit: bool) -> anyhow::Result<(TcpListe
         }
     }
     let why = last.map(|error| error.to_string()).unwrap_or_default();
-    anyhow::bail!("web.listen (--listen) {asked} cannot be had: {why}; end what holds it, or name another address")
+    anyhow::bail!(
+        "web.listen (--listen) {asked} cannot be had: {why}; end what holds it, or name another address"
+    )
 }

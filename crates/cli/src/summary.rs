@@ -81,7 +81,8 @@ impl Summary {
             }
             _ if matches!(task.source_state.as_str(), "closed" | "tombstone") => {}
             _ => {
-                let why = board.why(&task.key).map_or_else(|| "ready".to_owned(), |reason| reason.to_string());
+                let why =
+                    board.why(&task.key).map_or_else(|| "ready".to_owned(), |reason| reason.to_string());
                 self.left.entry(why).or_default().push(id);
             }
         }

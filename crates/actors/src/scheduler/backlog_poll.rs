@@ -93,6 +93,7 @@ fn body(bead: &Bead) -> String {
         ("Notes", &bead.notes),
     ];
     let filled = parts.iter().filter(|(_, text)| !text.trim().is_empty());
-    let titled = filled.map(|(name, text)| if name.is_empty() { (*text).clone() } else { format!("{name}:\n{text}") });
+    let titled =
+        filled.map(|(name, text)| if name.is_empty() { (*text).clone() } else { format!("{name}:\n{text}") });
     titled.collect::<Vec<_>>().join("\n\n")
 }

@@ -40,7 +40,8 @@ async fn close(engine: &Engine, task: &TaskRow, why: &str) -> Result<(), Failure
             engine.source.close(&task.bead_id, why).await?;
         }
         let result = format!("closed: {why}");
-        insist(&engine.queue, Command::FinishEffect { by, key, task_key: task.key.clone(), result }).await??;
+        insist(&engine.queue, Command::FinishEffect { by, key, task_key: task.key.clone(), result })
+            .await??;
     }
     let close = Command::Close {
         by: engine.boot.clone(),

@@ -217,7 +217,8 @@ impl SchedulerState {
             self.board.take_bead(bead);
         }
         if reading.is_complete {
-            let now: std::collections::BTreeSet<BeadId> = reading.beads.into_iter().map(|bead| bead.id).collect();
+            let now: std::collections::BTreeSet<BeadId> =
+                reading.beads.into_iter().map(|bead| bead.id).collect();
             for gone in self.known.difference(&now) {
                 self.board.drop_bead(gone);
             }
@@ -252,7 +253,8 @@ impl SchedulerState {
         }
         self.tasks.closings.take_exit().map_or(Ok(()), |exit| exit.into_result().map(|_| ()))?;
         let due = self.board.closable(self.engine.settings.close_epics);
-        let due: Vec<_> = due.into_iter().filter_map(|(key, why)| Some((self.board.task(&key)?.clone(), why))).collect();
+        let due: Vec<_> =
+            due.into_iter().filter_map(|(key, why)| Some((self.board.task(&key)?.clone(), why))).collect();
         if !due.is_empty() && !self.engine.gate.is_draining() {
             self.tasks.closings.spawn(closings::closing(&self.engine, due))?;
         }
@@ -269,10 +271,11 @@ impl SchedulerState {
         }
         let resumes = self.lost.iter().cloned().map(Candidate::Resume);
         let room = self.has_request_room();
-        let starts = self.board.startable().filter(|_| room).map(|task| Candidate::Start {
-            key: task.key.clone(),
-            bead_id: task.bead_id.clone(),
-        });
+        let starts = self
+            .board
+            .startable()
+            .filter(|_| room)
+            .map(|task| Candidate::Start { key: task.key.clone(), bead_id: task.bead_id.clone() });
         let candidates: Vec<_> = resumes.chain(starts).take(free).collect();
         if !candidates.is_empty() {
             // A pacer that is restarting asks for an offer when it starts.
@@ -296,7 +299,13 @@ impl SchedulerState {
         let is_quiet = self.is_quiet();
         self.engine.board.send_if_modified(|view| {
             let held = held.or_else(|| view.held.take().filter(|_| queue.pending > 0));
-            let new = BoardView { queue, held, has_read: self.read_ms.is_some(), is_quiet, faults: self.faults.clone() };
+            let new = BoardView {
+                queue,
+                held,
+                has_read: self.read_ms.is_some(),
+                is_quiet,
+                faults: self.faults.clone(),
+            };
             std::mem::replace(view, new.clone()) != new
         });
     }

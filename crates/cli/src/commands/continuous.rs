@@ -24,7 +24,7 @@ use crate::{banner, boot, demo, log, pages};
 /// Returns why it could not start, or why it ended otherwise than it should.
 pub(crate) fn run(flags: &Continuous) -> Result<ExitCode, Stop> {
     log::start();
-    let (config, _demo_folder) = settings(flags)?;
+    let (config, demo) = settings(flags)?;
     let threads = usize::try_from(config.workers).unwrap_or(1) + 4;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(threads)
@@ -34,6 +34,13 @@ pub(crate) fn run(flags: &Continuous) -> Result<ExitCode, Stop> {
     let code = runtime.block_on(work(config));
     // What still blocks a thread now was fenced off: it is not waited for.
     runtime.shutdown_background();
+    if let Some(demo) = demo {
+        say(&format!(
+            "The demo stays in {}: `git -C {} log --graph`",
+            demo.folder.display(),
+            demo.repo.display()
+        ));
+    }
     code
 }
 
@@ -48,7 +55,8 @@ fn settings(flags: &Continuous) -> Result<(Config, Option<demo::Demo>), Stop> {
 
 async fn work(config: Config) -> Result<ExitCode, Stop> {
     let mut signals = Signals::listen()?;
-    let Composed { engine, process, repo, workspace, listener, address, hold: _hold } = compose(&config).await?;
+    let Composed { engine, process, repo, workspace, listener, address, hold: _hold } =
+        compose(&config).await?;
     log::follow(&engine.feed);
     let caps = (config.per_hour, config.per_day);
     let found = boot::begin(&engine, process, caps, &repo, &workspace).await.or_stop(Code::Configuration)?;
@@ -92,7 +100,11 @@ async fn go_down(
         End::Signal(name) => (name.to_owned(), Code::Done),
         End::Breach(reason) => (format!("a supervisor gave up: {reason}"), Code::Breach),
     };
-    tracing::info!(event = "engine.draining", "{words}; no new task starts, what runs may finish within {} s", config.drain.as_secs());
+    tracing::info!(
+        event = "engine.draining",
+        "{words}; no new task starts, what runs may finish within {} s",
+        config.drain.as_secs()
+    );
     tokio::select! {
         () = drain(config, engine, code) => {}
         name = signals.next() => return Ok(at_once(name).await),
@@ -110,7 +122,10 @@ async fn drain(config: &Config, engine: &Engine, code: Code) {
         return;
     }
     let suspended = shutdown::suspend(engine).await;
-    tracing::warn!(event = "engine.suspended", "{suspended} attempts were put down; they go on at the next start");
+    tracing::warn!(
+        event = "engine.suspended",
+        "{suspended} attempts were put down; they go on at the next start"
+    );
 }
 
 /// The second signal: what runs is killed with its process groups, what is durable stays.

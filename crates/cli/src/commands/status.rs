@@ -52,7 +52,8 @@ pub(crate) fn run(flags: &Status) -> Result<ExitCode, Stop> {
 async fn status(flags: &Status) -> Result<ExitCode, Stop> {
     let store = config::store_path(flags.store.clone()).or_stop(Code::Configuration)?;
     let path = flags.repo.as_deref().unwrap_or(Path::new("."));
-    let repo = GitRepo::open(path, &RepoOptions::new(config::environment())).await.or_stop(Code::Configuration)?;
+    let repo =
+        GitRepo::open(path, &RepoOptions::new(config::environment())).await.or_stop(Code::Configuration)?;
     if !store.exists() {
         println!("No engine has run here: there is no store at {}", store.display());
         return Ok(Code::NotRunning.into());
@@ -95,7 +96,8 @@ async fn report(reader: &Reader, repo_id: &str) -> anyhow::Result<Report> {
         })
     };
     let now_ms = clock::wall()();
-    let usage = async |scope: &str| anyhow::Ok(reader.ledger(scope, now_ms).await?.map(|(head, _)| head.usage()));
+    let usage =
+        async |scope: &str| anyhow::Ok(reader.ledger(scope, now_ms).await?.map(|(head, _)| head.usage()));
     Ok(Report {
         running: process.is_some(),
         pid: process.as_ref().map(|row| row.pid),

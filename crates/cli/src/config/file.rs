@@ -100,7 +100,10 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<File> {
     };
     let file: File = toml::from_str(&text).map_err(|error| explained(path, &text, &error))?;
     if file.config_version.is_some_and(|version| version != 1) {
-        anyhow::bail!("{}: config_version is not 1, the only version that this glitchlab knows", path.display());
+        anyhow::bail!(
+            "{}: config_version is not 1, the only version that this glitchlab knows",
+            path.display()
+        );
     }
     Ok(file)
 }

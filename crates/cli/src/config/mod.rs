@@ -72,10 +72,14 @@ impl Config {
     }
 
     fn resolve(flags: &Continuous, file: file::File, repo: PathBuf) -> anyhow::Result<Self> {
-        let per_hour = dollars("budget.per_hour", flags.budget_per_hour.clone().or(file.budget.per_hour), "5.00")?;
+        let per_hour = dollars(
+            "budget.per_hour",
+            flags.budget_per_hour.as_deref().or(file.budget.per_hour.as_deref()),
+            "5.00",
+        )?;
         let day = flags.budget_per_day.clone().or(file.budget.per_day).filter(|text| !text.is_empty());
         let per_day = match day {
-            Some(text) => dollars("budget.per_day", Some(text), "")?,
+            Some(text) => dollars("budget.per_day", Some(&text), "")?,
             None => MicroUsd::new(per_hour.micro().saturating_mul(HOURS_A_DAY)),
         };
         let time = |key, flag: Option<String>, default: &str| {
@@ -86,8 +90,17 @@ impl Config {
         let store = flags.store.clone().or(some(file.store.url));
         let config = Self {
             backlog: flags.backlog.clone().or_else(|| file.backlog.path.map(|path| repo.join(path))),
-            filter: filter(file.backlog.work_types, file.backlog.include_labels, file.backlog.exclude_labels, file.backlog.max_priority),
-            poll_interval: time("backlog.poll_interval", flags.poll_interval.clone().or(file.backlog.poll_interval), "5m")?,
+            filter: filter(
+                file.backlog.work_types,
+                file.backlog.include_labels,
+                file.backlog.exclude_labels,
+                file.backlog.max_priority,
+            ),
+            poll_interval: time(
+                "backlog.poll_interval",
+                flags.poll_interval.clone().or(file.backlog.poll_interval),
+                "5m",
+            )?,
             close_epics: file.backlog.close_epics.unwrap_or(true),
             workers: flags.workers.or(file.work.workers).unwrap_or(1),
             base: some(file.work.base),
@@ -107,7 +120,10 @@ impl Config {
             listen_is_explicit: listen.is_some(),
             listen: listen.unwrap_or_else(|| LISTEN.to_owned()),
             store: store_path(store)?,
-            min_free_bytes: values::bytes("store.min_free_disk", file.store.min_free_disk.as_deref().unwrap_or("5GiB"))?,
+            min_free_bytes: values::bytes(
+                "store.min_free_disk",
+                file.store.min_free_disk.as_deref().unwrap_or("5GiB"),
+            )?,
             drain: time("shutdown.drain", file.shutdown.drain, "10m")?,
             until_idle: flags.until_idle,
             script: None,
@@ -137,8 +153,8 @@ impl Config {
         let config = Self::resolve(&own, file::File::default(), demo.repo.clone())?;
         Ok(Self {
             author: Some(demo.author.clone()),
-            per_hour: demo.cap_hour,
-            per_day: demo.cap_day,
+            per_hour: if flags.budget_per_hour.is_some() { config.per_hour } else { demo.cap_hour },
+            per_day: if flags.budget_per_day.is_some() { config.per_day } else { demo.cap_day },
             min_free_bytes: DEMO_FREE_BYTES,
             script: Some(demo.script.clone()),
             ..config
@@ -147,7 +163,11 @@ impl Config {
 
     fn check(&self) -> anyhow::Result<()> {
         anyhow::ensure!(self.workers >= 1, "work.workers (--workers) is 0; at least one worker is needed");
-        anyhow::ensure!(self.workers <= 256, "work.workers (--workers) is {}; at most 256 make sense on one machine", self.workers);
+        anyhow::ensure!(
+            self.workers <= 256,
+            "work.workers (--workers) is {}; at most 256 make sense on one machine",
+            self.workers
+        );
         anyhow::ensure!(
             self.per_hour > MicroUsd::ZERO && self.per_day > MicroUsd::ZERO,
             "a budget of 0 lets nothing run; set budget.per_hour (--budget-per-hour) to some dollars, such as 5.00"
@@ -158,11 +178,12 @@ impl Config {
 
 fn repo(flag: Option<&Path>) -> anyhow::Result<PathBuf> {
     let path = flag.unwrap_or(Path::new("."));
-    std::fs::canonicalize(path).with_context(|| format!("--repo {}: there is no such directory", path.display()))
+    std::fs::canonicalize(path)
+        .with_context(|| format!("--repo {}: there is no such directory", path.display()))
 }
 
-fn dollars(key: &str, text: Option<String>, default: &str) -> anyhow::Result<MicroUsd> {
-    text.as_deref().unwrap_or(default).parse().with_context(|| key.to_owned())
+fn dollars(key: &str, text: Option<&str>, default: &str) -> anyhow::Result<MicroUsd> {
+    text.unwrap_or(default).parse().with_context(|| key.to_owned())
 }
 
 fn filter(
@@ -188,7 +209,9 @@ fn filter(
 pub(crate) fn store_path(given: Option<String>) -> anyhow::Result<PathBuf> {
     match given {
         Some(address) if address.contains("://") && !address.starts_with("sqlite://") => {
-            anyhow::bail!("store.url (--store) `{address}`: database servers are not supported yet; name a file")
+            anyhow::bail!(
+                "store.url (--store) `{address}`: database servers are not supported yet; name a file"
+            )
         }
         Some(path) => Ok(PathBuf::from(path.strip_prefix("sqlite://").unwrap_or(&path))),
         None => Ok(state_folder()?.join("state.db")),

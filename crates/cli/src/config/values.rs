@@ -14,8 +14,11 @@ pub(crate) fn duration(key: &str, text: &str) -> anyhow::Result<Duration> {
         number.trim().parse::<u64>().ok()?.checked_mul(*factor)
     };
     let ms = units.iter().find_map(read).filter(|ms| *ms > 0);
-    ms.map(Duration::from_millis)
-        .ok_or_else(|| anyhow::anyhow!("{key}: `{text}` is not a time; write a whole number above 0 and a unit, such as 30s, 5m or 2h"))
+    ms.map(Duration::from_millis).ok_or_else(|| {
+        anyhow::anyhow!(
+            "{key}: `{text}` is not a time; write a whole number above 0 and a unit, such as 30s, 5m or 2h"
+        )
+    })
 }
 
 /// Reads a size such as `500MiB`, `5GiB` or `0`.
@@ -24,15 +27,17 @@ pub(crate) fn duration(key: &str, text: &str) -> anyhow::Result<Duration> {
 ///
 /// Returns what to write instead.
 pub(crate) fn bytes(key: &str, text: &str) -> anyhow::Result<u64> {
-    let units = [("KiB", 1_u64 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("TiB", 1 << 40), ("B", 1), ("", 1)];
+    let units =
+        [("KiB", 1_u64 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("TiB", 1 << 40), ("B", 1), ("", 1)];
     let read = |(unit, factor): &(&str, u64)| {
         let number = text.trim().strip_suffix(unit)?;
         number.trim().parse::<u64>().ok()?.checked_mul(*factor)
     };
-    units
-        .iter()
-        .find_map(read)
-        .ok_or_else(|| anyhow::anyhow!("{key}: `{text}` is not a size; write a whole number and a unit, such as 500MiB or 5GiB"))
+    units.iter().find_map(read).ok_or_else(|| {
+        anyhow::anyhow!(
+            "{key}: `{text}` is not a size; write a whole number and a unit, such as 500MiB or 5GiB"
+        )
+    })
 }
 
 #[cfg(test)]
