@@ -16,8 +16,9 @@ use crate::batch::may_wait;
 use crate::error::StoreError;
 use crate::rows::{Stored, call_id, step_id};
 
-/// How many keys one statement takes; the last few are filled up by repeating one.
-const CHUNKS: [usize; 4] = [64, 16, 4, 1];
+/// How many keys one statement takes; the last few are filled up by repeating one, since a statement costs far more than
+/// a key.
+const CHUNKS: [usize; 4] = [1, 4, 16, 64];
 
 /// Whether settlements that are still inside a window are listed.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -124,13 +125,9 @@ async fn select<T: Stored>(
     keys: &[String],
 ) -> Result<Vec<T>, StoreError> {
     let mut found = Vec::with_capacity(keys.len());
-    let mut rest = keys;
-    while !rest.is_empty() {
-        let size = CHUNKS.into_iter().find(|size| *size <= rest.len()).unwrap_or(1);
-        let (now, later) = rest.split_at(size);
-        rest = later;
+    for (size, keys) in chunks(keys) {
         let mut query = sqlx::query(statement(T::TABLE, column, size));
-        for key in now {
+        for key in filled(keys, size) {
             query = query.bind(key.as_str());
         }
         for row in query.fetch_all(&mut *connection).await? {
@@ -138,6 +135,21 @@ async fn select<T: Stored>(
         }
     }
     Ok(found)
+}
+
+/// Cuts keys into parts, each with the size of the statement that takes it.
+pub(super) fn chunks<K>(keys: &[K]) -> impl Iterator<Item = (usize, &[K])> {
+    let most = CHUNKS[CHUNKS.len() - 1];
+    keys.chunks(most).map(move |part| {
+        let size = CHUNKS.into_iter().find(|size| *size >= part.len());
+        (size.unwrap_or(most), part)
+    })
+}
+
+/// Repeats the last key until there are `size` of them.
+pub(super) fn filled<K>(keys: &[K], size: usize) -> impl Iterator<Item = &K> {
+    let rest = size.saturating_sub(keys.len());
+    keys.iter().chain(keys.last().into_iter().cycle().take(rest))
 }
 
 /// The text of a select, made once for each table and size so that the statement cache knows it again.
@@ -179,33 +191,22 @@ pub(crate) async fn advance(
     head: &mut Head,
     now_ms: i64,
 ) -> Result<(), StoreError> {
-    let hour = left(connection, head, Window::Hour, now_ms).await?;
-    let day = left(connection, head, Window::Day, now_ms).await?;
-    head.advance(now_ms, hour, day);
+    let (hour, day) = (head.leaving(Window::Hour, now_ms), head.leaving(Window::Day, now_ms));
+    if (hour.0, day.0) == (hour.1, day.1) {
+        head.advance(now_ms, MicroUsd::ZERO, MicroUsd::ZERO);
+        return Ok(());
+    }
+    let mut query = sqlx::query(LEFT);
+    for (after, up_to) in [hour, day] {
+        query = query.bind(head.scope.as_str()).bind(after).bind(up_to);
+    }
+    let sums = query.fetch_one(connection).await?;
+    head.advance(now_ms, MicroUsd::new(sums.try_get(0)?), MicroUsd::new(sums.try_get(1)?));
     Ok(())
 }
 
-async fn left(
-    connection: &mut SqliteConnection,
-    head: &Head,
-    window: Window,
-    now_ms: i64,
-) -> Result<MicroUsd, StoreError> {
-    let (after, up_to) = head.leaving(window, now_ms);
-    if after == up_to {
-        return Ok(MicroUsd::ZERO);
-    }
-    let sum: i64 = sqlx::query(
-        "SELECT COALESCE(SUM(actual_micro), 0) FROM model_call WHERE scope = ? AND settled_ms > ? AND settled_ms <= ?",
-    )
-    .bind(head.scope.as_str())
-    .bind(after)
-    .bind(up_to)
-    .fetch_one(connection)
-    .await?
-    .try_get(0)?;
-    Ok(MicroUsd::new(sum))
-}
+/// What left two windows.
+const LEFT: &str = "SELECT (SELECT COALESCE(SUM(actual_micro), 0) FROM model_call WHERE scope = ? AND settled_ms > ? AND settled_ms <= ?), (SELECT COALESCE(SUM(actual_micro), 0) FROM model_call WHERE scope = ? AND settled_ms > ? AND settled_ms <= ?)";
 
 pub(crate) async fn departures(
     connection: &mut SqliteConnection,

@@ -10,9 +10,11 @@ use sqlx::SqliteConnection;
 use crate::batch::Decided;
 use crate::error::StoreError;
 use crate::rows::{Stored, Value};
+use crate::sqlite::load::{chunks, filled};
 
-/// How many rows one statement writes. Fixed sizes, so that the statement cache knows them again.
-const CHUNKS: [usize; 4] = [64, 16, 4, 1];
+/// How many rows one statement writes. Few fixed sizes, so that the statement cache knows them again; a row is not written
+/// twice to fill one up.
+const CHUNKS: [usize; 7] = [64, 32, 16, 8, 4, 2, 1];
 
 pub(super) async fn save(connection: &mut SqliteConnection, decided: &Decided) -> Result<(), StoreError> {
     let mut by_table = ByTable::default();
@@ -22,14 +24,24 @@ pub(super) async fn save(connection: &mut SqliteConnection, decided: &Decided) -
     for (table, rows) in by_table.rows {
         upsert(connection, &table, &rows).await?;
     }
-    for key in by_table.dropped {
-        sqlx::query("DELETE FROM claim WHERE task_key = ?")
-            .bind(key.as_str())
-            .execute(&mut *connection)
-            .await?;
-    }
+    drop_claims(connection, &by_table.dropped).await?;
     let events = decided.events.iter().map(Flat::of).collect::<Result<Vec<_>, _>>()?;
     upsert(connection, &Table::of::<glitchlab_domain::event::Event>(), &events).await
+}
+
+async fn drop_claims(connection: &mut SqliteConnection, keys: &[TaskKey]) -> Result<(), StoreError> {
+    static TEXTS: LazyLock<Texts> = LazyLock::new(Texts::default);
+    for (size, keys) in chunks(keys) {
+        let text = TEXTS.get(("claim", "task_key", size), || {
+            format!("DELETE FROM claim WHERE task_key IN ({})", vec!["?"; size].join(","))
+        });
+        let mut query = sqlx::query(text);
+        for key in filled(keys, size) {
+            query = query.bind(key.as_str());
+        }
+        query.execute(&mut *connection).await?;
+    }
+    Ok(())
 }
 
 /// The shape of a table.
