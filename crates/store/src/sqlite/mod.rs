@@ -56,9 +56,8 @@ impl Sqlite {
         place: &Place,
     ) -> Result<Decided, StoreError> {
         let _turn = self.turnstile.take().await?;
-        if std::mem::replace(&mut self.is_open, true) {
-            self.roll_back().await;
-        }
+        self.end_left_over().await;
+        self.is_open = true;
         let result = self.transact(commands, clock_ms, place).await;
         if result.is_err() {
             self.roll_back().await;
@@ -109,7 +108,16 @@ impl Sqlite {
         let _ended_before = self.run("ROLLBACK").await;
     }
 
+    /// Ends the transaction of a future that was dropped: nothing of it may be seen, be it by us.
+    async fn end_left_over(&mut self) {
+        if self.is_open {
+            self.roll_back().await;
+            self.is_open = false;
+        }
+    }
+
     pub(crate) async fn next_seq(&mut self, boot_id: &BootId) -> Result<u64, StoreError> {
+        self.end_left_over().await;
         let query =
             sqlx::query("SELECT COALESCE(MAX(seq), 0) FROM event WHERE boot_id = ?").bind(boot_id.as_str());
         let last: i64 = query.fetch_one(&mut self.connection).await?.try_get(0)?;
