@@ -1,5 +1,9 @@
 //! What must be true after every step, judged without the ledger's running totals and without the fence check of
 //! `decide`: from the provider's account, from the log of all calls, and from who was told to hold what.
+//!
+//! The cap in force is the one under which money was last granted. A cap that is lowered refunds nothing: what was
+//! spent or granted under the higher one stays, and nothing new is granted until it fits under the lower one. All times
+//! are the ledger's, which a clock that is turned back does not turn back.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +12,7 @@ use glitchlab_domain::decide::Writes;
 use glitchlab_domain::id::{EffectKey, Fence, TaskKey};
 use glitchlab_domain::ledger::Head;
 use glitchlab_domain::reason::Window;
-use glitchlab_domain::rows::{CallState, Rows, Write};
+use glitchlab_domain::rows::{CallState, ProcessRow, Rows, Write};
 
 use crate::provider::Provider;
 use crate::world::World;
@@ -61,6 +65,7 @@ impl Oracle {
             let keeps = |write: &Write| matches!(write, Write::Call(call) if call.reply.is_some());
             must!(!writes.rows.iter().any(keeps), "a reply was kept for {} without its fence", settle.key);
         }
+        judge_caps(rows, command, writes)?;
         self.judge_effect(command, &writes.reply)?;
         self.follow(command, writes);
         Ok(())
@@ -113,6 +118,7 @@ impl Oracle {
 
     /// Judges the whole state after a step; `granted` says that the step set money aside.
     pub(crate) fn inspect(&mut self, world: &World, provider: &Provider, granted: bool) -> Result<(), Fault> {
+        must!(world.unnamed.is_none(), "{:?}", world.unnamed);
         let Some(head) = world.head() else { return Ok(()) };
         let now_ms = world.now_ms();
         if granted {
@@ -147,6 +153,25 @@ impl Oracle {
         must!(held.eq(told), "claims are {:?}, told was {:?}", rows.claims, self.holders);
         Ok(())
     }
+}
+
+/// While another process lives, a start does not raise a cap.
+fn judge_caps(rows: &Rows, command: &Command, writes: &Writes) -> Result<(), Fault> {
+    let Command::StartBoot { process, dead, .. } = command else { return Ok(()) };
+    let is_other =
+        |row: &ProcessRow| row.alive && row.boot_id != process.boot_id && !dead.contains(&row.boot_id);
+    if !rows.processes.values().any(is_other) {
+        return Ok(());
+    }
+    for write in &writes.rows {
+        if let Write::Head(new) = write
+            && let Some(old) = rows.heads.get(&new.scope)
+        {
+            let is_raised = new.cap_hour > old.cap_hour || new.cap_day > old.cap_day;
+            must!(!is_raised, "{} raised a cap beside a live process", process.boot_id);
+        }
+    }
+    Ok(())
 }
 
 /// A call goes from open to settled once; an attempt that has ended stays as it ended.

@@ -17,7 +17,7 @@ pub(crate) struct Script {
     /// The store keeps a ledger's moved tails although nothing else was written (the in-memory store does, SQL does
     /// not).
     pub(crate) keeps_tails: bool,
-    /// Decides over nothing but the rows that each command names, as an SQL store loads them.
+    /// Decides each command a second time over nothing but the rows that it names, as an SQL store loads them.
     pub(crate) names_rows: bool,
     pub(crate) steps: Vec<Step>,
 }

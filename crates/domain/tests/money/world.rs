@@ -23,6 +23,8 @@ pub(crate) struct World {
     names_rows: bool,
     settled: BTreeMap<(i64, TryKey), MicroUsd>,
     stamps: u64,
+    /// A command that was decided otherwise over nothing but the rows that it names.
+    pub(crate) unnamed: Option<String>,
 }
 
 impl World {
@@ -34,6 +36,7 @@ impl World {
             names_rows,
             settled: BTreeMap::new(),
             stamps: 0,
+            unnamed: None,
         }
     }
 
@@ -56,11 +59,10 @@ impl World {
     pub(crate) fn decide(&mut self, command: &Command) -> Result<Writes, Refusal> {
         let stamp = self.stamp(command);
         let stored = self.load_ledger(command);
-        let decision = if self.names_rows {
-            decide(&self.named(command), command, &stamp)
-        } else {
-            decide(&self.rows, command, &stamp)
-        };
+        let decision = decide(&self.rows, command, &stamp);
+        if self.names_rows && decide(&self.named(command), command, &stamp) != decision {
+            self.unnamed = Some(format!("{command:?} looks at rows that it does not name"));
+        }
         if let Some(head) = stored {
             self.rows.heads.insert(SCOPE.to_owned(), head);
         }
