@@ -221,7 +221,10 @@ impl Board {
                 Some(Reason::BlockedBy { on })
             }
         };
-        obstacle.or_else(|| self.open_children(task)).or_else(|| skip(task, &self.filter)).or_else(|| task.reason.clone())
+        obstacle
+            .or_else(|| self.open_children(task))
+            .or_else(|| skip(task, &self.filter))
+            .or_else(|| task.reason.clone())
     }
 
     /// An epic is no work of its own: it waits for its children.

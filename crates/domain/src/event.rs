@@ -224,13 +224,13 @@ impl EventKind {
             | Self::BudgetReserved { .. }
             | Self::BudgetSettled { .. }
             | Self::EffectIntended { .. }
+            | Self::EffectDone { .. }
             | Self::ChildStarted { .. }
             | Self::ChildEnded { .. } => return None,
             Self::StageFinished { stage, summary, .. } => format!("{}: {summary}", stage.word()),
             Self::BudgetOverrun { model, bound, actual } => {
                 format!("{model} billed {actual}, more than its bound of {bound}")
             }
-            Self::EffectDone { effect, result } => format!("{effect}: {result}"),
             Self::TaskFinished { status, detail, cost, .. } => format!("{}: {detail}, {cost}", status.name()),
             Self::TaskDecomposed { subtasks, depth } => {
                 format!("Decomposed into {} sub-tasks at depth {depth}", subtasks.len())

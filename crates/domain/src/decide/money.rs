@@ -113,12 +113,13 @@ fn settled_row(row: &CallRow, settle: &Settle, fenced: bool, stamp: &Stamp) -> C
     let paid = settle.paid.unwrap_or(Paid { cost: row.bound, input_tokens: 0, output_tokens: 0 });
     let known = settle.paid.is_some();
     CallRow {
-        reply: settle.reply.clone().filter(|_| !fenced && known),
+        // A reply whose price is unknown was charged at its bound and is as good a memo as any other.
+        reply: settle.reply.clone().filter(|_| !fenced),
         state: if known { CallState::Settled } else { CallState::Unknown },
         actual: Some(paid.cost),
         input_tokens: paid.input_tokens,
         output_tokens: paid.output_tokens,
-        ok: settle.error.is_none() && known,
+        ok: settle.error.is_none() && (known || settle.reply.is_some()),
         error: settle.error.clone(),
         latency_ms: settle.latency_ms,
         settled_ms: Some(stamp.now_ms),
