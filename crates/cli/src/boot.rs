@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, UNIX_EPOCH};
 
 use anyhow::Context;
 use glitchlab_actors::{Engine, durable, recovery};
@@ -109,13 +109,9 @@ async fn recover(
     let claims = engine.reader.claims(&engine.repo_id).await?;
     let running: HashSet<String> = claims.iter().map(|claim| claim.attempt_id.to_string()).collect();
     found.resumed = running.len();
-    found.worktrees = workspace.prune_worktrees(&running, KeepPolicy::usual(now())).await?.len();
+    let now = UNIX_EPOCH + Duration::from_millis(u64::try_from(engine.now_ms()).unwrap_or(0));
+    found.worktrees = workspace.prune_worktrees(&running, KeepPolicy::usual(now)).await?.len();
     Ok(found)
-}
-
-#[expect(clippy::disallowed_methods, reason = "compared with file times, which are the machine's too")]
-fn now() -> SystemTime {
-    SystemTime::now()
 }
 
 fn is_alive(row: &ProcessRow) -> bool {

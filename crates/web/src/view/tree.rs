@@ -121,7 +121,8 @@ impl Walk<'_> {
             glyph,
             state,
             kind: kind(node),
-            restart: restart(node.restart),
+            // Nobody restarts the root.
+            restart: if depth == 0 { "" } else { restart(node.restart) },
             incarnation: node.incarnation,
             window: node
                 .supervision

@@ -1,5 +1,7 @@
 //! What can be asked of the store's writer, and what it answers.
 
+mod needs;
+
 use serde::{Deserialize, Serialize};
 
 use crate::event::{About, EventKind};
@@ -9,7 +11,7 @@ use crate::money::MicroUsd;
 use crate::outcome::{FailureKind, Learned, Outcome, Reference, Size, Status};
 use crate::policy::RetryRules;
 use crate::reason::Wait;
-use crate::rows::{AttemptRow, ChildRow, ProcessRow, RowKey};
+use crate::rows::{AttemptRow, ChildRow, ProcessRow};
 use crate::stage::Stage;
 use crate::task::{SourceTask, TaskRow};
 
@@ -429,95 +431,4 @@ impl Outcome {
             _ => None,
         }
     }
-}
-
-impl Command {
-    /// Returns the rows that [`crate::decide::decide`] will look at.
-    #[must_use]
-    pub fn needs(&self) -> Vec<RowKey> {
-        match self {
-            Self::StartBoot { scope, process, dead, .. } => {
-                let mut keys = vec![RowKey::AliveProcesses, ledger(scope, MicroUsd::ZERO)];
-                keys.push(RowKey::Process(process.boot_id.clone()));
-                keys.extend(dead.iter().cloned().map(RowKey::Process));
-                keys
-            }
-            Self::Beat { by, .. } | Self::EndBoot { by, .. } => vec![RowKey::Process(by.boot_id.clone())],
-            Self::Sync { beads } => beads.iter().map(|bead| RowKey::Task(bead.key.clone())).collect(),
-            Self::Claim(claim) => {
-                let mut keys = of_task(&claim.task_key, &claim.attempt_id);
-                keys.push(RowKey::Process(claim.by.boot_id.clone()));
-                keys.push(ledger(&claim.scope, claim.hold));
-                keys
-            }
-            Self::TakeOver(take) => {
-                let mut keys = of_task(&take.task_key, &take.attempt_id);
-                keys.push(RowKey::Process(take.by.boot_id.clone()));
-                keys.push(RowKey::Process(take.old_boot.clone()));
-                keys
-            }
-            Self::Suspend { by } | Self::NoteWait { by, .. } => of_bearer(by),
-            Self::BeginStep { by, n, .. } => with(of_bearer(by), RowKey::Step(by.attempt_id.clone(), *n)),
-            Self::FinishStep(step) => {
-                with(of_bearer(&step.by), RowKey::Step(step.by.attempt_id.clone(), step.n))
-            }
-            Self::Reserve(reserve) => {
-                let mut keys = of_bearer(&reserve.by);
-                keys.push(RowKey::Call(
-                    reserve.key.attempt_id.clone(),
-                    reserve.key.step_n,
-                    reserve.key.call_no,
-                ));
-                let floor = reserve.bounds.floor_out.min(reserve.bounds.max_out);
-                keys.push(ledger(
-                    &reserve.scope,
-                    reserve.bounds.price.cost(reserve.bounds.prompt_tokens, floor),
-                ));
-                keys
-            }
-            Self::Settle(settle) => {
-                let mut keys = of_task(&settle.task_key, &settle.key.attempt_id);
-                keys.push(RowKey::Call(settle.key.attempt_id.clone(), settle.key.step_n, settle.key.call_no));
-                keys.push(ledger(&settle.scope, MicroUsd::ZERO));
-                keys
-            }
-            Self::BeginEffect { by, key, task_key, .. } | Self::FinishEffect { by, key, task_key, .. } => {
-                let mut keys = match by {
-                    Authority::Attempt(bearer) => of_bearer(bearer),
-                    Authority::Boot(boot) => vec![RowKey::Process(boot.boot_id.clone())],
-                };
-                keys.push(RowKey::Task(task_key.clone()));
-                keys.push(RowKey::Effect(key.clone()));
-                keys
-            }
-            Self::StartChild { by, row } => with(of_bearer(by), RowKey::Child(row.attempt_id.clone(), row.n)),
-            Self::EndChild { attempt_id, n } => vec![RowKey::Child(attempt_id.clone(), *n)],
-            Self::Finish(finish) => of_bearer(&finish.by),
-            Self::Close { by, task_key, .. } | Self::Reopen { by, task_key, .. } => {
-                vec![
-                    RowKey::Process(by.boot_id.clone()),
-                    RowKey::Task(task_key.clone()),
-                    RowKey::Claim(task_key.clone()),
-                ]
-            }
-            Self::Note { .. } => Vec::new(),
-        }
-    }
-}
-
-fn ledger(scope: &str, need: MicroUsd) -> RowKey {
-    RowKey::Ledger { scope: scope.to_owned(), need }
-}
-
-fn of_bearer(by: &Bearer) -> Vec<RowKey> {
-    of_task(&by.task_key, &by.attempt_id)
-}
-
-fn of_task(task_key: &TaskKey, attempt_id: &AttemptId) -> Vec<RowKey> {
-    vec![RowKey::Task(task_key.clone()), RowKey::Claim(task_key.clone()), RowKey::Attempt(attempt_id.clone())]
-}
-
-fn with(mut keys: Vec<RowKey>, key: RowKey) -> Vec<RowKey> {
-    keys.push(key);
-    keys
 }

@@ -1,0 +1,91 @@
+//! Which rows each command looks at, so that a store can load a whole batch in a few statements.
+
+use super::{Authority, Bearer, BootBearer, Command, Reserve};
+use crate::id::{AttemptId, TaskKey, TryKey};
+use crate::money::MicroUsd;
+use crate::rows::RowKey;
+
+impl Command {
+    /// Returns the rows that [`crate::decide::decide`] will look at.
+    #[must_use]
+    pub fn needs(&self) -> Vec<RowKey> {
+        match self {
+            Self::StartBoot { scope, process, dead, .. } => {
+                let boots = dead.iter().chain([&process.boot_id]).cloned().map(RowKey::Process);
+                plus(boots.collect(), [RowKey::AliveProcesses, ledger(scope, MicroUsd::ZERO)])
+            }
+            Self::Beat { by, .. } | Self::EndBoot { by, .. } => vec![boot(by)],
+            Self::Sync { beads } => beads.iter().map(|bead| RowKey::Task(bead.key.clone())).collect(),
+            Self::Claim(claim) => plus(
+                of_task(&claim.task_key, &claim.attempt_id),
+                [boot(&claim.by), ledger(&claim.scope, claim.hold)],
+            ),
+            Self::TakeOver(take) => plus(
+                of_task(&take.task_key, &take.attempt_id),
+                [boot(&take.by), RowKey::Process(take.old_boot.clone())],
+            ),
+            Self::Suspend { by } | Self::NoteWait { by, .. } => of_bearer(by),
+            Self::BeginStep { by, n, .. } => plus(of_bearer(by), [step(by, *n)]),
+            Self::FinishStep(finish) => plus(of_bearer(&finish.by), [step(&finish.by, finish.n)]),
+            Self::Reserve(ask) => plus(of_bearer(&ask.by), [call(&ask.key), ledger(&ask.scope, least(ask))]),
+            Self::Settle(settle) => plus(
+                of_task(&settle.task_key, &settle.key.attempt_id),
+                [call(&settle.key), ledger(&settle.scope, MicroUsd::ZERO)],
+            ),
+            Self::BeginEffect { by, key, task_key, .. } | Self::FinishEffect { by, key, task_key, .. } => {
+                plus(of_authority(by), [RowKey::Task(task_key.clone()), RowKey::Effect(key.clone())])
+            }
+            Self::StartChild { by, row } => {
+                plus(of_bearer(by), [RowKey::Child(row.attempt_id.clone(), row.n)])
+            }
+            Self::EndChild { attempt_id, n } => vec![RowKey::Child(attempt_id.clone(), *n)],
+            Self::Finish(finish) => of_bearer(&finish.by),
+            Self::Close { by, task_key, .. } | Self::Reopen { by, task_key, .. } => {
+                vec![boot(by), RowKey::Task(task_key.clone()), RowKey::Claim(task_key.clone())]
+            }
+            Self::Note { .. } => Vec::new(),
+        }
+    }
+}
+
+fn boot(by: &BootBearer) -> RowKey {
+    RowKey::Process(by.boot_id.clone())
+}
+
+fn step(by: &Bearer, n: u32) -> RowKey {
+    RowKey::Step(by.attempt_id.clone(), n)
+}
+
+fn call(key: &TryKey) -> RowKey {
+    RowKey::Call(key.attempt_id.clone(), key.step_n, key.call_no)
+}
+
+fn ledger(scope: &str, need: MicroUsd) -> RowKey {
+    RowKey::Ledger { scope: scope.to_owned(), need }
+}
+
+/// The least that a reservation can do with.
+fn least(ask: &Reserve) -> MicroUsd {
+    let floor = ask.bounds.floor_out.min(ask.bounds.max_out);
+    ask.bounds.price.cost(ask.bounds.prompt_tokens, floor)
+}
+
+fn of_authority(by: &Authority) -> Vec<RowKey> {
+    match by {
+        Authority::Attempt(bearer) => of_bearer(bearer),
+        Authority::Boot(by) => vec![boot(by)],
+    }
+}
+
+fn of_bearer(by: &Bearer) -> Vec<RowKey> {
+    of_task(&by.task_key, &by.attempt_id)
+}
+
+fn of_task(task_key: &TaskKey, attempt_id: &AttemptId) -> Vec<RowKey> {
+    vec![RowKey::Task(task_key.clone()), RowKey::Claim(task_key.clone()), RowKey::Attempt(attempt_id.clone())]
+}
+
+fn plus<const N: usize>(mut keys: Vec<RowKey>, more: [RowKey; N]) -> Vec<RowKey> {
+    keys.extend(more);
+    keys
+}
