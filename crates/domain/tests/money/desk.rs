@@ -107,14 +107,25 @@ impl Desk {
         }))
     }
 
+    /// Settles a try that was answered; `paid` is none when the answer came without a bill.
     pub(crate) fn settle(&mut self, by: &Bearer, call_no: u32, paid: Option<i64>) -> Answer {
+        let reply = Some("reply".to_owned());
+        self.settle_with(by, call_no, paid, reply)
+    }
+
+    /// Settles a try of which nothing was heard.
+    pub(crate) fn settle_unheard(&mut self, by: &Bearer, call_no: u32) -> Answer {
+        self.settle_with(by, call_no, None, None)
+    }
+
+    fn settle_with(&mut self, by: &Bearer, call_no: u32, paid: Option<i64>, reply: Option<String>) -> Answer {
         self.ask(&Command::Settle(Settle {
             by: Some(by.clone()),
             key: key(by, call_no, 0),
             task_key: by.task_key.clone(),
             scope: SCOPE.to_owned(),
             paid: paid.map(|micro| Paid { cost: MicroUsd::new(micro), input_tokens: 1, output_tokens: 1 }),
-            reply: Some("reply".to_owned()),
+            reply,
             error: None,
             latency_ms: 0,
         }))

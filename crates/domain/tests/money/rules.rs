@@ -99,12 +99,23 @@ fn an_answer_that_nobody_knows_costs_its_bound_and_is_marked() {
     let mut desk = Desk::open(100, 1_000);
     let by = desk.work("a1");
     assert!(is_granted(&desk.reserve(&by, 0, 80)));
-    desk.settle(&by, 0, None).unwrap();
+    desk.settle_unheard(&by, 0).unwrap();
     desk.settle(&by, 0, Some(10)).unwrap();
     let call = &desk.world.rows.calls[&key(&by, 0, 0)];
     assert_eq!((call.state, call.actual), (CallState::Unknown, Some(MicroUsd::new(80))));
     assert_eq!((call.reply.as_deref(), call.ok), (None, false));
     assert_eq!(desk.counted(), (80, 80), "what comes later does not undo it");
+}
+
+#[test]
+fn a_reply_without_a_bill_costs_its_bound_and_is_not_asked_for_again() {
+    let mut desk = Desk::open(100, 1_000);
+    let by = desk.work("a1");
+    assert!(is_granted(&desk.reserve(&by, 0, 80)));
+    desk.settle(&by, 0, None).unwrap();
+    assert_eq!(desk.world.rows.calls[&key(&by, 0, 0)].state, CallState::Unknown);
+    assert_eq!(desk.reserve(&by, 0, 80), Ok(Reply::Memo { text: "reply".to_owned() }));
+    assert_eq!(desk.counted(), (80, 80));
 }
 
 #[test]
