@@ -32,6 +32,8 @@ pub(crate) struct Summary {
     pub(crate) cycles: Vec<Vec<BeadId>>,
     /// The ledger.
     pub(crate) usage: Usage,
+    /// The money is pretended.
+    pub(crate) simulated: bool,
 }
 
 impl Summary {
@@ -52,7 +54,7 @@ impl Summary {
         }
         let ledger = engine.reader.ledger(&engine.scope, now_ms).await?;
         let usage = ledger.map(|(head, _)| head.usage()).unwrap_or_default();
-        Ok(Self::from_board(&board, usage))
+        Ok(Self { simulated: engine.tools.model.simulated(), ..Self::from_board(&board, usage) })
     }
 
     fn from_board(board: &Board, usage: Usage) -> Self {
@@ -93,8 +95,13 @@ impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "Completed {} tasks and {} sub-tasks, closed {} epics. Spent {} in the last hour, {} in the last day.",
-            self.completed, self.subtasks, self.epics_closed, self.usage.hour, self.usage.day
+            "Completed {} tasks and {} sub-tasks, closed {} epics. Spent {} in the last hour, {} in the last day{}.",
+            self.completed,
+            self.subtasks,
+            self.epics_closed,
+            self.usage.hour,
+            self.usage.day,
+            if self.simulated { ", all of it SIMULATED" } else { "" }
         )?;
         if !self.in_review.is_empty() {
             writeln!(f, "Waiting for a merge, {}: {}", self.in_review.len(), named(&self.in_review))?;

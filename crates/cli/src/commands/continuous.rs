@@ -14,6 +14,7 @@ use crate::args::Continuous;
 use crate::compose::{Composed, compose};
 use crate::config::{self, Config};
 use crate::exit::{Code, OrStop, Stop};
+use crate::output::say;
 use crate::summary::Summary;
 use crate::{banner, boot, demo, log, pages};
 
@@ -133,11 +134,6 @@ async fn at_once(name: &str) -> ExitCode {
     tracing::warn!(event = "engine.killed", "{name} again: ending at once, what is durable stays");
     leftovers::kill_own().await;
     Code::Interrupted.into()
-}
-
-#[expect(clippy::print_stdout, reason = "the banner and the summary are the command's output")]
-fn say(text: &str) {
-    println!("{text}");
 }
 
 /// The signals that ask for an end.

@@ -1,5 +1,6 @@
 //! `glitchlab status`: what the engine of a repository does and what it has spent, read from the store.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -14,6 +15,7 @@ use serde::Serialize;
 
 use crate::args::Status;
 use crate::exit::{Code, OrStop, Stop};
+use crate::output::say;
 use crate::{compose, config};
 
 /// What the command says; its JSON is stable.
@@ -22,7 +24,7 @@ struct Report {
     running: bool,
     pid: Option<u32>,
     address: Option<String>,
-    tasks: Vec<(&'static str, usize)>,
+    tasks: BTreeMap<&'static str, usize>,
     working_on: Vec<Working>,
     real: Option<Usage>,
     simulated: Option<Usage>,
@@ -48,22 +50,21 @@ pub(crate) fn run(flags: &Status) -> Result<ExitCode, Stop> {
     runtime.block_on(status(flags))
 }
 
-#[expect(clippy::print_stdout, reason = "the report is the command's output")]
 async fn status(flags: &Status) -> Result<ExitCode, Stop> {
     let store = config::store_path(flags.store.clone()).or_stop(Code::Configuration)?;
     let path = flags.repo.as_deref().unwrap_or(Path::new("."));
     let repo =
         GitRepo::open(path, &RepoOptions::new(config::environment())).await.or_stop(Code::Configuration)?;
     if !store.exists() {
-        println!("No engine has run here: there is no store at {}", store.display());
+        say(&format!("No engine has run here: there is no store at {}", store.display()));
         return Ok(Code::NotRunning.into());
     }
     let reader = Reader::Sqlite(Sqlite::readers(&store).await.or_stop(Code::Configuration)?);
     let report = report(&reader, &compose::repo_id(&repo)).await.or_stop(Code::Configuration)?;
     if flags.json {
-        println!("{}", serde_json::to_string_pretty(&report).context("the report is plain data")?);
+        say(&serde_json::to_string_pretty(&report).context("the report is plain data")?);
     } else {
-        println!("{}", text(&report));
+        say(&text(&report));
     }
     Ok(code(&report).into())
 }
@@ -110,7 +111,7 @@ async fn report(reader: &Reader, repo_id: &str) -> anyhow::Result<Report> {
 }
 
 fn code(report: &Report) -> Code {
-    let waits = |(state, count): &(&str, usize)| matches!(*state, "needs_human" | "failed") && *count > 0;
+    let waits = |(state, count): (&&str, &usize)| matches!(*state, "needs_human" | "failed") && *count > 0;
     match report.running {
         false => Code::NotRunning,
         true if report.tasks.iter().any(waits) => Code::NeedsPerson,

@@ -72,59 +72,35 @@ impl Config {
     }
 
     fn resolve(flags: &Continuous, file: file::File, repo: PathBuf) -> anyhow::Result<Self> {
-        let per_hour = dollars(
-            "budget.per_hour",
-            flags.budget_per_hour.as_deref().or(file.budget.per_hour.as_deref()),
-            "5.00",
-        )?;
-        let day = flags.budget_per_day.clone().or(file.budget.per_day).filter(|text| !text.is_empty());
-        let per_day = match day {
-            Some(text) => dollars("budget.per_day", Some(&text), "")?,
-            None => MicroUsd::new(per_hour.micro().saturating_mul(HOURS_A_DAY)),
-        };
-        let time = |key, flag: Option<String>, default: &str| {
-            values::duration(key, flag.as_deref().unwrap_or(default))
-        };
-        let listen = flags.listen.clone().or(file.web.listen);
-        let some = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
-        let store = flags.store.clone().or(some(file.store.url));
+        let file::File { backlog, work, budget, models, forge, web, shutdown, store, .. } =
+            with_flags(file, flags);
+        let (per_hour, per_day) = caps(&budget)?;
+        let min_free = store.min_free_disk.as_deref().unwrap_or("5GiB");
         let config = Self {
-            backlog: flags.backlog.clone().or_else(|| file.backlog.path.map(|path| repo.join(path))),
-            filter: filter(
-                file.backlog.work_types,
-                file.backlog.include_labels,
-                file.backlog.exclude_labels,
-                file.backlog.max_priority,
-            ),
-            poll_interval: time(
-                "backlog.poll_interval",
-                flags.poll_interval.clone().or(file.backlog.poll_interval),
-                "5m",
-            )?,
-            close_epics: file.backlog.close_epics.unwrap_or(true),
-            workers: flags.workers.or(file.work.workers).unwrap_or(1),
-            base: some(file.work.base),
-            setup: some(file.work.setup),
-            test: some(flags.test.clone()).or(some(file.work.test)),
-            allow_untested: flags.allow_untested || file.work.allow_untested.unwrap_or(false),
-            test_timeout: time("work.test_timeout", file.work.test_timeout, "15m")?,
-            retry: RetryRules { attempts: file.work.attempts.unwrap_or(3).max(1), ..RetryRules::default() },
-            limits: Limits { diff_lines: file.work.max_diff_lines.unwrap_or(1_500), ..Limits::default() },
-            protected: file.work.protected,
-            author: some(file.work.author),
+            poll_interval: time("backlog.poll_interval", backlog.poll_interval.as_deref(), "5m")?,
+            close_epics: backlog.close_epics.unwrap_or(true),
+            backlog: backlog.path.clone().map(|path| repo.join(path)),
+            filter: filter(backlog),
+            workers: work.workers.unwrap_or(1),
+            base: some(work.base),
+            setup: some(work.setup),
+            test: some(work.test),
+            allow_untested: work.allow_untested.unwrap_or(false),
+            test_timeout: time("work.test_timeout", work.test_timeout.as_deref(), "15m")?,
+            retry: RetryRules { attempts: work.attempts.unwrap_or(3).max(1), ..RetryRules::default() },
+            limits: Limits { diff_lines: work.max_diff_lines.unwrap_or(1_500), ..Limits::default() },
+            protected: work.protected,
+            author: some(work.author),
             per_hour,
             per_day,
-            model: flags.model.clone().or(file.models.default).unwrap_or_default(),
-            merge: flags.merge.or(file.forge.merge).unwrap_or(Merge::Never),
-            max_open: flags.max_open.or(file.forge.max_open).unwrap_or(5),
-            listen_is_explicit: listen.is_some(),
-            listen: listen.unwrap_or_else(|| LISTEN.to_owned()),
-            store: store_path(store)?,
-            min_free_bytes: values::bytes(
-                "store.min_free_disk",
-                file.store.min_free_disk.as_deref().unwrap_or("5GiB"),
-            )?,
-            drain: time("shutdown.drain", file.shutdown.drain, "10m")?,
+            model: models.default.unwrap_or_default(),
+            merge: forge.merge.unwrap_or(Merge::Never),
+            max_open: forge.max_open.unwrap_or(5),
+            listen_is_explicit: web.listen.is_some(),
+            listen: web.listen.unwrap_or_else(|| LISTEN.to_owned()),
+            store: store_path(some(store.url))?,
+            min_free_bytes: values::bytes("store.min_free_disk", min_free)?,
+            drain: time("shutdown.drain", shutdown.drain.as_deref(), "10m")?,
             until_idle: flags.until_idle,
             script: None,
             environment: environment(),
@@ -182,22 +158,59 @@ fn repo(flag: Option<&Path>) -> anyhow::Result<PathBuf> {
         .with_context(|| format!("--repo {}: there is no such directory", path.display()))
 }
 
-fn dollars(key: &str, text: Option<&str>, default: &str) -> anyhow::Result<MicroUsd> {
-    text.unwrap_or(default).parse().with_context(|| key.to_owned())
+/// A flag is a key that wins.
+fn with_flags(mut file: file::File, flags: &Continuous) -> file::File {
+    fn set<T: Clone>(key: &mut Option<T>, flag: &Option<T>) {
+        if flag.is_some() {
+            key.clone_from(flag);
+        }
+    }
+    // A path on the command line is meant from where the person stands, one in the file from the repository.
+    let here = flags.backlog.as_ref().map(|path| std::path::absolute(path).unwrap_or_else(|_| path.clone()));
+    set(&mut file.backlog.path, &here);
+    set(&mut file.backlog.poll_interval, &flags.poll_interval);
+    set(&mut file.budget.per_hour, &flags.budget_per_hour);
+    set(&mut file.budget.per_day, &flags.budget_per_day);
+    set(&mut file.work.workers, &flags.workers);
+    set(&mut file.work.test, &flags.test);
+    set(&mut file.work.allow_untested, &flags.allow_untested.then_some(true));
+    set(&mut file.models.default, &flags.model);
+    set(&mut file.forge.merge, &flags.merge);
+    set(&mut file.forge.max_open, &flags.max_open);
+    set(&mut file.web.listen, &flags.listen);
+    set(&mut file.store.url, &flags.store);
+    file
 }
 
-fn filter(
-    types: Option<Vec<String>>,
-    include: Option<Vec<String>>,
-    exclude: Option<Vec<String>>,
-    max_priority: Option<i64>,
-) -> WorkFilter {
+/// The day's cap is eight hours' caps unless it is set.
+fn caps(budget: &file::Budget) -> anyhow::Result<(MicroUsd, MicroUsd)> {
+    let per_hour = dollars("budget.per_hour", budget.per_hour.as_deref().unwrap_or("5.00"))?;
+    let per_day = match budget.per_day.as_deref().filter(|text| !text.is_empty()) {
+        Some(text) => dollars("budget.per_day", text)?,
+        None => MicroUsd::new(per_hour.micro().saturating_mul(HOURS_A_DAY)),
+    };
+    Ok((per_hour, per_day))
+}
+
+fn dollars(key: &str, text: &str) -> anyhow::Result<MicroUsd> {
+    text.parse().with_context(|| key.to_owned())
+}
+
+fn time(key: &str, text: Option<&str>, default: &str) -> anyhow::Result<Duration> {
+    values::duration(key, text.unwrap_or(default))
+}
+
+fn some(text: Option<String>) -> Option<String> {
+    text.filter(|text| !text.trim().is_empty())
+}
+
+fn filter(backlog: file::Backlog) -> WorkFilter {
     let default = WorkFilter::default();
     WorkFilter {
-        types: types.unwrap_or(default.types),
-        include_labels: include.unwrap_or(default.include_labels),
-        exclude_labels: exclude.unwrap_or(default.exclude_labels),
-        max_priority: max_priority.unwrap_or(default.max_priority),
+        types: backlog.work_types.unwrap_or(default.types),
+        include_labels: backlog.include_labels.unwrap_or(default.include_labels),
+        exclude_labels: backlog.exclude_labels.unwrap_or(default.exclude_labels),
+        max_priority: backlog.max_priority.unwrap_or(default.max_priority),
     }
 }
 
