@@ -17,6 +17,7 @@ use tokio::task::AbortHandle;
 use uuid::Uuid;
 
 use crate::engine::Engine;
+use crate::scheduler::SchedulerMsg;
 use crate::slots::Booking;
 
 /// What the pacer understands.
@@ -51,6 +52,15 @@ pub enum Candidate {
     },
 }
 
+impl Candidate {
+    const fn key(&self) -> &TaskKey {
+        match self {
+            Self::Resume(claim) => &claim.task_key,
+            Self::Start { key, .. } => key,
+        }
+    }
+}
+
 /// The actor.
 pub struct BudgetPacer;
 
@@ -58,6 +68,8 @@ pub struct BudgetPacer;
 pub struct PacerState {
     engine: Arc<Engine>,
     waiting: Vec<Candidate>,
+    /// The last candidate that turned out to be gone.
+    gone: Option<TaskKey>,
     alarm: Option<AbortHandle>,
 }
 
@@ -69,7 +81,7 @@ impl Actor for BudgetPacer {
     async fn start(&self, _context: &Context<PacerMsg>, engine: Arc<Engine>) -> Result<PacerState, Failure> {
         // Whatever waited before, the scheduler offers again.
         engine.handles.look.fire();
-        Ok(PacerState { engine, waiting: Vec::new(), alarm: None })
+        Ok(PacerState { engine, waiting: Vec::new(), gone: None, alarm: None })
     }
 
     async fn handle(
@@ -112,10 +124,11 @@ impl PacerState {
         let requests: Vec<_> =
             booked.map(|(booking, candidate)| request(&self.engine, booking, candidate)).collect();
         let answers = join_all(requests).await;
-        let mut first_wait = None;
+        let (mut first_wait, mut gone) = (None, None);
         for (candidate, answer) in answers {
             match answer {
-                Admitted::Yes | Admitted::Gone => {}
+                Admitted::Yes => {}
+                Admitted::Gone => gone = Some(candidate),
                 Admitted::Waits(wait) => {
                     first_wait.get_or_insert(wait);
                     self.waiting.push(candidate);
@@ -123,7 +136,20 @@ impl PacerState {
                 Admitted::Outage => self.waiting.push(candidate),
             }
         }
+        self.look_again(gone.as_ref());
         self.set_alarm(context, first_wait);
+    }
+
+    /// A slot that was booked for a task that is gone is free again, and nobody else says so. The same task gone twice
+    /// in a row changes nothing any more.
+    fn look_again(&mut self, gone: Option<&Candidate>) {
+        let before = std::mem::replace(&mut self.gone, gone.map(|candidate| candidate.key().clone()));
+        match gone.filter(|candidate| before.as_ref() != Some(candidate.key())) {
+            // A scheduler that is restarting inspects and looks by itself.
+            Some(Candidate::Resume(_)) => drop(self.engine.handles.scheduler.send(SchedulerMsg::Inspect)),
+            Some(Candidate::Start { .. }) => self.engine.handles.look.fire(),
+            None => {}
+        }
     }
 
     fn set_alarm(&mut self, context: &Context<PacerMsg>, wait: Option<Wait>) {
@@ -133,6 +159,7 @@ impl PacerState {
         }
         let until = wait.and_then(|wait| wait.until_ms).map(|until| until - self.engine.now_ms());
         let rest = until.and_then(|ms| u64::try_from(ms).ok()).map_or(OUTAGE_REST, Duration::from_millis);
+        let rest = rest.min(LOOK_AGAIN);
         let mut settlements = self.engine.feed.settlements();
         let (handle, ended) = (context.handle().clone(), context.ended().clone());
         let alarm = tokio::spawn(async move {
@@ -149,9 +176,15 @@ impl PacerState {
 
 /// How long to rest when the store does not answer, or when only a settlement can help and none comes.
 const OUTAGE_REST: Duration = Duration::from_secs(5);
+/// The longest rest before asking again: money may have come back before we listened.
+const LOOK_AGAIN: Duration = Duration::from_secs(30);
 
 async fn request(engine: &Arc<Engine>, booking: Booking, candidate: Candidate) -> (Candidate, Admitted) {
     let command = match &candidate {
+        // Only the pacer gives slots: what has one now was seen between its claim and its slot, and is not lost.
+        Candidate::Resume(claim) if engine.slots.find(&claim.attempt_id).is_some() => {
+            return (candidate, Admitted::Gone);
+        }
         Candidate::Resume(claim) => take_over(engine, &booking, claim),
         Candidate::Start { key, bead_id } => claim(engine, &booking, key, bead_id),
     };

@@ -20,6 +20,10 @@ use crate::engine::Engine;
 const PACE: Duration = Duration::from_millis(250);
 /// How often the money is looked up anew, since time alone gives room back.
 const TICK: Duration = Duration::from_secs(1);
+/// How many events the snapshot starts from.
+const HISTORY: u32 = 400;
+/// Spend by hour is looked up at every so manieth tick.
+const HOURS_TICKS: u64 = 10;
 /// How far back the page shows spend by hour.
 const DAY_MS: i64 = 86_400_000;
 
@@ -55,6 +59,7 @@ pub struct HubState {
     activation: Activation,
     published_at: Option<Instant>,
     is_planned: bool,
+    ticks: u64,
 }
 
 impl Actor for DashboardHub {
@@ -69,7 +74,7 @@ impl Actor for DashboardHub {
         let commits = engine.feed.follow(activation.clone());
         let snapshot = first_snapshot(&engine).await?;
         context.send_self(HubMsg::Tick)?;
-        Ok(HubState { engine, snapshot, commits, activation, published_at: None, is_planned: false })
+        Ok(HubState { engine, snapshot, commits, activation, published_at: None, is_planned: false, ticks: 0 })
     }
 
     async fn handle(
@@ -96,17 +101,11 @@ async fn first_snapshot(engine: &Engine) -> Result<Snapshot, Failure> {
     let mut snapshot = Snapshot { engine: engine.settings.about.clone(), ..Snapshot::default() };
     let lane = |name: &String| Lane { slot: name.clone(), task: None };
     snapshot.lanes = engine.slots.iter().map(|slot| lane(&slot.name)).collect();
-    let now_ms = engine.now_ms();
-    snapshot.money.by_hour = engine.reader.spend_by_hour(&engine.scope, now_ms - DAY_MS).await?;
-    for event in engine.reader.last_events(400).await? {
+    for event in engine.reader.last_events_of(&engine.repo_id, HISTORY).await? {
         snapshot.apply(&event);
     }
     let ours = |lane: &Lane| engine.slots.iter().any(|slot| slot.name == lane.slot);
     snapshot.lanes.retain(ours);
-    for (lane, slot) in snapshot.lanes.iter_mut().zip(engine.slots.iter()) {
-        let runs = slot.assignment().map(|given| given.claimed.attempt.attempt_id.clone());
-        lane.task = lane.task.take().filter(|task| Some(&task.attempt_id) == runs.as_ref());
-    }
     Ok(snapshot)
 }
 
@@ -122,6 +121,12 @@ impl HubState {
 
     async fn refresh_money(&mut self) {
         let now_ms = self.engine.now_ms();
+        if self.ticks.is_multiple_of(HOURS_TICKS)
+            && let Ok(hours) = self.engine.reader.spend_by_hour(&self.engine.scope, now_ms - DAY_MS).await
+        {
+            self.snapshot.money.by_hour = hours;
+        }
+        self.ticks += 1;
         // A store that does not answer leaves the last numbers, and the trouble says so.
         if let Ok(Some((head, departures))) = self.engine.reader.ledger(&self.engine.scope, now_ms).await {
             self.snapshot.money.usage = head.usage();
@@ -152,6 +157,7 @@ impl HubState {
     fn complete(&mut self) {
         let board = self.engine.board.borrow().clone();
         let closed = self.engine.gate.closed();
+        self.clear_lanes();
         self.snapshot.as_of_ms = self.engine.now_ms();
         self.snapshot.activity = self.activity(board.has_read, board.queue.pending > 0);
         self.snapshot.admission = closed.clone().or(board.held);
@@ -160,6 +166,14 @@ impl HubState {
         let stopped = gate.map(|wait| (true, format!("Nothing new starts: {}", wait.reason)));
         let found = stopped.into_iter().chain(board.faults.into_iter().map(|fault| (false, fault)));
         self.snapshot.troubles = found.map(|(critical, what)| self.trouble(critical, what)).collect();
+    }
+
+    /// A lane shows what its slot really has: an end that was committed and not published must not stay in view.
+    fn clear_lanes(&mut self) {
+        for (lane, slot) in self.snapshot.lanes.iter_mut().zip(self.engine.slots.iter()) {
+            let runs = slot.assignment().map(|given| given.claimed.attempt.attempt_id.clone());
+            lane.task = lane.task.take().filter(|task| Some(&task.attempt_id) == runs.as_ref());
+        }
     }
 
     /// Keeps since when a trouble has been known.

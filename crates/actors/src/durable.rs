@@ -23,7 +23,8 @@ use crate::engine::Engine;
 
 /// How long to rest before a command is tried again while the store does not answer.
 const OUTAGE_REST: Duration = Duration::from_secs(1);
-/// The longest rest of a wait that only a settlement ends, in case it was settled before we listened.
+/// The longest rest before asking again: money may have come back before we listened, and a suspended machine sleeps
+/// on by its own clock.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
 
 /// The port of one attempt under one fence.
@@ -159,7 +160,7 @@ impl Durable for StoreDurable {
         self.submit(Command::NoteWait { by: self.bearer.clone(), wait: wait.clone() }).await?;
         let rest = wait.until_ms.and_then(|until| u64::try_from(until - self.engine.now_ms()).ok());
         tokio::select! {
-            () = tokio::time::sleep(rest.map_or(LOOK_AGAIN, Duration::from_millis)) => {}
+            () = tokio::time::sleep(rest.map_or(LOOK_AGAIN, Duration::from_millis).min(LOOK_AGAIN)) => {}
             _ = settlements.changed() => {}
         }
         Ok(())

@@ -64,7 +64,7 @@ impl Actor for Janitor {
         state: &mut JanitorState,
     ) -> Result<(), Failure> {
         match msg {
-            JanitorMsg::Tick => state.tick().await,
+            JanitorMsg::Tick => state.tick().await?,
         }
         context.gauges().progress();
         context.send_after(TICK, JanitorMsg::Tick);
@@ -73,28 +73,33 @@ impl Actor for Janitor {
 }
 
 impl JanitorState {
-    async fn tick(&mut self) {
+    async fn tick(&mut self) -> Result<(), Failure> {
         self.guard_disk().await;
         if self.ticks.is_multiple_of(BEAT_TICKS) {
-            self.beat().await;
+            self.beat().await?;
         }
         self.ticks += 1;
+        Ok(())
     }
 
     /// Says that the process lives; a store that answers opens the gate that its outage closed.
-    async fn beat(&self) {
+    ///
+    /// A boot that the store calls dead can do nothing more: its claims are another's. It ends by breach.
+    async fn beat(&self) -> Result<(), Failure> {
         let engine = &self.engine;
         let beat = Command::Beat { by: engine.boot.clone(), lease_until_ms: engine.now_ms() + LEASE_MS };
         match engine.queue.submit(beat).await {
-            Ok(_) => {
+            Ok(Ok(_)) => {
                 if engine.gate.open(Keeper::Store) {
                     self.resumed().await;
                 }
             }
+            Ok(Err(refusal)) => return Err(refusal.into()),
             Err(error) => {
                 engine.gate.close(Keeper::Store, Reason::StoreUnavailable { why: error.to_string() });
             }
         }
+        Ok(())
     }
 
     async fn guard_disk(&self) {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use glitchlab_runtime::{Actor, Context, Failure, Grace, MessageKind, Task, TaskExit, TaskSlot};
 
 use crate::engine::Engine;
+use crate::scheduler::SchedulerMsg;
 
 /// What the journal understands.
 #[derive(Debug)]
@@ -47,13 +48,17 @@ impl Actor for Journal {
 
     async fn start(
         &self,
-        _context: &Context<JournalMsg>,
+        context: &Context<JournalMsg>,
         arguments: JournalArguments,
     ) -> Result<JournalArguments, Failure> {
         // A writer that outlived its shell goes on: what it has queued is not lost.
         if arguments.slot.running().is_none() {
             let _how_it_ended_was_told = arguments.slot.take_exit();
             arguments.slot.spawn(writing(&arguments.engine))?;
+            if context.incarnation() > 0 {
+                // The writer that ended may have committed what it did not publish. One that is restarting reads anew.
+                let _ = arguments.engine.handles.scheduler.send(SchedulerMsg::Rebuild);
+            }
         }
         Ok(arguments)
     }

@@ -8,7 +8,8 @@ use glitchlab_store::{Queue, Reader, StoreError};
 
 use crate::durable::insist;
 
-/// Returns the processes of this host that the store still counts as alive although `lives` says that they are not.
+/// Returns the processes that the store still counts as alive although they are not: those of this host of which
+/// `lives` says so, and all of this repository, since the caller holds the repository alone.
 ///
 /// # Errors
 ///
@@ -16,10 +17,11 @@ use crate::durable::insist;
 pub async fn dead_boots(
     reader: &Reader,
     host: &str,
+    repo_id: &str,
     lives: impl Fn(&ProcessRow) -> bool,
 ) -> Result<Vec<BootId>, StoreError> {
     let alive = reader.alive_processes().await?;
-    Ok(alive.into_iter().filter(|row| row.host == host && !lives(row)).map(|row| row.boot_id).collect())
+    Ok(alive.into_iter().filter(|row| row.repo_id == repo_id || (row.host == host && !lives(row))).map(|row| row.boot_id).collect())
 }
 
 /// Returns the long processes that ended boots left behind on this host.

@@ -11,6 +11,8 @@ use crate::admission::Keeper;
 use crate::engine::Engine;
 use crate::slots::Ending;
 
+/// How long the end of a boot may wait for the store.
+const UNWRITTEN: Duration = Duration::from_secs(5);
 /// How often a drain looks whether the slots are free.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -35,16 +37,26 @@ pub async fn suspend(engine: &Engine) -> usize {
     let told = engine.slots.iter().filter(|slot| slot.end(Ending::Suspend)).count();
     let limit = engine.settings.grace + Duration::from_secs(5);
     if !drained(engine, limit).await {
-        tracing::error!(name: "shutdown.stuck", "an attempt did not end; its claim is taken over at the next start");
+        tracing::error!(event = "shutdown.stuck", "an attempt did not end; its claim is taken over at the next start");
     }
     told
 }
 
-/// Ends the process row and stops the tree in reverse.
+/// Ends the work, then the process row, then the rest of the tree in reverse.
 pub async fn end(engine: &Arc<Engine>, tree: &Tree, why: &str) -> ExitReason {
-    let ended = Command::EndBoot { by: engine.boot.clone(), why: why.to_owned() };
-    if let Err(error) = engine.queue.submit(ended).await {
-        tracing::error!(name: "shutdown.unwritten", "the end of this boot was not written: {error}");
-    }
+    // Whatever still writes for this boot ends before its row does. A tree that gave up has no such child any more.
+    let _ = tree.handle().terminate("glitchlab/work").await;
+    note_end(engine, why).await;
     tree.stop().await
+}
+
+/// Ends the process row, if the store answers in time.
+pub async fn note_end(engine: &Engine, why: &str) {
+    let ended = Command::EndBoot { by: engine.boot.clone(), why: why.to_owned() };
+    let what = match tokio::time::timeout(UNWRITTEN, engine.queue.submit(ended)).await {
+        Ok(Ok(_)) => return,
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => "the store does not answer".to_owned(),
+    };
+    tracing::error!(event = "shutdown.unwritten", "the end of this boot was not written: {what}");
 }

@@ -1,5 +1,6 @@
 //! The only list of children and policies. `docs/supervision.md` says the same in prose; a test compares them.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,8 +32,9 @@ pub async fn start(engine: &Arc<Engine>, pages: Vec<ChildSpec>) -> Result<Tree, 
     let tree = start_tree_with("glitchlab", root(engine, pages), &engine.tree).await?;
     let engine = Arc::clone(engine);
     tokio::spawn(async move {
+        let mut causes = HashMap::new();
         while let Some(event) = events.next().await {
-            told(&engine, event).await;
+            told(&engine, &mut causes, event).await;
         }
     });
     Ok(tree)
@@ -114,31 +116,28 @@ fn views(engine: &Arc<Engine>, pages: Vec<ChildSpec>) -> SupervisorSpec {
 }
 
 /// Makes a restart and a breach durable, and has claims compared with slots after each.
-async fn told(engine: &Engine, event: LifecycleEvent) {
+async fn told(engine: &Engine, causes: &mut HashMap<String, String>, event: LifecycleEvent) {
     match event {
         LifecycleEvent::Exited { path, incarnation, cause } if !cause.is_normal() => {
-            tracing::error!(name: "actor.failed", path, incarnation, "{cause}");
-            note(
-                engine,
-                EventKind::ActorRestarted { path, incarnation: incarnation + 1, reason: cause.to_string() },
-            )
-            .await;
+            tracing::error!(event = "actor.failed", path, incarnation, "{cause}");
+            causes.insert(path, cause.to_string());
         }
         LifecycleEvent::Restarted { path, incarnation } => {
-            tracing::warn!(name: "actor.restarted", path, incarnation, "started again");
             // One that is restarting itself inspects when it starts.
             let _ = engine.handles.scheduler.send(SchedulerMsg::Inspect);
+            let reason = causes.remove(&path).unwrap_or_else(|| "restarted with its group".to_owned());
+            note(engine, EventKind::ActorRestarted { path, incarnation, reason }).await;
         }
         LifecycleEvent::Breach(breach) => breached(engine, breach).await,
         LifecycleEvent::Zombie { path, incarnation } => {
-            tracing::error!(name: "actor.zombie", path, incarnation, "told to end and did not; no longer waited for");
+            tracing::error!(event = "actor.zombie", path, incarnation, "told to end and did not; no longer waited for");
         }
         _ => {}
     }
 }
 
 async fn breached(engine: &Engine, breach: Breach) {
-    tracing::error!(name: "supervisor.breach", "{breach}");
+    tracing::error!(event = "supervisor.breach", "{breach}");
     note(engine, systemic_failure(&breach)).await;
 }
 

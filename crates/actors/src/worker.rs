@@ -2,9 +2,11 @@
 //! ended. The attempt outlives a crash of this shell; a crash of the attempt crashes the shell, so that its supervisor
 //! counts it, and the scheduler finds the claim without a task and has it taken over.
 
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
-use glitchlab_domain::command::{Command, Finish};
+use glitchlab_domain::command::{Bearer, Command, Finish};
 use glitchlab_domain::outcome::{FailureKind, Outcome};
 use glitchlab_pipeline::attempt::{self, Ended, Job};
 use glitchlab_pipeline::durable::Lost;
@@ -86,6 +88,10 @@ impl WorkerArguments {
             && let Some(assignment) = self.slot.assignment()
         {
             self.slot.task.spawn(working(&self.engine, &self.slot, assignment))?;
+            // Told to end before it ran: the slot had no task then that could have been ended.
+            if self.slot.assignment().is_some_and(|given| given.ending.is_some()) {
+                self.slot.task.end();
+            }
         }
         Ok(())
     }
@@ -99,10 +105,18 @@ impl WorkerArguments {
 fn working(engine: &Arc<Engine>, slot: &Arc<Slot>, assignment: Assignment) -> Task<()> {
     let (engine, slot) = (Arc::clone(engine), Arc::clone(slot));
     let name = assignment.claimed.task.bead_id.to_string();
-    Task::new(name, move |scope| async move {
+    let (fenced, bearer) = (Arc::clone(&engine), assignment.bearer());
+    let task = Task::new(name, move |scope| async move {
         work(&engine, &slot, &assignment, &scope).await;
         Ok(())
-    })
+    });
+    task.fenced(move || fence_off(Arc::clone(&fenced), bearer.clone()))
+}
+
+/// Takes the power to write and to spend from an attempt that cannot be ended: a suspended claim answers nobody.
+async fn fence_off(engine: Arc<Engine>, by: Bearer) {
+    // A refusal means that it has lost its claim already.
+    let _ = crate::durable::insist(&engine.queue, Command::Suspend { by }).await;
 }
 
 async fn work(engine: &Arc<Engine>, slot: &Slot, assignment: &Assignment, scope: &TaskScope) {
@@ -111,15 +125,22 @@ async fn work(engine: &Arc<Engine>, slot: &Slot, assignment: &Assignment, scope:
     }
     let durable = Arc::new(StoreDurable::new(Arc::clone(engine), assignment.bearer(), scope.clone()));
     let job = job(engine, assignment, durable);
-    let ended = tokio::select! {
-        biased;
-        ended = attempt::run(&job) => ended,
-        () = scope.cancelled() => Err(Lost::new("it was told to end")),
-    };
-    match ended {
+    match until_told(&job, scope, engine.settings.grace / 2).await {
         Ok(ended) => finish(engine, assignment, ended).await,
         Err(lost) => put_down(engine, slot, assignment, &lost).await,
     }
+}
+
+/// Runs the attempt; one that is told to end has `grace` to end what it has begun, such as a test run or a git call.
+async fn until_told(job: &Job, scope: &TaskScope, grace: Duration) -> Result<Ended, Lost> {
+    let mut running = pin!(attempt::run(job));
+    tokio::select! {
+        biased;
+        ended = &mut running => return ended,
+        () = scope.cancelled() => {}
+    }
+    let late = tokio::time::timeout(grace, running).await;
+    late.unwrap_or_else(|_| Err(Lost::new("it was told to end")))
 }
 
 fn job(engine: &Arc<Engine>, assignment: &Assignment, durable: Arc<StoreDurable>) -> Job {
@@ -156,11 +177,11 @@ async fn finish(engine: &Arc<Engine>, assignment: &Assignment, ended: Ended) {
     match crate::durable::insist(&engine.queue, command).await {
         Ok(Ok(_)) => {}
         Ok(Err(refusal)) => {
-            tracing::warn!(name: "task.lost", task, attempt = attempt_id, "its outcome was not taken: {refusal}");
+            tracing::warn!(event = "task.lost", task, attempt = attempt_id, "its outcome was not taken: {refusal}");
             return;
         }
         Err(error) => {
-            tracing::error!(name: "task.lost", task, attempt = attempt_id, "its outcome was not written: {error}");
+            tracing::error!(event = "task.lost", task, attempt = attempt_id, "its outcome was not written: {error}");
             return;
         }
     }
@@ -180,9 +201,9 @@ async fn put_down(engine: &Arc<Engine>, slot: &Slot, assignment: &Assignment, lo
             attempt::checkpoint(&engine.tools.workspace, &assignment.claimed.task, attempt).await;
             let suspend = Command::Suspend { by: assignment.bearer() };
             if let Err(error) = engine.queue.submit(suspend).await {
-                tracing::error!(name: "attempt.unsuspended", task, "not written; taken over at the next start: {error}");
+                tracing::error!(event = "attempt.unsuspended", task, "not written; taken over at the next start: {error}");
             }
         }
-        None => tracing::warn!(name: "attempt.lost", task, attempt = attempt.attempt_id.as_str(), "{lost}"),
+        None => tracing::warn!(event = "attempt.lost", task, attempt = attempt.attempt_id.as_str(), "{lost}"),
     }
 }

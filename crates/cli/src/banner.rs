@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use glitchlab_actors::Engine;
+use glitchlab_domain::ledger::Usage;
 use glitchlab_pipeline::git::GitRepo;
 
 use crate::args::Merge;
@@ -37,11 +38,19 @@ pub(crate) fn text(
     }
     lines.push(format!("  backlog    {}", engine.source.location()));
     lines.push(format!(
-        "  money      {} in any hour, {} in any day{}",
-        config.per_hour,
-        config.per_day,
-        reach(config)
+        "  money      {} in any hour, {} in any day{}; {} and {} are used",
+        found.usage.cap_hour,
+        found.usage.cap_day,
+        reach(&found.usage),
+        found.usage.hour,
+        found.usage.day,
     ));
+    if (found.usage.cap_hour, found.usage.cap_day) != (config.per_hour, config.per_day) {
+        lines.push(format!(
+            "             not {} and {} as asked: while another engine lives on this store, caps only go down",
+            config.per_hour, config.per_day
+        ));
+    }
     lines.push(format!("  model      {}, every call metered: BOUNDED", engine.tools.model.id()));
     lines.push(format!("  tests      {}", config.test.as_deref().unwrap_or("none: changes are UNTESTED")));
     lines.push(format!("  merge      {}, {} workers", merge(config.merge), config.workers));
@@ -67,11 +76,11 @@ const fn merge(merge: Merge) -> &'static str {
 }
 
 /// Says when the day's cap is reached at full speed.
-fn reach(config: &Config) -> String {
-    if config.per_day.micro() >= config.per_hour.micro().saturating_mul(24) {
+fn reach(usage: &Usage) -> String {
+    if usage.cap_day.micro() >= usage.cap_hour.micro().saturating_mul(24) {
         return String::new();
     }
-    let minutes = config.per_day.micro().saturating_mul(60) / config.per_hour.micro().max(1);
+    let minutes = usage.cap_day.micro().saturating_mul(60) / usage.cap_hour.micro().max(1);
     format!(" (at full speed the day's cap is reached after {} h {:02} min)", minutes / 60, minutes % 60)
 }
 

@@ -9,6 +9,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use anyhow::Context;
 use glitchlab_actors::{Engine, durable, recovery};
 use glitchlab_domain::command::Command;
+use glitchlab_domain::ledger::Usage;
 use glitchlab_domain::money::MicroUsd;
 use glitchlab_domain::rows::{ChildRow, ProcessRow};
 use glitchlab_pipeline::git::GitRepo;
@@ -68,6 +69,8 @@ pub(crate) struct Found {
     pub(crate) locks: usize,
     /// Worktrees of attempts that had ended.
     pub(crate) worktrees: usize,
+    /// The caps as they now stand in the store, and what the windows hold.
+    pub(crate) usage: Usage,
 }
 
 /// Writes the process row, ends and pays for what dead boots left, and clears the repository.
@@ -82,14 +85,22 @@ pub(crate) async fn begin(
     repo: &GitRepo,
     workspace: &GitWorkspace,
 ) -> anyhow::Result<Found> {
-    let writing = CancellationToken::new();
-    let writer = engine.writer.clone();
-    let (feed, stop) = (engine.feed.clone(), writing.clone());
-    let running = tokio::spawn(async move { writer.run(stop, |committed| feed.publish(committed)).await });
-    let found = recover(engine, process, caps, repo, workspace).await;
-    writing.cancel();
+    writing(engine, recover(engine, process, caps, repo, workspace)).await?
+}
+
+/// Runs the store's writer for as long as `work` takes: before the tree is there, and after it has gone.
+///
+/// # Errors
+///
+/// Returns why the writer could not run.
+pub(crate) async fn writing<T>(engine: &Engine, work: impl Future<Output = T>) -> anyhow::Result<T> {
+    let stop = CancellationToken::new();
+    let (writer, feed, stopped) = (engine.writer.clone(), engine.feed.clone(), stop.clone());
+    let running = tokio::spawn(async move { writer.run(stopped, |committed| feed.publish(committed)).await });
+    let done = work.await;
+    stop.cancel();
     running.await??;
-    found
+    Ok(done)
 }
 
 async fn recover(
@@ -99,10 +110,12 @@ async fn recover(
     repo: &GitRepo,
     workspace: &GitWorkspace,
 ) -> anyhow::Result<Found> {
-    let dead = recovery::dead_boots(&engine.reader, &engine.host, is_alive).await?;
+    let dead = recovery::dead_boots(&engine.reader, &engine.host, &engine.repo_id, is_alive).await?;
     let mut found = Found { dead_boots: dead.len(), ..Found::default() };
     let scope = engine.scope.clone();
-    durable::insist(&engine.queue, Command::StartBoot { process, scope, cap_hour, cap_day, dead }).await??;
+    // A store that cannot be written now is told at once: there is nothing yet that waiting would save.
+    engine.queue.submit(Command::StartBoot { process, scope, cap_hour, cap_day, dead }).await??;
+    found.usage = engine.reader.ledger(&engine.scope, engine.now_ms()).await?.map(|(head, _)| head.usage()).unwrap_or_default();
     found.processes = end_leftovers(engine).await?;
     found.open_calls = recovery::settle_open(&engine.reader, &engine.queue).await?;
     found.locks = sweep_own_locks(repo, SETTLE).await?.removed.len();

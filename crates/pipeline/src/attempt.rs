@@ -154,7 +154,7 @@ pub async fn tidy(workspace: &Arc<dyn Workspace>, task: &TaskRow, attempt: &Atte
         Err(error) => Err(error),
     };
     if let Err(error) = tidied {
-        tracing::warn!(name: "worktree.left", task = bead_id, attempt = attempt_id, "its worktree stays: {error}");
+        tracing::warn!(event = "worktree.left", task = bead_id, attempt = attempt_id, "its worktree stays: {error}");
     }
 }
 
@@ -167,7 +167,7 @@ pub async fn checkpoint(workspace: &Arc<dyn Workspace>, task: &TaskRow, attempt:
         Err(error) => Err(error),
     };
     if let Err(error) = saved {
-        tracing::warn!(name: "worktree.unsaved", task = bead_id, attempt = attempt_id, "no copy was made: {error}");
+        tracing::warn!(event = "worktree.unsaved", task = bead_id, attempt = attempt_id, "no copy was made: {error}");
     }
 }
 

@@ -16,30 +16,45 @@ use crate::engine::Engine;
 /// How many beads one command carries.
 const CHUNK: usize = 64;
 
-/// A backlog that was read and whose rows are written.
+/// What came of reading the backlog.
 #[derive(Debug)]
-pub struct Reading {
+pub enum Reading {
+    /// It is as it was.
+    Unchanged,
+    /// It could not be read: what was known stays known, and running work is not touched.
+    Unreadable(String),
+    /// It was read, and our rows of it are written.
+    Changed(Changed),
+}
+
+/// A backlog that was read anew.
+#[derive(Debug)]
+pub struct Changed {
     /// Every bead that could be read.
     pub beads: Vec<Bead>,
     /// Every bead of the source is among them.
     pub is_complete: bool,
-    /// What was read; none when it could not be read at all.
-    pub revision: Option<Revision>,
+    /// What was read.
+    pub revision: Revision,
     /// What is wrong with it, one sentence each.
     pub faults: Vec<String>,
 }
 
-/// Reads the backlog unless it is still at `seen`.
-pub(super) fn reading(engine: &Arc<Engine>, seen: Option<Revision>) -> Task<Option<Reading>> {
+/// Reads the backlog unless it is still at `seen`; `known` faults are not told again.
+pub(super) fn reading(engine: &Arc<Engine>, seen: Option<Revision>, known: Vec<String>) -> Task<Reading> {
     let engine = Arc::clone(engine);
-    Task::new("backlog poll", move |_scope| async move { read(&engine, seen).await })
+    Task::new("backlog poll", move |_scope| async move { read(&engine, seen, &known).await })
 }
 
-async fn read(engine: &Engine, seen: Option<Revision>) -> Result<Option<Reading>, Failure> {
+async fn read(engine: &Engine, seen: Option<Revision>, known: &[String]) -> Result<Reading, Failure> {
     let poll = match engine.source.poll(seen.as_ref()).await {
-        Ok(Polled::Unchanged) => return Ok(None),
+        Ok(Polled::Unchanged) => return Ok(Reading::Unchanged),
         Ok(Polled::Changed(poll)) => poll,
-        Err(error) => return Ok(Some(unreadable(engine, &error.to_string()).await?)),
+        Err(error) => {
+            let what = error.to_string();
+            note(engine, None, &what, known).await?;
+            return Ok(Reading::Unreadable(what));
+        }
     };
     for chunk in poll.beads.chunks(CHUNK) {
         let beads = chunk.iter().map(|bead| source_task(engine, bead)).collect();
@@ -48,18 +63,16 @@ async fn read(engine: &Engine, seen: Option<Revision>) -> Result<Option<Reading>
     let is_complete = poll.is_complete();
     let faults: Vec<String> = poll.faults.iter().map(ToString::to_string).collect();
     for (fault, what) in poll.faults.iter().zip(&faults) {
-        note(engine, u64::try_from(fault.line).ok(), what).await?;
+        note(engine, u64::try_from(fault.line).ok(), what, known).await?;
     }
-    Ok(Some(Reading { beads: poll.beads, is_complete, revision: Some(poll.revision), faults }))
+    Ok(Reading::Changed(Changed { beads: poll.beads, is_complete, revision: poll.revision, faults }))
 }
 
-/// What was known stays known; running work is not touched.
-async fn unreadable(engine: &Engine, what: &str) -> Result<Reading, Failure> {
-    note(engine, None, what).await?;
-    Ok(Reading { beads: Vec::new(), is_complete: false, revision: None, faults: vec![what.to_owned()] })
-}
-
-async fn note(engine: &Engine, line: Option<u64>, what: &str) -> Result<(), Failure> {
+/// Tells a fault once, however often it is read.
+async fn note(engine: &Engine, line: Option<u64>, what: &str, known: &[String]) -> Result<(), Failure> {
+    if known.iter().any(|known| known == what) {
+        return Ok(());
+    }
     let kind = EventKind::BacklogFaulty { line, what: what.to_owned() };
     insist(&engine.queue, Command::Note { about: About::default(), kind }).await??;
     Ok(())

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use glitchlab_domain::board::SUBTASK;
-use glitchlab_domain::command::{Authority, Command, Reply};
+use glitchlab_domain::command::{Authority, Command, Refusal, Reply};
 use glitchlab_domain::id::EffectKey;
 use glitchlab_domain::outcome::Reference;
 use glitchlab_domain::task::TaskRow;
@@ -18,37 +18,43 @@ pub(super) fn closing(engine: &Arc<Engine>, due: Vec<(TaskRow, &'static str)>) -
     let engine = Arc::clone(engine);
     Task::new("closings", move |scope| async move {
         for (task, why) in due {
-            close(&engine, &task, why).await?;
-            scope.progress();
+            match close(&engine, &task, why).await? {
+                Ok(()) => scope.progress(),
+                // Somebody has changed it meanwhile, or this boot is ending: the next look sees how.
+                Err(refusal) => tracing::warn!(event = "close.refused", task = task.bead_id.as_str(), "{refusal}"),
+            }
         }
         Ok(())
     })
 }
 
-async fn close(engine: &Engine, task: &TaskRow, why: &str) -> Result<(), Failure> {
+/// A refusal is an answer: the task has changed meanwhile, or this boot is ending.
+async fn close(engine: &Engine, task: &TaskRow, why: &str) -> Result<Result<(), Refusal>, Failure> {
     let key = EffectKey::new(format!("close:{}:{}", task.key, task.generation));
     let by = Authority::Boot(engine.boot.clone());
+    let (task_key, target) = (task.key.clone(), task.bead_id.to_string());
     let begin = Command::BeginEffect {
         by: by.clone(),
         key: key.clone(),
-        task_key: task.key.clone(),
+        task_key: task_key.clone(),
         kind: "close".to_owned(),
-        target: task.bead_id.to_string(),
+        target,
     };
-    if insist(&engine.queue, begin).await?? == Reply::Act {
+    let is_due = match insist(&engine.queue, begin).await? {
+        Ok(reply) => reply == Reply::Act,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    if is_due {
         if engine.source.capabilities().writes && task.source != SUBTASK {
             engine.source.close(&task.bead_id, why).await?;
         }
         let result = format!("closed: {why}");
-        insist(&engine.queue, Command::FinishEffect { by, key, task_key: task.key.clone(), result })
-            .await??;
+        let finish = Command::FinishEffect { by, key, task_key: task_key.clone(), result };
+        if let Err(refusal) = insist(&engine.queue, finish).await? {
+            return Ok(Err(refusal));
+        }
     }
-    let close = Command::Close {
-        by: engine.boot.clone(),
-        task_key: task.key.clone(),
-        reference: Reference::ChildrenClosed,
-        why: why.to_owned(),
-    };
-    insist(&engine.queue, close).await??;
-    Ok(())
+    let (reference, why) = (Reference::ChildrenClosed, why.to_owned());
+    let close = Command::Close { by: engine.boot.clone(), task_key, reference, why };
+    Ok(insist(&engine.queue, close).await?.map(|_| ()))
 }

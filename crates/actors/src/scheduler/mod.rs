@@ -5,27 +5,25 @@
 mod backlog_poll;
 mod claims;
 mod closings;
+mod offers;
+mod polls;
 mod reviews;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use glitchlab_backlog::Revision;
 use glitchlab_domain::bead::BeadId;
 use glitchlab_domain::board::Board;
-use glitchlab_domain::reason::{Reason, Wait};
 use glitchlab_domain::rows::ClaimRow;
 use glitchlab_runtime::{Actor, Context, Failure, Grace, MessageKind, TaskSlot};
 use glitchlab_store::Committed;
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::task::AbortHandle;
 
-use crate::budget_pacer::{Candidate, PacerMsg};
-use crate::engine::{BoardView, Engine};
+use self::backlog_poll::Reading;
+use self::polls::Alarms;
+use crate::engine::Engine;
 use crate::slots::Ending;
-
-/// How often claims are compared with what the slots really run, beside every restart.
-const INSPECTION: Duration = Duration::from_secs(30);
 
 /// What the scheduler understands. None of it carries data: each only says "look again".
 #[derive(Debug)]
@@ -36,6 +34,8 @@ pub enum SchedulerMsg {
     Poll,
     /// A part of the tree was restarted: compare claims and slots.
     Inspect,
+    /// The journal was restarted, and may have committed what it did not publish: read everything again.
+    Rebuild,
 }
 
 impl MessageKind for SchedulerMsg {
@@ -44,6 +44,7 @@ impl MessageKind for SchedulerMsg {
             Self::Look => "look",
             Self::Poll => "poll",
             Self::Inspect => "inspect",
+            Self::Rebuild => "rebuild",
         }
     }
 }
@@ -55,7 +56,7 @@ pub struct Scheduler;
 #[derive(Clone)]
 pub struct SchedulerTasks {
     /// Reads the backlog.
-    pub backlog: TaskSlot<Option<backlog_poll::Reading>>,
+    pub backlog: TaskSlot<Reading>,
     /// Asks the forge about open requests.
     pub reviews: TaskSlot<()>,
     /// Closes parents and epics.
@@ -98,13 +99,18 @@ pub struct SchedulerState {
     /// What the backlog was when it was last read.
     revision: Option<Revision>,
     /// The beads of the last complete reading.
-    known: std::collections::BTreeSet<BeadId>,
+    known: BTreeSet<BeadId>,
+    /// What is wrong with the backlog as it was last read.
     faults: Vec<String>,
+    /// Why it could not be read the last time.
+    unreadable: Option<String>,
     read_ms: Option<i64>,
     /// Claims that want a slot before anything new does.
     lost: Vec<ClaimRow>,
     has_inspected: bool,
-    alarm: Option<AbortHandle>,
+    /// Open requests were looked at since the start.
+    has_reviewed: bool,
+    alarms: Alarms,
 }
 
 impl Actor for Scheduler {
@@ -117,28 +123,10 @@ impl Actor for Scheduler {
         context: &Context<SchedulerMsg>,
         arguments: SchedulerArguments,
     ) -> Result<SchedulerState, Failure> {
-        let SchedulerArguments { engine, tasks } = arguments;
-        // Followed before the query: what commits in between is taken twice rather than not at all.
-        let commits = engine.feed.follow(engine.handles.look.clone());
-        let mut board = Board::new(engine.settings.filter.clone(), engine.now_ms());
-        for task in engine.reader.tasks(&engine.repo_id).await? {
-            board.take_task(task);
-        }
+        let state = SchedulerState::read(arguments).await?;
         context.send_self(SchedulerMsg::Poll)?;
         context.send_self(SchedulerMsg::Inspect)?;
-        Ok(SchedulerState {
-            engine,
-            tasks,
-            board,
-            commits,
-            revision: None,
-            known: std::collections::BTreeSet::new(),
-            faults: Vec::new(),
-            read_ms: None,
-            lost: Vec::new(),
-            has_inspected: false,
-            alarm: None,
-        })
+        Ok(state)
     }
 
     async fn handle(
@@ -151,6 +139,7 @@ impl Actor for Scheduler {
             SchedulerMsg::Look => {}
             SchedulerMsg::Poll => state.poll(context)?,
             SchedulerMsg::Inspect => state.inspect(context)?,
+            SchedulerMsg::Rebuild => state.rebuild(context).await?,
         }
         state.reconcile(context)?;
         context.gauges().progress();
@@ -159,10 +148,48 @@ impl Actor for Scheduler {
 }
 
 impl SchedulerState {
+    /// Reads all tasks, and follows what is committed from then on.
+    async fn read(arguments: SchedulerArguments) -> Result<Self, Failure> {
+        let SchedulerArguments { engine, tasks } = arguments;
+        // Followed before the query: what commits in between is taken twice rather than not at all.
+        let commits = engine.feed.follow(engine.handles.look.clone());
+        let mut board = Board::new(engine.settings.filter.clone(), engine.now_ms());
+        for task in engine.reader.tasks(&engine.repo_id).await? {
+            board.take_task(task);
+        }
+        Ok(Self {
+            engine,
+            tasks,
+            board,
+            commits,
+            revision: None,
+            known: BTreeSet::new(),
+            faults: Vec::new(),
+            unreadable: None,
+            read_ms: None,
+            lost: Vec::new(),
+            has_inspected: false,
+            has_reviewed: false,
+            alarms: Alarms::default(),
+        })
+    }
+
+    /// Begins anew without the shell being restarted.
+    async fn rebuild(&mut self, context: &Context<SchedulerMsg>) -> Result<(), Failure> {
+        let arguments = SchedulerArguments { engine: Arc::clone(&self.engine), tasks: self.tasks.clone() };
+        let alarms = std::mem::take(&mut self.alarms);
+        *self = Self { alarms, ..Self::read(arguments).await? };
+        // A reading that is under way may be of before; the next one is whole, because no revision is known.
+        context.send_self(SchedulerMsg::Poll)?;
+        context.send_self(SchedulerMsg::Inspect)?;
+        Ok(())
+    }
+
     /// Looks at everything that may have changed and sees to what follows; doing it twice changes nothing.
     fn reconcile(&mut self, context: &Context<SchedulerMsg>) -> Result<(), Failure> {
         self.engine.handles.look.taken();
-        self.take_readings()?;
+        self.take_exits()?;
+        self.read_if_never(context)?;
         self.take_commits();
         self.board.tick(self.engine.now_ms());
         self.withdraw();
@@ -171,62 +198,6 @@ impl SchedulerState {
         self.publish();
         self.set_alarm(context);
         Ok(())
-    }
-
-    fn poll(&mut self, context: &Context<SchedulerMsg>) -> Result<(), Failure> {
-        context.send_after(self.engine.settings.poll_interval, SchedulerMsg::Poll);
-        if self.tasks.backlog.running().is_none() {
-            self.take_readings()?;
-            self.tasks.backlog.spawn(backlog_poll::reading(&self.engine, self.revision.clone()))?;
-        }
-        if self.tasks.reviews.running().is_none() {
-            self.tasks.reviews.take_exit().map_or(Ok(()), |exit| exit.into_result().map(|_| ()))?;
-            self.tasks.reviews.spawn(reviews::poll(&self.engine))?;
-        }
-        Ok(())
-    }
-
-    fn inspect(&mut self, context: &Context<SchedulerMsg>) -> Result<(), Failure> {
-        context.send_after(INSPECTION, SchedulerMsg::Inspect);
-        if self.tasks.claims.running().is_none() {
-            self.take_lost_claims()?;
-            self.tasks.claims.spawn(claims::inspection(&self.engine))?;
-        }
-        Ok(())
-    }
-
-    fn take_readings(&mut self) -> Result<(), Failure> {
-        self.take_lost_claims()?;
-        let Some(exit) = self.tasks.backlog.take_exit() else { return Ok(()) };
-        if let Some(reading) = exit.into_result()? {
-            self.take_reading(reading);
-        }
-        Ok(())
-    }
-
-    fn take_lost_claims(&mut self) -> Result<(), Failure> {
-        if let Some(exit) = self.tasks.claims.take_exit() {
-            self.lost = exit.into_result()?;
-            self.has_inspected = true;
-        }
-        Ok(())
-    }
-
-    fn take_reading(&mut self, reading: backlog_poll::Reading) {
-        for bead in &reading.beads {
-            self.board.take_bead(bead);
-        }
-        if reading.is_complete {
-            let now: std::collections::BTreeSet<BeadId> =
-                reading.beads.into_iter().map(|bead| bead.id).collect();
-            for gone in self.known.difference(&now) {
-                self.board.drop_bead(gone);
-            }
-            self.known = now;
-        }
-        self.revision = reading.revision.or(self.revision.take());
-        self.faults = reading.faults;
-        self.read_ms = Some(self.engine.now_ms());
     }
 
     fn take_commits(&mut self) {
@@ -259,75 +230,5 @@ impl SchedulerState {
             self.tasks.closings.spawn(closings::closing(&self.engine, due))?;
         }
         Ok(())
-    }
-
-    /// Offers as many candidates as there are free slots: lost claims first, then the queue in order.
-    fn offer(&mut self) {
-        let free = self.engine.slots.free();
-        let unslotted = |claim: &ClaimRow| self.engine.slots.find(&claim.attempt_id).is_none();
-        self.lost.retain(unslotted);
-        if free == 0 || !self.has_inspected {
-            return;
-        }
-        let resumes = self.lost.iter().cloned().map(Candidate::Resume);
-        let room = self.has_request_room();
-        let starts = self
-            .board
-            .startable()
-            .filter(|_| room)
-            .map(|task| Candidate::Start { key: task.key.clone(), bead_id: task.bead_id.clone() });
-        let candidates: Vec<_> = resumes.chain(starts).take(free).collect();
-        if !candidates.is_empty() {
-            // A pacer that is restarting asks for an offer when it starts.
-            let _ = self.engine.handles.pacer.send(PacerMsg::Offer(candidates));
-        }
-    }
-
-    fn has_request_room(&self) -> bool {
-        let limit = u64::from(self.engine.settings.max_open);
-        limit == 0 || self.board.in_review() < limit
-    }
-
-    fn publish(&self) {
-        let mut queue = self.board.queue();
-        queue.read_ms = self.read_ms;
-        let full = Reason::TooManyOpenRequests {
-            open: u32::try_from(queue.in_review).unwrap_or(u32::MAX),
-            limit: self.engine.settings.max_open,
-        };
-        let held = (!self.has_request_room()).then_some(Wait { reason: full, until_ms: None });
-        let is_quiet = self.is_quiet();
-        self.engine.board.send_if_modified(|view| {
-            let held = held.or_else(|| view.held.take().filter(|_| queue.pending > 0));
-            let new = BoardView {
-                queue,
-                held,
-                has_read: self.read_ms.is_some(),
-                is_quiet,
-                faults: self.faults.clone(),
-            };
-            std::mem::replace(view, new.clone()) != new
-        });
-    }
-
-    fn is_quiet(&self) -> bool {
-        let waits_for_people = !self.has_request_room() && self.engine.slots.are_all_free();
-        let is_done = self.board.is_quiet(self.engine.settings.close_epics) || waits_for_people;
-        self.read_ms.is_some()
-            && self.has_inspected
-            && self.lost.is_empty()
-            && self.commits.is_empty()
-            && self.tasks.closings.running().is_none()
-            && self.engine.slots.are_all_free()
-            && is_done
-    }
-
-    fn set_alarm(&mut self, context: &Context<SchedulerMsg>) {
-        if let Some(alarm) = self.alarm.take() {
-            alarm.abort();
-        }
-        let Some(at) = self.board.next_change_ms() else { return };
-        let rest = u64::try_from(at - self.engine.now_ms()).unwrap_or(0);
-        self.alarm = Some(context.send_after(Duration::from_millis(rest), SchedulerMsg::Look));
     }
 }

@@ -11,6 +11,7 @@ use glitchlab_runtime::{ExitReason, Tree};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::args::Continuous;
+use crate::boot::RepoHold;
 use crate::compose::{Composed, compose};
 use crate::config::{self, Config};
 use crate::exit::{Code, OrStop, Stop};
@@ -56,16 +57,34 @@ fn settings(flags: &Continuous) -> Result<(Config, Option<demo::Demo>), Stop> {
 
 async fn work(config: Config) -> Result<ExitCode, Stop> {
     let mut signals = Signals::listen()?;
-    let Composed { engine, process, repo, workspace, listener, address, hold: _hold } =
-        compose(&config).await?;
+    let up = tokio::select! {
+        up = start(&config) => up?,
+        name = signals.next() => return Ok(at_once(name).await),
+    };
+    let end = until_told(&config, &up, &mut signals).await;
+    tokio::select! {
+        code = go_down(&config, &up, end) => Ok(code.into()),
+        name = signals.next() => Ok(at_once(name).await),
+    }
+}
+
+/// An engine at work.
+struct Up {
+    engine: Arc<Engine>,
+    tree: Tree,
+    /// Held to the end of the process.
+    _hold: RepoHold,
+}
+
+async fn start(config: &Config) -> Result<Up, Stop> {
+    let Composed { engine, process, repo, workspace, listener, address, hold } = compose(config).await?;
     log::follow(&engine.feed);
     let caps = (config.per_hour, config.per_day);
     let found = boot::begin(&engine, process, caps, &repo, &workspace).await.or_stop(Code::Configuration)?;
-    say(&banner::text(&config, &engine, &repo, &found, address));
+    say(&banner::text(config, &engine, &repo, &found, address));
     let pages = pages::child(&engine, listener);
     let tree = tree::start(&engine, vec![pages]).await.context("the supervision tree did not come up")?;
-    let why = until_told(&config, &engine, &tree, &mut signals).await;
-    go_down(&config, &engine, &tree, &mut signals, why).await
+    Ok(Up { engine, tree, _hold: hold })
 }
 
 /// Why a run ends.
@@ -75,8 +94,25 @@ enum End {
     Breach(ExitReason),
 }
 
-async fn until_told(config: &Config, engine: &Engine, tree: &Tree, signals: &mut Signals) -> End {
-    let mut board = engine.board.subscribe();
+impl End {
+    fn words(&self) -> String {
+        match self {
+            Self::Idle => "nothing is left to do".to_owned(),
+            Self::Signal(name) => (*name).to_owned(),
+            Self::Breach(reason) => format!("a supervisor gave up: {reason}"),
+        }
+    }
+
+    const fn code(&self) -> Code {
+        match self {
+            Self::Idle | Self::Signal(_) => Code::Done,
+            Self::Breach(_) => Code::Breach,
+        }
+    }
+}
+
+async fn until_told(config: &Config, up: &Up, signals: &mut Signals) -> End {
+    let mut board = up.engine.board.subscribe();
     let idle = async {
         // The sender lives as long as the engine.
         let _ = board.wait_for(|view| config.until_idle && view.is_quiet).await;
@@ -84,42 +120,48 @@ async fn until_told(config: &Config, engine: &Engine, tree: &Tree, signals: &mut
     tokio::select! {
         () = idle => End::Idle,
         name = signals.next() => End::Signal(name),
-        reason = tree.wait() => End::Breach(reason),
+        reason = up.tree.wait() => End::Breach(reason),
     }
 }
 
-async fn go_down(
-    config: &Config,
-    engine: &Arc<Engine>,
-    tree: &Tree,
-    signals: &mut Signals,
-    why: End,
-) -> Result<ExitCode, Stop> {
-    shutdown::close_admission(engine);
-    let (words, code) = match why {
-        End::Idle => ("nothing is left to do".to_owned(), Code::Done),
-        End::Signal(name) => (name.to_owned(), Code::Done),
-        End::Breach(reason) => (format!("a supervisor gave up: {reason}"), Code::Breach),
-    };
+async fn go_down(config: &Config, up: &Up, end: End) -> Code {
+    shutdown::close_admission(&up.engine);
     tracing::info!(
         event = "engine.draining",
-        "{words}; no new task starts, what runs may finish within {} s",
+        "{}; no new task starts, what runs may finish within {} s",
+        end.words(),
         config.drain.as_secs()
     );
-    tokio::select! {
-        () = drain(config, engine, code) => {}
-        name = signals.next() => return Ok(at_once(name).await),
-    }
-    let summary = Summary::of(engine).await?;
-    let reason = shutdown::end(engine, tree, &words).await;
+    let end = drain(config, up, end).await;
+    let summary = Summary::of(&up.engine).await;
+    let reason = match &end {
+        // The journal is gone with its tree: the writer runs once more for the last words.
+        End::Breach(reason) => boot::writing(&up.engine, shutdown::note_end(&up.engine, &end.words()))
+            .await
+            .map_or_else(|error| error.to_string(), |()| reason.to_string()),
+        _ => shutdown::end(&up.engine, &up.tree, &end.words()).await.to_string(),
+    };
     tracing::info!(event = "engine.ended", "{reason}");
-    say(&summary.to_string());
-    Ok(code.into())
+    match summary {
+        Ok(summary) => say(&summary.to_string()),
+        Err(error) => tracing::error!(event = "summary.failed", "{error:#}"),
+    }
+    end.code()
 }
 
-/// After a breach the tree is gone already: nothing can finish, everything goes on at the next start.
-async fn drain(config: &Config, engine: &Engine, code: Code) {
-    if code == Code::Breach || shutdown::drained(engine, config.drain).await {
+/// Lets what runs finish. When a supervisor gives up nothing can finish: everything goes on at the next start.
+async fn drain(config: &Config, up: &Up, end: End) -> End {
+    if matches!(end, End::Breach(_)) {
+        return end;
+    }
+    tokio::select! {
+        reason = up.tree.wait() => End::Breach(reason),
+        () = finish(config, &up.engine) => end,
+    }
+}
+
+async fn finish(config: &Config, engine: &Engine) {
+    if shutdown::drained(engine, config.drain).await {
         return;
     }
     let suspended = shutdown::suspend(engine).await;

@@ -28,6 +28,29 @@ impl Reader {
         Ok(events)
     }
 
+    /// Returns the last `count` events of the boots that worked on a repository, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// Returns what the database says.
+    pub async fn last_events_of(&self, repo_id: &str, count: u32) -> Result<Vec<Event>, StoreError> {
+        let mut events: Vec<Event> = match self {
+            Self::Memory(memory) => memory.read(|contents| {
+                let boots = &contents.rows.processes;
+                let ours = |event: &&Event| boots.get(&event.id.boot_id).is_some_and(|row| row.repo_id == repo_id);
+                contents.events.iter().rev().filter(ours).take(count as usize).cloned().collect()
+            }),
+            Self::Sqlite(pool) => {
+                let query = sqlx::query(
+                    "SELECT body FROM event WHERE boot_id IN (SELECT boot_id FROM process WHERE repo_id = ?) ORDER BY at_ms DESC, boot_id DESC, seq DESC LIMIT ?",
+                );
+                fetch(pool, query.bind(repo_id.to_owned()).bind(i64::from(count))).await?
+            }
+        };
+        events.reverse();
+        Ok(events)
+    }
+
     /// Returns the attempts that have not ended.
     ///
     /// # Errors
