@@ -18,7 +18,7 @@ pub(super) fn start(
     stamp: &Stamp,
 ) -> Writes {
     let mut writes = Writes::nothing(Reply::Done);
-    let gone = |row: &ProcessRow| dead.contains(&row.boot_id) || row.lease_until_ms < stamp.now_ms;
+    let gone = |row: &ProcessRow| dead.contains(&row.boot_id) || has_left(row, process);
     for row in rows.processes.values().filter(|row| row.alive && gone(row)) {
         writes.rows.push(Write::Process(ProcessRow { alive: false, ..row.clone() }));
     }
@@ -34,6 +34,17 @@ pub(super) fn start(
     writes.rows.push(Write::Process(process.clone()));
     writes.rows.push(Write::Head(head));
     writes
+}
+
+/// How long a lease of another host must be over before its process counts as dead, in ms: more than the clocks of two
+/// hosts are apart, and more than a store that is busy or full holds up a beat.
+pub const LEASE_MARGIN_MS: i64 = 600_000;
+
+/// Tells whether a lease says that a process is gone. On its own host, a process is looked for and not guessed at: one
+/// that was asleep or without a disk for longer than its lease lives on. Both instants are what wall clocks said, so
+/// that a ledger whose time runs ahead of them ends no lease early.
+fn has_left(row: &ProcessRow, starter: &ProcessRow) -> bool {
+    row.host != starter.host && row.lease_until_ms.saturating_add(LEASE_MARGIN_MS) < starter.started_ms
 }
 
 /// While another boot lives, caps only go down: two processes with different flags cannot disagree upwards.

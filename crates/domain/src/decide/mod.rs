@@ -11,6 +11,8 @@ mod money;
 mod step;
 mod task;
 
+pub use boot::LEASE_MARGIN_MS;
+
 use crate::command::{Authority, Bearer, BootBearer, Command, Refusal, Reply, Stamp};
 use crate::event::{About, EventKind};
 use crate::rows::{AttemptRow, ProcessRow, Rows, Write};

@@ -38,18 +38,22 @@ impl Desk {
     }
 
     pub(crate) fn start(&mut self, by: &BootBearer, cap_hour: i64, cap_day: i64, dead: &[BootId]) {
-        let process = ProcessRow {
-            boot_id: by.boot_id.clone(),
-            fence: by.fence.clone(),
-            host: "here".to_owned(),
-            pid: 1,
-            start_ticks: 1,
-            repo_id: "repo".to_owned(),
-            listen: String::new(),
-            started_ms: self.world.clock_ms,
-            lease_until_ms: i64::MAX,
-            alive: true,
-        };
+        let process = process(by, "here", self.world.clock_ms);
+        self.start_as(process, (cap_hour, cap_day), dead);
+    }
+
+    pub(crate) fn start_on(&mut self, host: &str, by: &BootBearer, cap_hour: i64, cap_day: i64) {
+        let process = process(by, host, self.world.clock_ms);
+        self.start_as(process, (cap_hour, cap_day), &[]);
+    }
+
+    /// Says until when a process lives that does not beat any more.
+    pub(crate) fn let_lease_end(&mut self, boot: &str, lease_until_ms: i64) {
+        let process = self.world.rows.processes.get_mut(&BootId::from(boot)).expect("a process");
+        process.lease_until_ms = lease_until_ms;
+    }
+
+    fn start_as(&mut self, process: ProcessRow, (cap_hour, cap_day): (i64, i64), dead: &[BootId]) {
         let (cap_hour, cap_day) = (MicroUsd::new(cap_hour), MicroUsd::new(cap_day));
         let (scope, dead) = (SCOPE.to_owned(), dead.to_vec());
         let start = Command::StartBoot { process, scope, cap_hour, cap_day, dead };
@@ -158,6 +162,21 @@ pub(crate) const PRICE: Price = Price { input_per_mtok_micro: 1_000_000, output_
 
 pub(crate) fn boot(id: &str) -> BootBearer {
     BootBearer { boot_id: BootId::from(id), fence: Fence::new(format!("fence-of-{id}")) }
+}
+
+fn process(by: &BootBearer, host: &str, now_ms: i64) -> ProcessRow {
+    ProcessRow {
+        boot_id: by.boot_id.clone(),
+        fence: by.fence.clone(),
+        host: host.to_owned(),
+        pid: 1,
+        start_ticks: 1,
+        repo_id: "repo".to_owned(),
+        listen: String::new(),
+        started_ms: now_ms,
+        lease_until_ms: i64::MAX,
+        alive: true,
+    }
 }
 
 pub(crate) fn bearer(attempt: &str, fence: &Fence) -> Bearer {

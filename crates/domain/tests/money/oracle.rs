@@ -66,6 +66,7 @@ impl Oracle {
             must!(!writes.rows.iter().any(keeps), "a reply was kept for {} without its fence", settle.key);
         }
         judge_caps(rows, command, writes)?;
+        judge_deaths(command, writes)?;
         self.judge_effect(command, &writes.reply)?;
         self.follow(command, writes);
         Ok(())
@@ -169,6 +170,18 @@ fn judge_caps(rows: &Rows, command: &Command, writes: &Writes) -> Result<(), Fau
         {
             let is_raised = new.cap_hour > old.cap_hour || new.cap_day > old.cap_day;
             must!(!is_raised, "{} raised a cap beside a live process", process.boot_id);
+        }
+    }
+    Ok(())
+}
+
+/// All processes of a history share a host: a start ends only those that were seen to be dead.
+fn judge_deaths(command: &Command, writes: &Writes) -> Result<(), Fault> {
+    let Command::StartBoot { process, dead, .. } = command else { return Ok(()) };
+    for write in &writes.rows {
+        if let Write::Process(row) = write {
+            let may_end = row.alive || dead.contains(&row.boot_id);
+            must!(may_end, "{} declared {} dead, which lives", process.boot_id, row.boot_id);
         }
     }
     Ok(())

@@ -1,6 +1,7 @@
 //! What a cap means, told step by step; named after what must not happen.
 
 use glitchlab_domain::command::{Command, Refusal, Reply};
+use glitchlab_domain::decide::LEASE_MARGIN_MS;
 use glitchlab_domain::event::EventKind;
 use glitchlab_domain::ledger::Bounds;
 use glitchlab_domain::money::MicroUsd;
@@ -286,4 +287,31 @@ fn a_live_process_keeps_its_claims_and_a_dead_one_does_not() {
     desk.start(&boot("b3"), 100, 1_000, &[boot("b1").boot_id]);
     assert!(desk.take_over(&by, "new").is_ok());
     assert!(matches!(desk.ask(&claim(&boot("b1"), "a9", 1)), Err(Refusal::StaleBoot(_))));
+}
+
+#[test]
+fn a_lease_that_is_over_does_not_end_a_process_of_the_same_host() {
+    let mut desk = Desk::open(100, 1_000);
+    desk.let_lease_end("b1", START_MS);
+    desk.world.clock_ms += 10 * DAY_MS;
+    desk.start(&boot("b2"), 200, 1_000, &[]);
+    assert!(desk.world.rows.processes[&boot("b1").boot_id].alive);
+    assert_eq!(desk.world.head().unwrap().cap_hour, MicroUsd::new(100), "and it holds the caps down");
+}
+
+#[test]
+fn a_process_of_another_host_is_dead_when_its_lease_is_over_by_a_margin_of_wall_clock() {
+    let mut desk = Desk::open(100, 1_000);
+    desk.let_lease_end("b1", START_MS + 60_000);
+    let is_alive = |desk: &Desk| desk.world.rows.processes[&boot("b1").boot_id].alive;
+    // The ledger's time runs ahead of a clock that is turned back.
+    desk.world.clock_ms = START_MS + DAY_MS;
+    let by = desk.work("a1");
+    desk.spend(&by, 0, 10);
+    desk.world.clock_ms = START_MS + 60_000 + LEASE_MARGIN_MS;
+    desk.start_on("there", &boot("b2"), 100, 1_000);
+    assert!(is_alive(&desk));
+    desk.world.clock_ms += 1;
+    desk.start_on("there", &boot("b3"), 100, 1_000);
+    assert!(!is_alive(&desk));
 }
