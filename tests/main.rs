@@ -2,6 +2,7 @@
 //! to it that none is forgotten.
 
 mod bad_input;
+mod breach;
 mod kill_minus_nine;
 mod sample_backlog;
 mod shutdown;
