@@ -78,10 +78,10 @@ pub(crate) async fn compose(config: &Config) -> Result<Composed, Stop> {
     let repo_id = repo_id(&repo);
     let workspace = Arc::new(workspace(config, &repo, &repo_id)?);
     let boot = BootBearer { boot_id: BootId::new(random()), fence: Fence::new(random()) };
-    let process = process_row(&boot, &repo_id, address, &clock);
+    let scope = if model.simulated() { format!("simulated:{repo_id}") } else { "real".to_owned() };
+    let process = process_row(&boot, (&repo_id, &scope), address, &clock);
     let (writer, queue) =
         Writer::new(Backend::Sqlite(Box::new(sqlite)), boot.boot_id.clone(), Arc::clone(&clock), QUEUE);
-    let scope = if model.simulated() { format!("simulated:{repo_id}") } else { "real".to_owned() };
     let settings = settings(config, &repo, &boot.boot_id, model.as_ref(), clock());
     let workers = usize::try_from(config.workers).unwrap_or(1);
     let first = Snapshot { engine: settings.about.clone(), ..Snapshot::default() };
@@ -183,7 +183,12 @@ pub(crate) fn repo_id(repo: &GitRepo) -> String {
     TaskKey::of("repository", &place.as_ref().into()).as_str()[..16].to_owned()
 }
 
-fn process_row(boot: &BootBearer, repo_id: &str, address: SocketAddr, clock: &Clock) -> ProcessRow {
+fn process_row(
+    boot: &BootBearer,
+    (repo_id, scope): (&str, &str),
+    address: SocketAddr,
+    clock: &Clock,
+) -> ProcessRow {
     let process = Process::current();
     let now_ms = clock();
     ProcessRow {
@@ -193,6 +198,7 @@ fn process_row(boot: &BootBearer, repo_id: &str, address: SocketAddr, clock: &Cl
         pid: process.pid,
         start_ticks: process.start_ticks,
         repo_id: repo_id.to_owned(),
+        scope: scope.to_owned(),
         listen: address.to_string(),
         started_ms: now_ms,
         lease_until_ms: now_ms + 60_000,

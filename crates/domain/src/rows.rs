@@ -27,6 +27,9 @@ pub struct ProcessRow {
     pub start_ticks: u64,
     /// The repository it works on.
     pub repo_id: String,
+    /// The ledger it spends from; only processes that share it hold each other's caps down.
+    #[serde(default)]
+    pub scope: String,
     /// Where its pages are.
     pub listen: String,
     /// When it began, ms UTC.

@@ -145,6 +145,7 @@ fn start(by: &BootBearer) -> Command {
         pid: 1,
         start_ticks: 1,
         repo_id: "repo".to_owned(),
+        scope: SCOPE.to_owned(),
         listen: String::new(),
         started_ms: 0,
         lease_until_ms: i64::MAX,

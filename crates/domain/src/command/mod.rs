@@ -46,11 +46,12 @@ pub enum Authority {
 /// A request to the writer. Its natural key makes it idempotent: who does not know whether it was applied sends it again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// Writes the process row and sets the caps: freely while no other boot lives, else only down.
+    /// Writes the process row and sets the caps of its scope: freely while no other boot of the scope lives, else only
+    /// down.
     StartBoot {
         /// The new process.
         process: ProcessRow,
-        /// The ledger's scope.
+        /// The ledger's scope; it is written to the process row.
         scope: String,
         /// The cap of a rolling hour.
         cap_hour: MicroUsd,

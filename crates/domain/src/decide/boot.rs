@@ -22,8 +22,8 @@ pub(super) fn start(
     for row in rows.processes.values().filter(|row| row.alive && gone(row)) {
         writes.rows.push(Write::Process(ProcessRow { alive: false, ..row.clone() }));
     }
-    let others_live =
-        rows.processes.values().any(|row| row.alive && !gone(row) && row.boot_id != process.boot_id);
+    let shares = |row: &ProcessRow| row.scope == scope && row.boot_id != process.boot_id;
+    let others_live = rows.processes.values().any(|row| row.alive && !gone(row) && shares(row));
     let head = head_with_caps(rows.heads.get(scope), scope, caps, others_live, stamp);
     let usage = head.usage();
     if rows.heads.get(scope).is_none_or(|old| (old.cap_hour, old.cap_day) != (head.cap_hour, head.cap_day)) {
@@ -31,7 +31,7 @@ pub(super) fn start(
     }
     let started = EventKind::ProcessStarted { host: process.host.clone(), pid: process.pid, usage };
     writes.events.push((About::default(), started));
-    writes.rows.push(Write::Process(process.clone()));
+    writes.rows.push(Write::Process(ProcessRow { scope: scope.to_owned(), ..process.clone() }));
     writes.rows.push(Write::Head(head));
     writes
 }
@@ -47,7 +47,7 @@ fn has_left(row: &ProcessRow, starter: &ProcessRow) -> bool {
     row.host != starter.host && row.lease_until_ms.saturating_add(LEASE_MARGIN_MS) < starter.started_ms
 }
 
-/// While another boot lives, caps only go down: two processes with different flags cannot disagree upwards.
+/// While another boot of the scope lives, caps only go down: two processes with different flags cannot disagree upwards.
 fn head_with_caps(
     old: Option<&Head>,
     scope: &str,

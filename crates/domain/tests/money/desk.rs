@@ -172,6 +172,7 @@ fn process(by: &BootBearer, host: &str, now_ms: i64) -> ProcessRow {
         pid: 1,
         start_ticks: 1,
         repo_id: "repo".to_owned(),
+        scope: SCOPE.to_owned(),
         listen: String::new(),
         started_ms: now_ms,
         lease_until_ms: i64::MAX,

@@ -315,3 +315,15 @@ fn a_process_of_another_host_is_dead_when_its_lease_is_over_by_a_margin_of_wall_
     desk.start_on("there", &boot("b3"), 100, 1_000);
     assert!(!is_alive(&desk));
 }
+
+#[test]
+fn processes_of_another_scope_do_not_hold_a_cap_down() {
+    let mut desk = Desk::open(100, 1_000);
+    let elsewhere = desk.world.rows.processes.get_mut(&boot("b1").boot_id).unwrap();
+    elsewhere.scope = "simulated".to_owned();
+    desk.start(&boot("b2"), 200, 2_000, &[]);
+    let cap_hour = |desk: &Desk| desk.world.head().unwrap().cap_hour.micro();
+    assert_eq!(cap_hour(&desk), 200);
+    desk.start(&boot("b3"), 300, 2_000, &[]);
+    assert_eq!(cap_hour(&desk), 200, "but those of the same scope do");
+}

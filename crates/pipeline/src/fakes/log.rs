@@ -59,6 +59,7 @@ impl MemoryLog {
             pid: 0,
             start_ticks: 0,
             repo_id: REPO.to_owned(),
+            scope: SCOPE.to_owned(),
             listen: String::new(),
             started_ms: (log.clock)(),
             lease_until_ms: i64::MAX,

@@ -37,7 +37,8 @@ impl Reader {
         let mut events: Vec<Event> = match self {
             Self::Memory(memory) => memory.read(|contents| {
                 let boots = &contents.rows.processes;
-                let ours = |event: &&Event| boots.get(&event.id.boot_id).is_some_and(|row| row.repo_id == repo_id);
+                let ours =
+                    |event: &&Event| boots.get(&event.id.boot_id).is_some_and(|row| row.repo_id == repo_id);
                 contents.events.iter().rev().filter(ours).take(count as usize).cloned().collect()
             }),
             Self::Sqlite(pool) => {

@@ -111,6 +111,7 @@ fn start(by: &glitchlab_domain::command::BootBearer) -> Command {
         pid: 1,
         start_ticks: 1,
         repo_id: "r".to_owned(),
+        scope: SCOPE.to_owned(),
         listen: String::new(),
         started_ms: 0,
         lease_until_ms: i64::MAX,

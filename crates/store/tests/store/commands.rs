@@ -22,6 +22,7 @@ pub(crate) fn start(by: &BootBearer, scope: &str, caps: (i64, i64), dead: &[Boot
         pid: 1,
         start_ticks: 1,
         repo_id: "repo".to_owned(),
+        scope: scope.to_owned(),
         listen: String::new(),
         started_ms: 0,
         lease_until_ms: i64::MAX,

@@ -111,6 +111,7 @@ fn start_boot(run: &mut Run, a: u32, b: u32) -> Result<(), Fault> {
         pid: 1,
         start_ticks: 1,
         repo_id: "repo".to_owned(),
+        scope: SCOPE.to_owned(),
         listen: String::new(),
         started_ms: run.world.clock_ms,
         // Nobody beats: a lease that is over says nothing about a process of this host.
