@@ -14,17 +14,25 @@ fn usurp(scratch: &Scratch) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let pool = Sqlite::readers(&scratch.store()).await.expect("the store opens");
-        let alive = glitchlab_store::Reader::Sqlite(pool).alive_processes().await.expect("processes are read");
-        let other = ProcessRow { boot_id: BootId::new("usurper"), host: "elsewhere".to_owned(), ..alive[0].clone() };
+        let alive =
+            glitchlab_store::Reader::Sqlite(pool).alive_processes().await.expect("processes are read");
+        let other =
+            ProcessRow { boot_id: BootId::new("usurper"), host: "elsewhere".to_owned(), ..alive[0].clone() };
         let sqlite = Sqlite::open(&scratch.store()).await.expect("the store opens");
-        let (writer, queue) = Writer::new(Backend::Sqlite(Box::new(sqlite)), other.boot_id.clone(), clock::wall(), 8);
+        let (writer, queue) =
+            Writer::new(Backend::Sqlite(Box::new(sqlite)), other.boot_id.clone(), clock::wall(), 8);
         let stop = CancellationToken::new();
         let stopped = stop.clone();
         let writing = tokio::spawn(async move { writer.run(stopped, |_| {}).await });
         let dead = alive.into_iter().map(|row| row.boot_id).collect();
         let caps = MicroUsd::new(1_000_000);
-        let start =
-            Command::StartBoot { process: other, scope: "real".to_owned(), cap_hour: caps, cap_day: caps, dead };
+        let start = Command::StartBoot {
+            process: other,
+            scope: "real".to_owned(),
+            cap_hour: caps,
+            cap_day: caps,
+            dead,
+        };
         queue.submit(start).await.expect("the store answers").expect("it starts");
         stop.cancel();
         writing.await.expect("it ends").expect("it wrote");

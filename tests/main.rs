@@ -4,6 +4,7 @@
 mod bad_input;
 mod breach;
 mod kill_minus_nine;
+mod review;
 mod sample_backlog;
 mod shutdown;
 mod support;
