@@ -115,7 +115,12 @@ async fn recover(
     let scope = engine.scope.clone();
     // A store that cannot be written now is told at once: there is nothing yet that waiting would save.
     engine.queue.submit(Command::StartBoot { process, scope, cap_hour, cap_day, dead }).await??;
-    found.usage = engine.reader.ledger(&engine.scope, engine.now_ms()).await?.map(|(head, _)| head.usage()).unwrap_or_default();
+    found.usage = engine
+        .reader
+        .ledger(&engine.scope, engine.now_ms())
+        .await?
+        .map(|(head, _)| head.usage())
+        .unwrap_or_default();
     found.processes = end_leftovers(engine).await?;
     found.open_calls = recovery::settle_open(&engine.reader, &engine.queue).await?;
     found.locks = sweep_own_locks(repo, SETTLE).await?.removed.len();

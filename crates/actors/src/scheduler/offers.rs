@@ -1,0 +1,93 @@
+//! What the scheduler offers to the pacer, and what it says of the whole backlog.
+
+use glitchlab_domain::reason::{Reason, Wait};
+use glitchlab_domain::rows::ClaimRow;
+use glitchlab_domain::task::TaskState;
+use glitchlab_pipeline::attempt::Merge;
+
+use super::SchedulerState;
+use crate::budget_pacer::{Candidate, PacerMsg};
+use crate::engine::BoardView;
+
+impl SchedulerState {
+    /// Offers as many candidates as there are free slots: lost claims first, then the queue in order.
+    pub(super) fn offer(&mut self) {
+        self.forget_found_claims();
+        let free = self.engine.slots.free();
+        if free == 0 || !self.has_inspected {
+            return;
+        }
+        let resumes = self.lost.iter().cloned().map(Candidate::Resume);
+        let starts = self.board.startable().take(self.request_room());
+        let starts =
+            starts.map(|task| Candidate::Start { key: task.key.clone(), bead_id: task.bead_id.clone() });
+        let candidates: Vec<_> = resumes.chain(starts).take(free).collect();
+        if !candidates.is_empty() {
+            // A pacer that is restarting asks for an offer when it starts.
+            let _ = self.engine.handles.pacer.send(PacerMsg::Offer(candidates));
+        }
+    }
+
+    /// A lost claim that has a slot again, or whose attempt has ended, is lost no more.
+    fn forget_found_claims(&mut self) {
+        let (slots, board) = (&self.engine.slots, &self.board);
+        let runs = |claim: &ClaimRow| {
+            board.task(&claim.task_key).is_none_or(|task| task.state == TaskState::Running)
+        };
+        self.lost.retain(|claim| runs(claim) && slots.find(&claim.attempt_id).is_none());
+    }
+
+    /// How many more tasks may start before as many branches wait for a merge as allowed. What runs will add to them
+    /// when nothing is merged here.
+    fn request_room(&self) -> usize {
+        let limit = u64::from(self.engine.settings.max_open);
+        if limit == 0 {
+            return usize::MAX;
+        }
+        let queue = self.board.queue();
+        let to_come = match self.engine.tools.stages.merge {
+            Merge::Never => queue.in_progress,
+            Merge::WhenGreen => 0,
+        };
+        usize::try_from(limit.saturating_sub(queue.in_review + to_come)).unwrap_or(usize::MAX)
+    }
+
+    /// As many branches wait for a merge as allowed: only a person can go on.
+    fn is_full_of_requests(&self) -> bool {
+        let limit = u64::from(self.engine.settings.max_open);
+        limit > 0 && self.board.in_review() >= limit
+    }
+
+    /// Says how the backlog stands, for pages and the program.
+    pub(super) fn publish(&self) {
+        let mut queue = self.board.queue();
+        queue.read_ms = self.read_ms;
+        let full = Reason::TooManyOpenRequests {
+            open: u32::try_from(queue.in_review).unwrap_or(u32::MAX),
+            limit: self.engine.settings.max_open,
+        };
+        let held = self.is_full_of_requests().then_some(Wait { reason: full, until_ms: None });
+        let is_quiet = self.is_quiet();
+        let faults: Vec<String> = self.unreadable.iter().chain(&self.faults).cloned().collect();
+        let has_read = self.read_ms.is_some();
+        self.engine.board.send_if_modified(|view| {
+            let held = held.or_else(|| view.held.take().filter(|_| queue.pending > 0));
+            let new = BoardView { queue, held, has_read, is_quiet, faults };
+            std::mem::replace(view, new.clone()) != new
+        });
+    }
+
+    /// Tells whether nothing is left to do or to wait for. It must have looked at everything once to know.
+    fn is_quiet(&self) -> bool {
+        let has_looked = self.read_ms.is_some() && self.has_inspected && self.has_reviewed;
+        let is_busy = self.tasks.closings.running().is_some() || self.tasks.reviews.running().is_some();
+        let waits_for_people = self.is_full_of_requests() && self.board.queue().in_progress == 0;
+        has_looked
+            && !is_busy
+            && self.unreadable.is_none()
+            && self.lost.is_empty()
+            && self.commits.is_empty()
+            && self.engine.slots.are_all_free()
+            && (waits_for_people || self.board.is_quiet(self.engine.settings.close_epics))
+    }
+}

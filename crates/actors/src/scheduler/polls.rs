@@ -1,0 +1,119 @@
+//! When the scheduler looks outward, and what it takes from there.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use glitchlab_domain::bead::BeadId;
+use glitchlab_runtime::{Context, Failure};
+use tokio::task::AbortHandle;
+
+use super::backlog_poll::{self, Changed, Reading};
+use super::{SchedulerMsg, SchedulerState, claims, reviews};
+
+/// How often claims are compared with what the slots really run, beside every restart.
+const INSPECTION: Duration = Duration::from_secs(30);
+
+/// The timers of the scheduler, one of each: a second look makes no second chain of them.
+#[derive(Default)]
+pub(super) struct Alarms {
+    look: Option<AbortHandle>,
+    poll: Option<AbortHandle>,
+    inspect: Option<AbortHandle>,
+}
+
+impl Alarms {
+    fn set(place: &mut Option<AbortHandle>, next: Option<AbortHandle>) {
+        if let Some(old) = std::mem::replace(place, next) {
+            old.abort();
+        }
+    }
+}
+
+impl SchedulerState {
+    /// Starts to read the backlog and to ask for open requests, and plans the next time.
+    pub(super) fn poll(&mut self, context: &Context<SchedulerMsg>) -> Result<(), Failure> {
+        let next = context.send_after(self.engine.settings.poll_interval, SchedulerMsg::Poll);
+        Alarms::set(&mut self.alarms.poll, Some(next));
+        self.take_exits()?;
+        if self.tasks.backlog.running().is_none() {
+            let known = self.faults.iter().chain(&self.unreadable).cloned().collect();
+            let reading = backlog_poll::reading(&self.engine, self.revision.clone(), known);
+            self.tasks.backlog.spawn(reading)?;
+        }
+        if self.tasks.reviews.running().is_none() {
+            self.tasks.reviews.spawn(reviews::poll(&self.engine))?;
+        }
+        Ok(())
+    }
+
+    /// Reads the backlog when no reading is under way and none was taken: one that began before this incarnation may
+    /// have found it unchanged from what only that one knew.
+    pub(super) fn read_if_never(&mut self, context: &Context<SchedulerMsg>) -> Result<(), Failure> {
+        let never = self.revision.is_none() && self.unreadable.is_none();
+        if never && self.tasks.backlog.running().is_none() { self.poll(context) } else { Ok(()) }
+    }
+
+    /// Starts to compare claims and slots, and plans the next time.
+    pub(super) fn inspect(&mut self, context: &Context<SchedulerMsg>) -> Result<(), Failure> {
+        Alarms::set(&mut self.alarms.inspect, Some(context.send_after(INSPECTION, SchedulerMsg::Inspect)));
+        self.take_exits()?;
+        if self.tasks.claims.running().is_none() {
+            self.tasks.claims.spawn(claims::inspection(&self.engine))?;
+        }
+        Ok(())
+    }
+
+    /// Plans a look for the next instant at which time alone lets a task start.
+    pub(super) fn set_alarm(&mut self, context: &Context<SchedulerMsg>) {
+        let next = self.board.next_change_ms().map(|at| {
+            let rest = u64::try_from(at - self.engine.now_ms()).unwrap_or(0);
+            context.send_after(Duration::from_millis(rest), SchedulerMsg::Look)
+        });
+        Alarms::set(&mut self.alarms.look, next);
+    }
+
+    /// Takes what ended tasks brought. One that failed fails the scheduler with it.
+    pub(super) fn take_exits(&mut self) -> Result<(), Failure> {
+        if let Some(exit) = self.tasks.claims.take_exit() {
+            self.lost = exit.into_result()?;
+            self.has_inspected = true;
+        }
+        if let Some(exit) = self.tasks.reviews.take_exit() {
+            exit.into_result()?;
+            self.has_reviewed = true;
+        }
+        if let Some(exit) = self.tasks.backlog.take_exit() {
+            self.take_reading(exit.into_result()?);
+        }
+        Ok(())
+    }
+
+    fn take_reading(&mut self, reading: Reading) {
+        self.unreadable = None;
+        match reading {
+            Reading::Unreadable(why) => {
+                self.unreadable = Some(why);
+                return;
+            }
+            Reading::Unchanged if self.revision.is_none() => return,
+            Reading::Unchanged => {}
+            Reading::Changed(changed) => self.take_changed(changed),
+        }
+        self.read_ms = Some(self.engine.now_ms());
+    }
+
+    fn take_changed(&mut self, changed: Changed) {
+        for bead in &changed.beads {
+            self.board.take_bead(bead);
+        }
+        if changed.is_complete {
+            let now: BTreeSet<BeadId> = changed.beads.into_iter().map(|bead| bead.id).collect();
+            for gone in self.known.difference(&now) {
+                self.board.drop_bead(gone);
+            }
+            self.known = now;
+        }
+        self.revision = Some(changed.revision);
+        self.faults = changed.faults;
+    }
+}
