@@ -7,6 +7,9 @@ pub enum StoreError {
     /// The disk has no room.
     #[error("the disk of the store is full: make room, the engine goes on by itself")]
     Full,
+    /// The disk does not read or write.
+    #[error("the disk of the store fails: {0}")]
+    Io(String),
     /// The file or its disk refuses writes.
     #[error("the store cannot be written: {0}")]
     ReadOnly(String),
@@ -50,10 +53,11 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Tells whether the same command may succeed later without anybody changing it.
+    /// Tells whether no command can be written now and the same one may succeed later. Anything that is not known to be
+    /// so is the fault of one command, which must not hold up all others.
     #[must_use]
     pub const fn is_outage(&self) -> bool {
-        matches!(self, Self::Full | Self::ReadOnly(_) | Self::Busy | Self::Database(_))
+        matches!(self, Self::Full | Self::Io(_) | Self::ReadOnly(_) | Self::Busy)
     }
 }
 
@@ -67,8 +71,11 @@ impl From<sqlx::Error> for StoreError {
         match code.map(|code| code & 0xff) {
             Some(13) => Self::Full,
             Some(8 | 14) => Self::ReadOnly(text),
-            Some(5 | 6) => Self::Busy,
+            // 15: two processes could not agree on the locks of the journal.
+            Some(5 | 6 | 15) => Self::Busy,
             Some(10) if text.contains("full") || code == Some(778) => Self::Full,
+            Some(10) => Self::Io(text),
+            None if matches!(error, sqlx::Error::Io(_)) => Self::Io(text),
             _ => Self::Database(text),
         }
     }

@@ -5,6 +5,7 @@ mod batch;
 pub mod clock;
 mod error;
 mod memory;
+mod outage;
 pub mod query;
 mod queue;
 mod rows;

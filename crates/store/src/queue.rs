@@ -13,6 +13,14 @@ pub(crate) struct Item {
     pub(crate) command: Command,
     /// None for commands whose answer nobody wants.
     pub(crate) reply: Option<oneshot::Sender<Delivery>>,
+    /// How often it failed by itself, not by an outage.
+    pub(crate) failures: u32,
+}
+
+impl Item {
+    fn detached(command: Command) -> Self {
+        Self { command, reply: None, failures: 0 }
+    }
 }
 
 /// Where commands are handed in. Cheap to clone; outlives restarts of the writer.
@@ -47,7 +55,7 @@ impl Queue {
     pub async fn submit(&self, command: Command) -> Answer {
         loop {
             let (reply, answer) = oneshot::channel();
-            let item = Item { command: command.clone(), reply: Some(reply) };
+            let item = Item { command: command.clone(), reply: Some(reply), failures: 0 };
             self.items.send(item).await.map_err(|_| StoreError::Closed)?;
             if let Ok(delivery) = answer.await {
                 return delivery.take();
@@ -58,7 +66,7 @@ impl Queue {
     /// Hands in a command from a place that cannot wait, such as `Drop`; its answer is not wanted.
     pub fn submit_detached(&self, command: Command) {
         // A closed queue means that the process ends: the next boot settles what this one left open.
-        let _ = self.dropped.send(Item { command, reply: None });
+        let _ = self.dropped.send(Item::detached(command));
     }
 
     /// Tells how many commands wait.
@@ -106,7 +114,7 @@ impl Drop for Delivery {
     fn drop(&mut self) {
         let Some((back, settle)) = self.unreceived.take() else { return };
         if let Some(dropped) = back.upgrade() {
-            let _ = dropped.send(Item { command: Command::Settle(*settle), reply: None });
+            let _ = dropped.send(Item::detached(Command::Settle(*settle)));
         }
     }
 }

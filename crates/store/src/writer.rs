@@ -14,14 +14,18 @@ use crate::batch::{Decided, Place};
 use crate::clock::Clock;
 use crate::error::StoreError;
 use crate::memory::Memory;
+use crate::outage::Outage;
 use crate::queue::{Delivery, Ends, Item, Queue};
 use crate::sqlite::Sqlite;
 
 /// The most commands of one transaction.
 const BATCH: usize = 256;
 
-/// How long commands that nobody waits for rest after an outage.
+/// How long commands that nobody waits for rest after a failure.
 const RETRY: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// How often a command that nobody waits for may fail by itself before it is given up.
+const TRIES: u32 = 5;
 
 /// What one transaction changed; published after its commit.
 #[derive(Clone, Debug, Default)]
@@ -71,8 +75,9 @@ struct Inner {
     ends: Ends,
     /// What is being written. It outlives a run that is aborted in the middle of it, and is written again then.
     batch: Vec<Item>,
-    /// Commands that nobody waits for and that an outage kept out; tried again with the next batch.
+    /// Commands that nobody waits for and that were not written; tried again with the next batch.
     kept: Vec<Item>,
+    outage: Outage,
     boot_id: BootId,
     clock: Clock,
 }
@@ -86,7 +91,8 @@ impl Writer {
     #[must_use]
     pub fn new(backend: Backend, boot_id: BootId, clock: Clock, capacity: usize) -> (Self, Queue) {
         let (queue, ends) = Queue::new(capacity);
-        let inner = Inner { backend, ends, batch: Vec::new(), kept: Vec::new(), boot_id, clock };
+        let (batch, kept, outage) = (Vec::new(), Vec::new(), Outage::default());
+        let inner = Inner { backend, ends, batch, kept, outage, boot_id, clock };
         (Self(Arc::new(Mutex::new(inner))), queue)
     }
 
@@ -168,6 +174,7 @@ impl Inner {
         place: &mut Place,
         on_commit: &mut impl FnMut(Committed),
     ) {
+        self.outage.written();
         place.next_seq += decided.events.len() as u64;
         on_commit(committed(decided.writes, decided.events));
         for (item, answer) in self.batch.drain(..count).zip(decided.replies) {
@@ -178,14 +185,13 @@ impl Inner {
     }
 
     async fn fail(&mut self, count: usize, place: &mut Place, error: &StoreError) {
-        tracing::error!(name: "store.failed", error = %error, commands = count, "the store did not take a batch");
-        for item in self.batch.drain(..count) {
-            match item.reply {
+        self.outage.failed(error, count);
+        for mut item in self.batch.drain(..count) {
+            match item.reply.take() {
                 Some(reply) => {
                     drop(reply.send(Delivery::new(Err(error.clone()), &item.command, &self.ends.back)));
                 }
-                None if error.is_outage() => self.kept.push(item),
-                None => {}
+                None => self.kept.extend(keep(item, error)),
             }
         }
         // The commit may have gone through although its answer did not.
@@ -193,6 +199,16 @@ impl Inner {
             place.next_seq = next_seq;
         }
     }
+}
+
+/// Keeps a command that nobody waits for through any outage, but not for ever when it fails by itself.
+fn keep(item: Item, error: &StoreError) -> Option<Item> {
+    let failures = item.failures + u32::from(!error.is_outage());
+    if failures < TRIES {
+        return Some(Item { failures, ..item });
+    }
+    tracing::error!(name: "store.command_dropped", error = %error, command = ?item.command, "a command is given up");
+    None
 }
 
 fn committed(writes: Vec<Write>, events: Vec<Event>) -> Committed {

@@ -24,7 +24,7 @@ use crate::writer::{Backend, Writer};
 const SCOPE: &str = "real";
 
 /// Opens a store whose file may grow by a few pages only, with ballast in it that can be thrown out later.
-async fn nearly_full(path: &Path) -> Sqlite {
+pub(super) async fn nearly_full(path: &Path) -> Sqlite {
     let mut sqlite = Sqlite::open(path).await.unwrap();
     let ballast = "CREATE TABLE ballast (body BLOB); INSERT INTO ballast VALUES (zeroblob(4000000))";
     sqlx::raw_sql(ballast).execute(&mut sqlite.connection).await.unwrap();
@@ -34,7 +34,7 @@ async fn nearly_full(path: &Path) -> Sqlite {
     sqlite
 }
 
-async fn make_room(path: &Path) {
+pub(super) async fn make_room(path: &Path) {
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
     let mut other = SqliteConnection::connect_with(&options).await.unwrap();
     sqlx::raw_sql("DELETE FROM ballast").execute(&mut other).await.unwrap();
@@ -121,7 +121,7 @@ fn start(by: &glitchlab_domain::command::BootBearer) -> Command {
     Command::StartBoot { process, scope: SCOPE.to_owned(), cap_hour, cap_day, dead: Vec::new() }
 }
 
-fn wide_note(n: u32) -> Command {
+pub(super) fn wide_note(n: u32) -> Command {
     let what = format!("{n}: {}", "x".repeat(20_000));
     Command::Note { about: About::default(), kind: EventKind::BacklogFaulty { line: None, what } }
 }

@@ -1,6 +1,8 @@
 //! The embedded store: one SQLite file in WAL mode, one bare connection for the writer, full sync.
 
 #[cfg(test)]
+mod fault_tests;
+#[cfg(test)]
 mod full_tests;
 pub(crate) mod load;
 mod open;
