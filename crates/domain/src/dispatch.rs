@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 
 use crate::bead::BeadId;
 use crate::id::TaskKey;
-use crate::outcome::{HumanReason, Outcome};
+use crate::outcome::{FailureKind, HumanReason, Outcome};
 use crate::policy::{RetryRules, WorkFilter};
 use crate::reason::Reason;
+use crate::rows::AttemptRow;
 use crate::task::{LEARNED, TaskRow, TaskState};
 
 /// The place of a task in the queue: priority first, then age, then id.
@@ -103,6 +104,15 @@ pub fn after(task: &mut TaskRow, outcome: &Outcome, rules: &RetryRules, now_ms: 
         }
         Outcome::Cancelled { .. } => task.rest(TaskState::Open, None, None),
     }
+}
+
+/// Decides whether an attempt that its slot has lost again and again goes on once more: `None`, or the outcome that ends
+/// it before it takes down another slot.
+#[must_use]
+pub fn crashed_too_often(attempt: &AttemptRow, rules: &RetryRules) -> Option<Outcome> {
+    let message = || format!("its work crashed {} times", attempt.crashes);
+    (attempt.crashes >= rules.crashes)
+        .then(|| Outcome::Retryable { failure: FailureKind::Crashed, message: message() })
 }
 
 /// Marks a task as done.

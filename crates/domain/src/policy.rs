@@ -2,6 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::money::MicroUsd;
+
+/// What a task is expected to cost while nothing better is known: half a dollar. Admission asks the caps for so much.
+pub const DEFAULT_HOLD: MicroUsd = MicroUsd::new(500_000);
+
 /// Which ready beads are work for us.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkFilter {
@@ -42,6 +47,8 @@ pub struct RetryRules {
     pub cool_down_ms: i64,
     /// The longest cool-down.
     pub cool_down_max_ms: i64,
+    /// How often one attempt may be lost by its slot before it counts as failed.
+    pub crashes: u32,
 }
 
 impl Default for RetryRules {
@@ -53,6 +60,7 @@ impl Default for RetryRules {
             deferrals: 3,
             cool_down_ms: 600_000,
             cool_down_max_ms: 7_200_000,
+            crashes: 3,
         }
     }
 }

@@ -9,6 +9,7 @@ const RULES: RetryRules = RetryRules {
     deferrals: 2,
     cool_down_ms: 600_000,
     cool_down_max_ms: 900_000,
+    crashes: 2,
 };
 
 fn running() -> TaskRow {
@@ -116,6 +117,24 @@ fn a_merge_is_kept_on_the_task() {
     assert_eq!(sent_by(&merged).merged.as_deref(), Some("c0ffee"));
     let review = Outcome::InReview { request: "branch".to_owned(), held: None };
     assert_eq!(sent_by(&review).request.as_deref(), Some("branch"));
+}
+
+fn lost(crashes: u32) -> AttemptRow {
+    let json = serde_json::json!({
+        "attempt_id": "a", "task_key": "t", "root_key": "t", "n": 1, "generation": 0, "slot": "worker-1",
+        "boot_id": "b", "model": "m", "simulated": false, "size": null, "branch": "x", "span_id": "s", "hold": 1,
+        "tokens": 0, "cost": 0, "status": null, "failure": null, "detail": "", "files_changed": 0,
+        "crashes": crashes, "waiting": null, "started_ms": 0, "ended_ms": null
+    });
+    serde_json::from_value(json).unwrap()
+}
+
+#[test]
+fn an_attempt_that_was_lost_as_often_as_allowed_has_failed() {
+    assert_eq!(crashed_too_often(&lost(1), &RULES), None);
+    let message = "its work crashed 2 times".to_owned();
+    let failed = Outcome::Retryable { failure: FailureKind::Crashed, message };
+    assert_eq!(crashed_too_often(&lost(2), &RULES), Some(failed));
 }
 
 #[test]

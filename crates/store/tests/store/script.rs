@@ -25,6 +25,7 @@ const RULES: RetryRules = RetryRules {
     deferrals: 1,
     cool_down_ms: 60_000,
     cool_down_max_ms: 60_000,
+    crashes: 3,
 };
 
 pub(crate) struct Client {
