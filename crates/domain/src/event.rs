@@ -61,7 +61,7 @@ pub enum EventKind {
     CapChanged { usage: Usage },
     /// The backlog was read and differs from what we had.
     #[serde(rename = "backlog.synced")]
-    BacklogSynced { added: u32, changed: u32, gone: u32 },
+    BacklogSynced { added: u32, changed: u32 },
     /// The backlog could not be read, or lines of it.
     #[serde(rename = "backlog.faulty")]
     BacklogFaulty { line: Option<u64>, what: String },
@@ -207,8 +207,8 @@ impl EventKind {
             Self::CapChanged { usage } => {
                 format!("Caps are {} an hour and {} a day", usage.cap_hour, usage.cap_day)
             }
-            Self::BacklogSynced { added, changed, gone } => {
-                format!("Backlog read: {added} new, {changed} changed, {gone} gone")
+            Self::BacklogSynced { added, changed } => {
+                format!("Backlog read: {added} new, {changed} changed")
             }
             Self::BacklogFaulty { line: Some(line), what } => format!("Backlog line {line}: {what}"),
             Self::BacklogFaulty { line: None, what } => format!("Backlog: {what}"),

@@ -33,7 +33,7 @@ pub(super) fn sync(rows: &Rows, beads: &[SourceTask], stamp: &Stamp) -> Writes {
         writes.rows.push(Write::Task(row));
     }
     if added + changed > 0 {
-        writes.events.push((About::default(), EventKind::BacklogSynced { added, changed, gone: 0 }));
+        writes.events.push((About::default(), EventKind::BacklogSynced { added, changed }));
     }
     writes
 }

@@ -167,7 +167,7 @@ fn history() -> Vec<(i64, &'static str, EventKind)> {
     let text = str::to_owned;
     vec![
         (1_334_000, "gl-m4p", finished(Stage::Implement, true, "2 files, $0.22")),
-        (972_000, "", EventKind::BacklogSynced { added: 3, changed: 1, gone: 0 }),
+        (972_000, "", EventKind::BacklogSynced { added: 3, changed: 1 }),
         (816_000, "gl-m4p", finished(Stage::Review, true, "approved, 11.4 s")),
         (724_000, "gl-9qk.2", EventKind::HumanNeeded { why: text("plan touches a protected path") }),
         (588_000, "gl-0ac.2", ended(Status::Retried, "tests_failed: 1 of 412", 90_000)),
