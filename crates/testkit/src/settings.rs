@@ -1,0 +1,107 @@
+//! How the engines of a world are set up.
+
+use std::time::Duration;
+
+use glitchlab_actors::Settings;
+use glitchlab_domain::id::BootId;
+use glitchlab_domain::money::MicroUsd;
+use glitchlab_domain::policy::{Limits, RetryRules, WorkFilter};
+use glitchlab_domain::snapshot;
+use glitchlab_models::simulated::Profile;
+use glitchlab_pipeline::attempt::{self, Merge, MergeTurn};
+use glitchlab_pipeline::git::Identity;
+use glitchlab_pipeline::workspace::DEFAULT_TEST_LIMITS;
+use glitchlab_runtime::Grace;
+
+/// The repository's id in every world.
+pub const REPO: &str = "world";
+/// The ledger's scope in every world.
+pub const SCOPE: &str = "simulated:world";
+
+/// What a scenario may set. The defaults are those of the program, with caps that no scenario reaches by accident.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// Worker slots.
+    pub workers: usize,
+    /// How the provider behaves.
+    pub profile: Profile,
+    /// The cap of a rolling hour.
+    pub per_hour: MicroUsd,
+    /// The cap of a rolling day.
+    pub per_day: MicroUsd,
+    /// When finished work is merged by us.
+    pub merge: Merge,
+    /// Admission stops at this many open requests; 0 is no limit.
+    pub max_open: u32,
+    /// When a task is tried again.
+    pub retry: RetryRules,
+    /// How often the backlog and open requests are looked at.
+    pub poll_interval: Duration,
+    /// How long an attempt may take to end when it is told to.
+    pub grace: Grace,
+    /// The repository's test command, for the fake workspace only a name.
+    pub test: Option<String>,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            workers: 4,
+            profile: Profile::Fast,
+            per_hour: MicroUsd::new(100_000_000),
+            per_day: MicroUsd::new(1_000_000_000),
+            merge: Merge::WhenGreen,
+            max_open: 0,
+            retry: RetryRules::default(),
+            poll_interval: Duration::from_secs(60),
+            grace: Grace { cancel: Duration::from_secs(10), abort: Duration::from_secs(1) },
+            test: Some("the tests".to_owned()),
+        }
+    }
+}
+
+impl Setup {
+    /// Makes the settings of one engine.
+    #[must_use]
+    pub fn engine(&self, boot_id: &BootId, model: &str, now_ms: i64) -> Settings {
+        Settings {
+            filter: WorkFilter::default(),
+            retry: self.retry,
+            poll_interval: self.poll_interval,
+            close_epics: true,
+            max_open: self.max_open,
+            hold: MicroUsd::new(500_000),
+            min_free_bytes: 0,
+            watched_disks: Vec::new(),
+            grace: self.grace.cancel,
+            about: snapshot::Engine {
+                version: "testkit".to_owned(),
+                repo: REPO.to_owned(),
+                base: "main".to_owned(),
+                boot_id: boot_id.clone(),
+                started_ms: now_ms,
+                model: model.to_owned(),
+                simulated: true,
+                merge: format!("{:?}", self.merge),
+                task_cap: None,
+                size_tokens: Limits::default().size_tokens,
+            },
+        }
+    }
+
+    /// Makes the settings of the stages.
+    #[must_use]
+    pub fn stages(&self) -> attempt::Settings {
+        attempt::Settings {
+            limits: Limits::default(),
+            merge: self.merge,
+            base: "main".to_owned(),
+            test: self.test.clone(),
+            allow_untested: self.test.is_none(),
+            test_limits: DEFAULT_TEST_LIMITS,
+            setup: None,
+            author: Identity::new("World", "world@example.org").expect("it is a name and an address"),
+            merge_turn: MergeTurn::default(),
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! Points at which the outside world is touched, and what a scenario lets happen exactly there.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+/// A point at which the outside world is touched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Place {
+    /// A model is about to be asked: the money is set aside, nothing is billed.
+    Asking,
+    /// A model has answered: it has billed, nobody has written that down.
+    Answered,
+    /// A worktree is about to be opened.
+    Opening,
+    /// A file is about to be written.
+    Writing,
+    /// A commit was made and is not known yet.
+    Committed,
+    /// A merge is about to be made: its intent is durable.
+    Merging,
+    /// A merge was made and is not known yet.
+    Merged,
+    /// The store's writer is about to decide a batch.
+    Batch,
+}
+
+/// What happens at a point.
+#[derive(Clone, Debug)]
+pub enum Trip {
+    /// The process dies there and then.
+    Kill,
+    /// Whoever is there panics.
+    Panic,
+    /// The thread blocks until it is released, whatever it is told meanwhile.
+    Block(Hold),
+}
+
+/// Holds a thread until it is released, at most a minute, so that a scenario that fails comes to an end. Clones share
+/// it.
+#[derive(Clone, Debug, Default)]
+pub struct Hold(Arc<(Mutex<Held>, Condvar)>);
+
+const A_MINUTE: Duration = Duration::from_secs(60);
+
+#[derive(Debug, Default)]
+struct Held {
+    waits: bool,
+    released: bool,
+}
+
+impl Hold {
+    /// Lets the thread go on.
+    pub fn release(&self) {
+        self.lock().released = true;
+        self.0.1.notify_all();
+    }
+
+    /// Tells whether a thread has come and waits.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        let held = self.lock();
+        held.waits && !held.released
+    }
+
+    fn block(&self) {
+        let mut held = self.lock();
+        held.waits = true;
+        let waiting = self.0.1.wait_timeout_while(held, A_MINUTE, |held| !held.released);
+        waiting.unwrap_or_else(PoisonError::into_inner).0.released = true;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Held> {
+        self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Counts touches and trips at those that were planned. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct Tripwire(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    count: Mutex<Count>,
+    killed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Count {
+    all: u64,
+    by_place: BTreeMap<Place, u64>,
+    planned: BTreeMap<u64, Trip>,
+    planned_at: BTreeMap<(Place, u64), Trip>,
+}
+
+impl Tripwire {
+    /// Plans what happens at the `nth` touch of any place, counted from 1 over all processes.
+    pub fn plan(&self, nth: u64, trip: Trip) {
+        self.lock().planned.insert(nth, trip);
+    }
+
+    /// Plans what happens at the `nth` touch of one place, counted from 1 over all processes.
+    pub fn plan_at(&self, place: Place, nth: u64, trip: Trip) {
+        self.lock().planned_at.insert((place, nth), trip);
+    }
+
+    /// Returns how often the outside world was touched.
+    #[must_use]
+    pub fn touches(&self) -> u64 {
+        self.lock().all
+    }
+
+    /// Returns whether something that was planned has not come yet.
+    #[must_use]
+    pub fn is_armed(&self) -> bool {
+        let count = self.lock();
+        !(count.planned.is_empty() && count.planned_at.is_empty())
+    }
+
+    /// Waits until a touch kills the process.
+    pub(crate) async fn killed(&self) {
+        self.0.killed.notified().await;
+    }
+
+    /// Is where the outside world is touched.
+    pub(crate) async fn touch(&self, place: Place) {
+        let due = self.lock().next(place);
+        match due {
+            None => {}
+            Some(Trip::Panic) => panic!("a touch ({place:?}) that was told to panic"),
+            Some(Trip::Block(hold)) => hold.block(),
+            Some(Trip::Kill) => {
+                self.0.killed.notify_one();
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    /// Is where the outside world is touched by somebody who cannot wait: a process that is killed there still ends
+    /// what it is doing.
+    pub(crate) fn strike(&self, place: Place) {
+        let due = self.lock().next(place);
+        match due {
+            None => {}
+            Some(Trip::Panic) => panic!("a touch ({place:?}) that was told to panic"),
+            Some(Trip::Block(hold)) => hold.block(),
+            Some(Trip::Kill) => self.0.killed.notify_one(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Count> {
+        self.0.count.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Count {
+    fn next(&mut self, place: Place) -> Option<Trip> {
+        self.all += 1;
+        let here = self.by_place.entry(place).or_default();
+        *here += 1;
+        let at_place = self.planned_at.remove(&(place, *here));
+        self.planned.remove(&self.all).or(at_place)
+    }
+}

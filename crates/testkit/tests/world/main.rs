@@ -1,0 +1,9 @@
+//! The whole tree in virtual time: one file for each kind of trouble.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by a panic, in its helpers too")]
+
+mod crashes;
+mod kills;
+mod people;
+mod sample;
+mod tree;
