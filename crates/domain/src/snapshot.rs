@@ -141,7 +141,7 @@ pub struct Money {
     /// The same for the day.
     pub day_returns: Option<(i64, MicroUsd)>,
     /// Settled per clock hour: the hour's start, ms UTC, and the sum; the last 24, oldest first; an hour without any
-    /// may be missing.
+    /// may be missing. Always from a query: a fold would count again what the query had.
     pub by_hour: Vec<(i64, MicroUsd)>,
 }
 
@@ -203,13 +203,10 @@ impl Snapshot {
                 self.occupy(event, title, (*n, *max_attempts), slot, model);
             }
             EventKind::TaskFinished { .. } | EventKind::AttemptSuspended => self.vacate(event),
-            EventKind::ProcessStarted { usage, .. } | EventKind::CapChanged { usage } => {
-                self.money.usage = *usage;
-            }
-            EventKind::BudgetReserved { usage, .. } | EventKind::BudgetSettled { usage, .. } => {
-                self.money.usage = *usage;
-                self.book(event);
-            }
+            EventKind::ProcessStarted { usage, .. }
+            | EventKind::CapChanged { usage }
+            | EventKind::BudgetReserved { usage, .. }
+            | EventKind::BudgetSettled { usage, .. } => self.money.usage = *usage,
             EventKind::AdmissionRefused { wait } | EventKind::AdmissionStopped { wait } => {
                 self.admission = Some(wait.clone());
             }
@@ -272,17 +269,6 @@ impl Snapshot {
     fn running(&mut self, event: &Event) -> Option<&mut LaneTask> {
         let attempt = event.about.attempt_id.as_ref()?;
         self.lanes.iter_mut().filter_map(|lane| lane.task.as_mut()).find(|task| task.attempt_id == *attempt)
-    }
-
-    fn book(&mut self, event: &Event) {
-        let EventKind::BudgetSettled { actual, .. } = &event.kind else { return };
-        let hour = event.at_ms - event.at_ms.rem_euclid(3_600_000);
-        match self.money.by_hour.binary_search_by_key(&hour, |(at, _)| *at) {
-            Ok(place) => self.money.by_hour[place].1 += *actual,
-            Err(place) => self.money.by_hour.insert(place, (hour, *actual)),
-        }
-        let surplus = self.money.by_hour.len().saturating_sub(24);
-        self.money.by_hour.drain(..surplus);
     }
 }
 

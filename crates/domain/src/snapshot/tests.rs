@@ -3,8 +3,6 @@ use crate::event::About;
 use crate::outcome::Status;
 use crate::reason::{Reason, Window};
 
-const HOUR_MS: i64 = 3_600_000;
-
 fn event(seq: u64, at_ms: i64, attempt: &str, kind: EventKind) -> Event {
     let about = About {
         task_key: Some(TaskKey::from("t")),
@@ -179,15 +177,17 @@ fn what_refuses_admission_is_told_until_something_is_admitted() {
 }
 
 #[test]
-fn spending_by_the_hour_is_kept_in_order_for_a_day_whatever_the_clock_does() {
-    let mut snapshot = Snapshot::default();
-    let hours = (0..30).chain([28, 27, 29]);
-    for (seq, hour) in (1..).zip(hours) {
-        snapshot.apply(&event(seq, hour * HOUR_MS + 5, "a", settled(1, 1)));
-    }
-    let by_hour: Vec<_> =
-        snapshot.money.by_hour.iter().map(|(at, sum)| (at / HOUR_MS, sum.micro())).collect();
-    let expected: Vec<_> = (6..30).map(|hour| (hour, if hour >= 27 { 2 } else { 1 })).collect();
-    assert_eq!(by_hour, expected);
-    assert_eq!(snapshot.as_of_ms, 29 * HOUR_MS + 5, "it never becomes older");
+fn spending_by_the_hour_is_left_to_the_query_that_has_all_of_it() {
+    let queried = vec![(0, MicroUsd::new(20))];
+    let money = Money { by_hour: queried.clone(), ..Money::default() };
+    let mut snapshot = Snapshot { money, ..Snapshot::default() };
+    snapshot.apply(&event(1, 1_000, "a", settled(50, 20)));
+    assert_eq!(snapshot.money.by_hour, queried);
+}
+
+#[test]
+fn a_snapshot_never_becomes_older_whatever_the_clock_does() {
+    let mut snapshot = folded([claimed("w"), reserved(50)]);
+    snapshot.apply(&event(3, 5, "a", settled(50, 20)));
+    assert_eq!(snapshot.as_of_ms, 2_000);
 }
