@@ -76,6 +76,9 @@ pub struct AttemptRow {
     pub slot: String,
     /// The process that runs or ran it.
     pub boot_id: BootId,
+    /// The last fence under which it ran: whoever ended it may be told so again.
+    #[serde(default)]
+    pub fence: Fence,
     /// The model that implements.
     pub model: String,
     /// Money and work are pretended.

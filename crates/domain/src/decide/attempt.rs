@@ -77,6 +77,7 @@ fn admit(claim: &Claim, task: &TaskRow, repo_id: &str, stamp: &Stamp) -> Writes 
         generation: task.generation,
         slot: claim.slot.clone(),
         boot_id: claim.by.boot_id.clone(),
+        fence: claim.fence.clone(),
         model: claim.model.clone(),
         simulated: claim.simulated,
         size: None,
@@ -156,6 +157,7 @@ fn resume(take: &TakeOver, task: &TaskRow, attempt: &AttemptRow, old: &ClaimRow,
     let crashed = old.boot_id == boot_id && !old.suspended;
     let attempt = AttemptRow {
         boot_id: boot_id.clone(),
+        fence: take.fence.clone(),
         slot: take.slot.clone(),
         crashes: attempt.crashes + u32::from(crashed),
         waiting: None,
@@ -246,11 +248,12 @@ pub(super) fn finish(rows: &Rows, finish: &Finish, stamp: &Stamp) -> Result<Writ
     Ok(Writes { rows: writes, events, reply })
 }
 
-/// A `Finish` sent again after its commit's answer was lost is answered as the first time.
+/// A `Finish` sent again after its commit's answer was lost is answered by the attempt's own row, whatever has become of
+/// the task since. A zombie under an older fence ended nothing.
 fn finished_before(rows: &Rows, finish: &Finish) -> Option<Writes> {
     let attempt = rows.attempts.get(&finish.by.attempt_id)?;
     let task = rows.tasks.get(&finish.by.task_key)?;
-    let status = attempt.status.filter(|_| !rows.claims.contains_key(&finish.by.task_key))?;
+    let status = attempt.status.filter(|_| attempt.fence == finish.by.fence)?;
     Some(Writes::nothing(Reply::Finished { status, until_ms: task.until_ms }))
 }
 

@@ -73,8 +73,13 @@ pub(super) fn finish(rows: &Rows, finish: &FinishStep, stamp: &Stamp) -> Result<
     Ok(Writes { rows: writes, events: vec![(held.about(), event)], reply: Reply::Done })
 }
 
+/// A start that comes again says nothing new: when the process has ended meanwhile, it stays ended.
 pub(super) fn start_child(rows: &Rows, by: &Bearer, row: &ChildRow) -> Result<Writes, Refusal> {
     let held = hold(rows, by)?;
+    let is_same = |known: &&ChildRow| ChildRow { ended_ms: None, ..(*known).clone() } == *row;
+    if rows.children.get(&(row.attempt_id.clone(), row.n)).filter(is_same).is_some() {
+        return Ok(Writes::nothing(Reply::Done));
+    }
     Ok(Writes {
         rows: vec![Write::Child(row.clone())],
         events: vec![(held.about(), EventKind::ChildStarted { pid: row.pid })],

@@ -7,10 +7,11 @@
 
 use std::collections::BTreeMap;
 
-use glitchlab_domain::command::{Bearer, Command, Refusal, Reply};
+use glitchlab_domain::command::{Bearer, Command, Finish, Refusal, Reply};
 use glitchlab_domain::decide::Writes;
-use glitchlab_domain::id::{EffectKey, Fence, TaskKey};
+use glitchlab_domain::id::{AttemptId, EffectKey, Fence, TaskKey};
 use glitchlab_domain::ledger::Head;
+use glitchlab_domain::outcome::Status;
 use glitchlab_domain::reason::Window;
 use glitchlab_domain::rows::{CallState, ProcessRow, Rows, Write};
 
@@ -35,6 +36,8 @@ pub(crate) struct Oracle {
     holders: BTreeMap<TaskKey, (Fence, bool)>,
     /// The caps when the last money was granted; what was spent before a cap was lowered stays spent.
     caps: (i64, i64),
+    /// The fence that ended each attempt, and how.
+    ended: BTreeMap<AttemptId, (Fence, Status)>,
     /// Results of effects that are done.
     effects: BTreeMap<EffectKey, String>,
 }
@@ -52,6 +55,9 @@ impl Oracle {
         command: &Command,
         answer: &Result<Writes, Refusal>,
     ) -> Result<(), Fault> {
+        if let Command::Finish(finish) = command {
+            self.judge_finish(finish, answer)?;
+        }
         let Ok(writes) = answer else { return Ok(()) };
         if let Some(by) = bearer(command) {
             self.judge_fence(by, writes)?;
@@ -77,6 +83,27 @@ impl Oracle {
         must!(holds || writes.rows.is_empty(), "stale fence {} changed rows: {:?}", by.fence, writes.rows);
         let granted = matches!(writes.reply, Reply::Granted(_) | Reply::Act | Reply::Run);
         must!(holds || !granted, "stale fence {} was told {:?}", by.fence, writes.reply);
+        Ok(())
+    }
+
+    /// Whoever ended an attempt is told the same again, and nobody else is.
+    fn judge_finish(&mut self, finish: &Finish, answer: &Result<Writes, Refusal>) -> Result<(), Fault> {
+        let attempt = &finish.by.attempt_id;
+        let known = self.ended.get(attempt).filter(|(fence, _)| *fence == finish.by.fence);
+        let told = match answer {
+            Ok(Writes { reply: Reply::Finished { status, .. }, .. }) => Some(*status),
+            _ => None,
+        };
+        if let Ok(writes) = answer
+            && !writes.rows.is_empty()
+        {
+            must!(!self.ended.contains_key(attempt), "attempt {attempt} ended twice");
+            let status = told.ok_or("an attempt ended without a status")?;
+            self.ended.insert(attempt.clone(), (finish.by.fence.clone(), status));
+            return Ok(());
+        }
+        let known = known.map(|(_, status)| *status);
+        must!(told == known, "attempt {attempt} ended as {known:?} and its finish was answered {told:?}");
         Ok(())
     }
 

@@ -265,6 +265,54 @@ fn a_finish_that_comes_again_is_answered_and_changes_nothing() {
 }
 
 #[test]
+fn a_finish_that_comes_again_is_answered_also_when_the_next_attempt_has_begun() {
+    let mut desk = Desk::open(100, 1_000);
+    let by = desk.work("a1");
+    let cancelled = || Outcome::Cancelled { why: "closed elsewhere".to_owned() };
+    let first = desk.finish(&by, cancelled());
+    desk.work("a2");
+    let rows = desk.world.rows.clone();
+    assert_eq!(desk.finish(&by, cancelled()), first);
+    assert_eq!((rows.tasks, rows.claims), (desk.world.rows.tasks, desk.world.rows.claims));
+}
+
+#[test]
+fn a_zombie_is_not_told_that_it_ended_an_attempt_that_another_ended() {
+    let mut desk = Desk::open(100, 1_000);
+    let zombie = desk.work("a1");
+    let Ok(Reply::Claimed(claimed)) = desk.take_over(&zombie, "new") else { panic!("not taken over") };
+    let merged = || Outcome::Completed { reference: Reference::Merge { commit: "c".to_owned() } };
+    desk.finish(&crate::desk::bearer("a1", &claimed.fence), merged()).unwrap();
+    assert_eq!(desk.finish(&zombie, merged()), Err(Refusal::StaleFence(zombie.task_key.clone())));
+}
+
+#[test]
+fn a_start_of_a_process_that_comes_again_does_not_bring_it_back() {
+    let mut desk = Desk::open(100, 1_000);
+    let by = desk.work("a1");
+    let row = |pid| glitchlab_domain::rows::ChildRow {
+        attempt_id: by.attempt_id.clone(),
+        n: 0,
+        boot_id: desk.boot.boot_id.clone(),
+        host: "here".to_owned(),
+        pid,
+        pgid: pid,
+        start_ticks: 5,
+        ended_ms: None,
+    };
+    let (first, other) = (row(7), row(8));
+    let start =
+        |row: &glitchlab_domain::rows::ChildRow| Command::StartChild { by: by.clone(), row: row.clone() };
+    let key = (by.attempt_id.clone(), 0);
+    desk.ask(&start(&first)).unwrap();
+    desk.ask(&Command::EndChild { attempt_id: by.attempt_id.clone(), n: 0 }).unwrap();
+    desk.ask(&start(&first)).unwrap();
+    assert_eq!(desk.world.rows.children[&key].ended_ms, Some(START_MS));
+    desk.ask(&start(&other)).unwrap();
+    assert_eq!(desk.world.rows.children[&key], other, "a later process in the same place is another one");
+}
+
+#[test]
 fn a_suspended_attempt_can_neither_write_nor_spend_and_goes_on_under_a_new_fence() {
     let mut desk = Desk::open(100, 1_000);
     let by = desk.work("a1");
