@@ -24,6 +24,7 @@ pub mod backlog;
 pub mod beads;
 pub mod check;
 pub mod clock;
+pub mod engine;
 pub mod invariant;
 mod probe;
 mod process;

@@ -4,33 +4,22 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use glitchlab_actors::admission::Gate;
-use glitchlab_actors::feed::Feed;
-use glitchlab_actors::slots::Slots;
-use glitchlab_actors::{BoardView, Engine, Handles, Tools, durable, recovery, shutdown, tree};
-use glitchlab_domain::command::{BootBearer, Command};
-use glitchlab_domain::id::{BootId, Fence};
-use glitchlab_domain::rows::ProcessRow;
-use glitchlab_domain::snapshot::Snapshot;
+use glitchlab_actors::{BoardView, Engine, shutdown};
 use glitchlab_models::Model;
 use glitchlab_pipeline::fakes::FakeForge;
 use glitchlab_pipeline::forge::Forge;
 use glitchlab_pipeline::workspace::Workspace;
-use glitchlab_runtime::{Failure, Tree, TreeHandle};
+use glitchlab_runtime::Tree;
 use glitchlab_store::clock::Clock;
-use glitchlab_store::{Backend, Reader, Writer};
+use glitchlab_store::{Backend, Reader};
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 
 use crate::act::{Act, Kill};
+use crate::engine::{Parts, compose, start};
 use crate::probe;
-use crate::settings::{REPO, SCOPE};
 use crate::tripwire::Place;
 use crate::wired::Wired;
 use crate::world::{Outside, Plan};
-
-/// Commands that may wait for the writer.
-const QUEUE: usize = 1_024;
 
 /// How a process ended.
 #[derive(Debug)]
@@ -53,8 +42,8 @@ pub(crate) enum Death {
 
 /// Lives until something ends it.
 pub(crate) async fn live(world: &Outside, plan: &mut Plan, until: Duration) -> Death {
-    let engine = Arc::new(compose(world));
-    let tree = match start(world, &engine).await {
+    let engine = composed(world);
+    let tree = match start(&engine, &world.setup).await {
         Ok(tree) => tree,
         Err(error) => return Death::Stillborn(error.to_string()),
     };
@@ -65,34 +54,22 @@ pub(crate) async fn live(world: &Outside, plan: &mut Plan, until: Duration) -> D
     }
 }
 
-fn compose(world: &Outside) -> Engine {
-    let boot = BootBearer { boot_id: BootId::new(random()), fence: Fence::new(random()) };
-    let clock = world.clock.wall();
-    let backend = Backend::Memory(world.memory.clone());
-    let (writer, queue) = Writer::new(backend, boot.boot_id.clone(), writer_clock(world), QUEUE);
-    let tools = tools(world);
-    let settings = world.setup.engine(&boot.boot_id, tools.model.id(), clock());
-    let first = Snapshot { engine: settings.about.clone(), ..Snapshot::default() };
-    Engine {
-        boot,
-        host: "world".to_owned(),
-        repo_id: REPO.to_owned(),
-        scope: SCOPE.to_owned(),
-        settings,
-        clock,
-        writer,
-        queue,
+/// The engine of a process: the outside world with its tripwires, and a writer that trips as well.
+fn composed(world: &Outside) -> Arc<Engine> {
+    let wire = &world.wire;
+    let workspace = Arc::new(world.workspace.clone()) as Arc<dyn Workspace>;
+    let forge = Arc::new(FakeForge::new(world.repo.clone())) as Arc<dyn Forge>;
+    compose(Parts {
+        setup: &world.setup,
+        backend: Backend::Memory(world.memory.clone()),
         reader: Reader::Memory(world.memory.clone()),
         source: Arc::new(world.backlog.clone()),
-        tools,
-        feed: Feed::default(),
-        slots: Slots::new(world.setup.workers, world.setup.grace),
-        gate: Gate::default(),
-        board: watch::Sender::new(BoardView::default()),
-        snapshot: watch::Sender::new(Arc::new(first)),
-        tree: TreeHandle::new(),
-        handles: Handles::default(),
-    }
+        workspace: Arc::new(Wired::<dyn Workspace>::new(workspace, wire)),
+        forge: Arc::new(Wired::<dyn Forge>::new(forge, wire)),
+        model: Arc::new(Wired::<dyn Model>::new(Arc::clone(&world.model), wire)),
+        clock: world.clock.wall(),
+        writer_clock: writer_clock(world),
+    })
 }
 
 /// The writer looks at its clock once for each batch, so that is where a batch can be disturbed.
@@ -102,61 +79,6 @@ fn writer_clock(world: &Outside) -> Clock {
         wire.strike(Place::Batch);
         clock()
     })
-}
-
-fn tools(world: &Outside) -> Tools {
-    let wire = &world.wire;
-    let workspace = Arc::new(world.workspace.clone()) as Arc<dyn Workspace>;
-    let forge = Arc::new(FakeForge::new(world.repo.clone())) as Arc<dyn Forge>;
-    Tools {
-        workspace: Arc::new(Wired::<dyn Workspace>::new(workspace, wire)),
-        forge: Arc::new(Wired::<dyn Forge>::new(forge, wire)),
-        model: Arc::new(Wired::<dyn Model>::new(Arc::clone(&world.model), wire)),
-        stages: Arc::new(world.setup.stages()),
-    }
-}
-
-/// Does what the program does: this boot is written, the dead are known, what they left open is paid, the tree starts.
-async fn start(world: &Outside, engine: &Arc<Engine>) -> Result<Tree, Failure> {
-    let writing = CancellationToken::new();
-    let (writer, feed, stop) = (engine.writer.clone(), engine.feed.clone(), writing.clone());
-    let mut running =
-        tokio::spawn(async move { writer.run(stop, |committed| feed.publish(committed)).await });
-    tokio::select! {
-        recovered = recover(world, engine) => recovered?,
-        // Whoever waits for a writer that is gone would wait for ever.
-        ended = &mut running => return Err(format!("its writer ended: {ended:?}").into()),
-    }
-    writing.cancel();
-    running.await??;
-    Ok(tree::start(engine, Vec::new()).await?)
-}
-
-/// No process but this one is alive in a world.
-async fn recover(world: &Outside, engine: &Arc<Engine>) -> Result<(), Failure> {
-    let dead = recovery::dead_boots(&engine.reader, &engine.host, &engine.repo_id, |_| false).await?;
-    let (cap_hour, cap_day) = (world.setup.per_hour, world.setup.per_day);
-    let start =
-        Command::StartBoot { process: row(engine), scope: engine.scope.clone(), cap_hour, cap_day, dead };
-    durable::insist(&engine.queue, start).await??;
-    recovery::settle_open(&engine.reader, &engine.queue).await?;
-    Ok(())
-}
-
-fn row(engine: &Engine) -> ProcessRow {
-    ProcessRow {
-        boot_id: engine.boot.boot_id.clone(),
-        fence: engine.boot.fence.clone(),
-        host: engine.host.clone(),
-        pid: 1,
-        start_ticks: 0,
-        repo_id: engine.repo_id.clone(),
-        scope: engine.scope.clone(),
-        listen: String::new(),
-        started_ms: engine.now_ms(),
-        lease_until_ms: engine.now_ms() + 60_000,
-        alive: true,
-    }
 }
 
 async fn work(world: &Outside, plan: &mut Plan, until: Duration, engine: &Arc<Engine>, tree: &Tree) -> Death {
@@ -218,8 +140,4 @@ async fn go_down(engine: &Arc<Engine>, tree: &Tree, drain: Duration, death: Deat
     }
     shutdown::end(engine, tree, "the scenario says so").await;
     death
-}
-
-fn random() -> String {
-    uuid::Uuid::new_v4().simple().to_string()
 }
