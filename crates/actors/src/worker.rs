@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use glitchlab_domain::command::{Bearer, Command, Finish};
-use glitchlab_domain::outcome::{FailureKind, Outcome};
+use glitchlab_domain::dispatch::crashed_too_often;
+use glitchlab_domain::outcome::Outcome;
 use glitchlab_pipeline::attempt::{self, Ended, Job};
 use glitchlab_pipeline::durable::Lost;
 use glitchlab_runtime::{Actor, Context, Failure, MessageKind, Task, TaskExit, TaskScope};
@@ -15,9 +16,6 @@ use glitchlab_runtime::{Actor, Context, Failure, MessageKind, Task, TaskExit, Ta
 use crate::durable::StoreDurable;
 use crate::engine::Engine;
 use crate::slots::{Assignment, Ending, Slot};
-
-/// An attempt whose task crashed so often within a boot has failed.
-const CRASHES: u32 = 3;
 
 /// What a worker understands.
 #[derive(Debug)]
@@ -120,8 +118,10 @@ async fn fence_off(engine: Arc<Engine>, by: Bearer) {
 }
 
 async fn work(engine: &Arc<Engine>, slot: &Slot, assignment: &Assignment, scope: &TaskScope) {
-    if assignment.claimed.attempt.crashes >= CRASHES {
-        return finish(engine, assignment, crashed_too_often(assignment)).await;
+    if let Some(outcome) = crashed_too_often(&assignment.claimed.attempt, &engine.settings.retry) {
+        let detail = "its work crashed again and again".to_owned();
+        let ended = Ended { outcome, detail, learned: None, files_changed: 0, keep_worktree: true };
+        return finish(engine, assignment, ended).await;
     }
     let durable = Arc::new(StoreDurable::new(Arc::clone(engine), assignment.bearer(), scope.clone()));
     let job = job(engine, assignment, durable);
@@ -154,12 +154,6 @@ fn job(engine: &Arc<Engine>, assignment: &Assignment, durable: Arc<StoreDurable>
         model: Arc::clone(&engine.tools.model),
         clock: Arc::clone(&engine.clock),
     }
-}
-
-fn crashed_too_often(assignment: &Assignment) -> Ended {
-    let message = format!("its work crashed {} times", assignment.claimed.attempt.crashes);
-    let outcome = Outcome::Retryable { failure: FailureKind::Crashed, message: message.clone() };
-    Ended { outcome, detail: message, learned: None, files_changed: 0, keep_worktree: true }
 }
 
 /// Makes the outcome durable, then removes the worktree: a crash between the two leaves a worktree for the sweep.

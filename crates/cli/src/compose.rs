@@ -12,7 +12,7 @@ use glitchlab_actors::{BoardView, Engine, Handles, Settings, Tools};
 use glitchlab_backlog::JsonlSource;
 use glitchlab_domain::command::BootBearer;
 use glitchlab_domain::id::{BootId, Fence, TaskKey};
-use glitchlab_domain::money::MicroUsd;
+use glitchlab_domain::policy::DEFAULT_HOLD;
 use glitchlab_domain::rows::ProcessRow;
 use glitchlab_domain::snapshot::{self, Snapshot};
 use glitchlab_models::catalog::{self, Choice};
@@ -37,8 +37,6 @@ use crate::config::{self, Config};
 use crate::exit::{Code, OrStop, Stop};
 use crate::pages;
 
-/// The expected cost of a task that nothing is known of, in micro-dollars: half a dollar.
-const HOLD: MicroUsd = MicroUsd::new(500_000);
 /// How long an attempt may take to end when it is told to.
 const GRACE: Duration = Duration::from_secs(10);
 /// Commands that may wait for the writer.
@@ -213,7 +211,7 @@ fn settings(config: &Config, repo: &GitRepo, boot_id: &BootId, model: &dyn Model
         poll_interval: config.poll_interval,
         close_epics: config.close_epics,
         max_open: config.max_open,
-        hold: HOLD,
+        hold: DEFAULT_HOLD,
         min_free_bytes: config.min_free_bytes,
         watched_disks: vec![absolute(state_of(config)), repo.common_dir.clone()],
         grace: GRACE,
