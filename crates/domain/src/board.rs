@@ -326,8 +326,7 @@ impl Board {
     }
 }
 
-/// The source of tasks that we made.
-pub const SUBTASK: &str = "subtask";
+pub use crate::task::SUBTASK;
 
 /// Our own state, laid over a source that says `open` for as long as nobody changes it.
 fn overlay(task: &TaskRow) -> Overlay {

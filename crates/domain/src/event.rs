@@ -210,8 +210,7 @@ impl EventKind {
             Self::BacklogSynced { added, changed } => {
                 format!("Backlog read: {added} new, {changed} changed")
             }
-            Self::BacklogFaulty { line: Some(line), what } => format!("Backlog line {line}: {what}"),
-            Self::BacklogFaulty { line: None, what } => format!("Backlog: {what}"),
+            Self::BacklogFaulty { what, .. } => format!("Backlog: {what}"),
             Self::TaskClaimed { n, max_attempts, slot, .. } => {
                 format!("Claimed by {slot}, attempt {n} of {max_attempts}")
             }

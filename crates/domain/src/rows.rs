@@ -242,6 +242,11 @@ pub struct ChildRow {
 #[expect(missing_docs, reason = "each names its table")]
 pub enum RowKey {
     Task(TaskKey),
+    /// The tasks that [`crate::decide::kin`] names for a task, which is loaded first.
+    Kin {
+        of: TaskKey,
+        parts: usize,
+    },
     Claim(TaskKey),
     Attempt(AttemptId),
     Step(AttemptId, u32),

@@ -89,6 +89,9 @@ pub struct TaskRow {
     pub root_key: TaskKey,
     /// Levels of decomposition above it.
     pub depth: u32,
+    /// For sub-tasks of ours: the tasks above it, the root first, the one that was split last.
+    #[serde(default)]
+    pub above: Vec<Above>,
     /// One line: hostile text.
     pub title: String,
     /// What is to be done: hostile text.
@@ -135,6 +138,18 @@ pub struct TaskRow {
     pub updated_ms: i64,
 }
 
+/// The source of sub-tasks that we made.
+pub const SUBTASK: &str = "subtask";
+
+/// A task above a sub-task, as it was when it was split.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Above {
+    /// Its key.
+    pub key: TaskKey,
+    /// Its generation then: when it is opened again, its parts are those of another try.
+    pub generation: u32,
+}
+
 /// How many lessons a task carries to its next attempt.
 pub const LEARNED: usize = 3;
 
@@ -147,6 +162,18 @@ impl TaskRow {
         } else {
             format!("{} generation {}", self.bead_id, self.generation)
         }
+    }
+
+    /// Tells whether we made it by splitting another task.
+    #[must_use]
+    pub fn is_part(&self) -> bool {
+        self.source == SUBTASK
+    }
+
+    /// Tells whether it is split and one of its parts waits for a person: it cannot go on by itself.
+    #[must_use]
+    pub const fn is_stuck(&self) -> bool {
+        matches!((self.state, &self.reason), (TaskState::Decomposed, Some(Reason::BlockedBy { .. })))
     }
 
     /// Tells whether it may be claimed at `now_ms`, as far as our own state goes.
@@ -223,6 +250,7 @@ impl SourceTask {
             source: self.source,
             parent: self.parent,
             depth: 0,
+            above: Vec::new(),
             title: self.title,
             body: self.body,
             priority: self.priority,
@@ -248,9 +276,11 @@ impl SourceTask {
         }
     }
 
-    /// Brings an existing row up to date and tells whether anything changed, and whether that opens the task again.
+    /// Brings an existing row up to date and tells whether anything changed, and whether that opens the task again: one
+    /// that is finished, or split with a part that waits for a person.
     pub fn refresh(self, row: &mut TaskRow) -> Refreshed {
-        let reopens = row.state.is_terminal() && self.state == "open" && self.rev != row.source_rev;
+        let rests = row.state.is_terminal() || row.is_stuck();
+        let reopens = rests && self.state == "open" && self.rev != row.source_rev;
         let same = row.title == self.title
             && row.body == self.body
             && row.priority == self.priority
@@ -269,7 +299,7 @@ impl SourceTask {
         row.parent = self.parent;
         row.source_state = self.state;
         // A finished task keeps what it was finished with: its issue may be changed first and put back to open later.
-        if reopens || !row.state.is_terminal() {
+        if reopens || !rests {
             row.source_rev = self.rev;
         }
         if reopens {

@@ -1,5 +1,8 @@
 //! Where commands are handed in, and how their answers come back.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use glitchlab_domain::command::{Command, Refusal, Reply, Settle};
 use tokio::sync::{mpsc, oneshot};
 
@@ -28,6 +31,7 @@ impl Item {
 pub struct Queue {
     items: mpsc::Sender<Item>,
     dropped: mpsc::UnboundedSender<Item>,
+    halted: Arc<AtomicBool>,
 }
 
 /// The writer's ends of a [`Queue`].
@@ -43,7 +47,8 @@ impl Queue {
         let (items_in, items) = mpsc::channel(capacity);
         let (dropped_in, dropped) = mpsc::unbounded_channel();
         let back = dropped_in.downgrade();
-        (Self { items: items_in, dropped: dropped_in }, Ends { items, dropped, back })
+        let halted = Arc::default();
+        (Self { items: items_in, dropped: dropped_in, halted }, Ends { items, dropped, back })
     }
 
     /// Hands in a command and waits for its commit. When the answer is lost, the same command is sent again: its
@@ -54,6 +59,9 @@ impl Queue {
     /// Returns a [`StoreError`] when the store does not answer; a refusal is an answer.
     pub async fn submit(&self, command: Command) -> Answer {
         loop {
+            if self.halted.load(Ordering::Acquire) {
+                return std::future::pending().await;
+            }
             let (reply, answer) = oneshot::channel();
             let item = Item { command: command.clone(), reply: Some(reply), failures: 0 };
             self.items.send(item).await.map_err(|_| StoreError::Closed)?;
@@ -67,6 +75,12 @@ impl Queue {
     pub fn submit_detached(&self, command: Command) {
         // A closed queue means that the process ends: the next boot settles what this one left open.
         let _ = self.dropped.send(Item::detached(command));
+    }
+
+    /// Takes nothing more: whoever hands in a command waits for ever. For a process that ends at once, so that what it
+    /// does to its own work on the way out is never written as a result.
+    pub fn halt(&self) {
+        self.halted.store(true, Ordering::Release);
     }
 
     /// Tells how many commands wait.

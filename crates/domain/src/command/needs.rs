@@ -3,6 +3,7 @@
 use super::{Authority, Bearer, BootBearer, Command, Reserve};
 use crate::id::{AttemptId, TaskKey, TryKey};
 use crate::money::MicroUsd;
+use crate::outcome::Outcome;
 use crate::rows::RowKey;
 
 impl Command {
@@ -39,12 +40,28 @@ impl Command {
                 plus(of_bearer(by), [RowKey::Child(row.attempt_id.clone(), row.n)])
             }
             Self::EndChild { attempt_id, n } => vec![RowKey::Child(attempt_id.clone(), *n)],
-            Self::Finish(finish) => of_bearer(&finish.by),
-            Self::Close { by, task_key, .. } | Self::Reopen { by, task_key, .. } => {
-                vec![boot(by), RowKey::Task(task_key.clone()), RowKey::Claim(task_key.clone())]
+            Self::Finish(finish) => {
+                plus(of_bearer(&finish.by), [kin(&finish.by.task_key, parts(&finish.outcome))])
             }
+            Self::Close { by, task_key, .. } | Self::Reopen { by, task_key, .. } => vec![
+                boot(by),
+                RowKey::Task(task_key.clone()),
+                kin(task_key, 0),
+                RowKey::Claim(task_key.clone()),
+            ],
             Self::Note { .. } => Vec::new(),
         }
+    }
+}
+
+fn kin(of: &TaskKey, parts: usize) -> RowKey {
+    RowKey::Kin { of: of.clone(), parts }
+}
+
+fn parts(outcome: &Outcome) -> usize {
+    match outcome {
+        Outcome::Decomposed { subtasks } => subtasks.len(),
+        _ => 0,
     }
 }
 

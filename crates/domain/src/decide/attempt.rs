@@ -1,17 +1,16 @@
 //! The life of an attempt: claim, take over, suspend, finish.
 
-use crate::bead::BeadId;
 use crate::command::{Bearer, Claim, Claimed, Finish, Refusal, Reply, Stamp, TakeOver};
 use crate::dispatch;
 use crate::event::{About, EventKind};
 use crate::ledger::{Departures, Head};
 use crate::money::MicroUsd;
-use crate::outcome::{Outcome, SubTask};
+use crate::outcome::Outcome;
 use crate::reason::Wait;
 use crate::rows::{AttemptRow, ClaimRow, Rows, Write};
 use crate::task::{TaskRow, TaskState};
 
-use super::{Held, Writes, about, hold, live};
+use super::{Held, Writes, about, hold, live, parts};
 
 pub(super) fn claim(rows: &Rows, claim: &Claim, stamp: &Stamp) -> Result<Writes, Refusal> {
     let process = live(rows, &claim.by)?;
@@ -237,13 +236,14 @@ pub(super) fn finish(rows: &Rows, finish: &Finish, stamp: &Stamp) -> Result<Writ
     let mut events = vec![(held.about(), finished_event(&task, &attempt, finish))];
     let mut writes = vec![Write::DropClaim(task.key.clone())];
     if let Outcome::Decomposed { subtasks } = &finish.outcome {
-        let rows: Vec<TaskRow> = sub_rows(&task, subtasks, stamp.now_ms);
-        let ids = rows.iter().map(|row| row.bead_id.clone()).collect();
+        let parts = parts::split(rows, &task, &finish.by.attempt_id, subtasks, stamp.now_ms);
+        let ids = parts.iter().map(|row| row.bead_id.clone()).collect();
         events.push((held.about(), EventKind::TaskDecomposed { subtasks: ids, depth: task.depth + 1 }));
-        writes.extend(rows.into_iter().map(Write::Task));
+        writes.extend(parts.into_iter().map(Write::Task));
     }
     events.extend(human_event(&held, &task));
     let reply = Reply::Finished { status, until_ms: task.until_ms };
+    writes.extend(parts::tell_above(rows, &task, stamp.now_ms));
     writes.extend([Write::Attempt(attempt), Write::Task(task)]);
     Ok(Writes { rows: writes, events, reply })
 }
@@ -273,43 +273,4 @@ fn human_event(held: &Held<'_>, task: &TaskRow) -> Option<(About, EventKind)> {
     let waits = matches!(task.state, TaskState::NeedsHuman | TaskState::Failed);
     let why = task.reason.as_ref().filter(|_| waits)?.to_string();
     Some((held.about(), EventKind::HumanNeeded { why }))
-}
-
-/// Makes the rows of sub-tasks: `<parent>.s1` and so on, with the generation when the parent was opened again.
-fn sub_rows(parent: &TaskRow, subtasks: &[SubTask], now_ms: i64) -> Vec<TaskRow> {
-    let id = |place: usize| match parent.generation {
-        0 => BeadId::new(format!("{}.s{}", parent.bead_id, place + 1)),
-        generation => BeadId::new(format!("{}.g{generation}s{}", parent.bead_id, place + 1)),
-    };
-    let row = |(place, sub): (usize, &SubTask)| {
-        let bead_id = id(place);
-        TaskRow {
-            key: crate::id::TaskKey::of(&parent.repo_id, &bead_id),
-            bead_id,
-            generation: 0,
-            source: "subtask".to_owned(),
-            parent: Some(parent.bead_id.clone()),
-            depth: parent.depth + 1,
-            title: sub.title.clone(),
-            body: sub.description.clone(),
-            kind: "task".to_owned(),
-            after: sub.after.iter().filter(|before| **before != place).map(|before| id(*before)).collect(),
-            created_ms: now_ms,
-            source_state: "open".to_owned(),
-            source_rev: String::new(),
-            state: TaskState::Open,
-            reason: None,
-            until_ms: None,
-            failures: 0,
-            deferrals: 0,
-            runs: 0,
-            learned: Vec::new(),
-            request: None,
-            merged: None,
-            cost: MicroUsd::ZERO,
-            updated_ms: now_ms,
-            ..parent.clone()
-        }
-    };
-    subtasks.iter().enumerate().map(row).collect()
 }

@@ -8,10 +8,12 @@ mod attempt;
 mod boot;
 mod effect;
 mod money;
+mod parts;
 mod step;
 mod task;
 
 pub use boot::LEASE_MARGIN_MS;
+pub use parts::kin;
 
 use crate::command::{Authority, Bearer, BootBearer, Command, Refusal, Reply, Stamp};
 use crate::event::{About, EventKind};

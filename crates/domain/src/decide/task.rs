@@ -8,7 +8,7 @@ use crate::outcome::Reference;
 use crate::rows::{Rows, Write};
 use crate::task::{Refreshed, SourceTask, TaskRow, TaskState};
 
-use super::{Writes, about, live};
+use super::{Writes, about, live, parts};
 
 pub(super) fn sync(rows: &Rows, beads: &[SourceTask], stamp: &Stamp) -> Writes {
     let mut writes = Writes::nothing(Reply::Done);
@@ -19,6 +19,10 @@ pub(super) fn sync(rows: &Rows, beads: &[SourceTask], stamp: &Stamp) -> Writes {
             added += 1;
             continue;
         };
+        // An issue that was given the id of one of our sub-tasks is not that sub-task.
+        if row.is_part() {
+            continue;
+        }
         let mut row = row.clone();
         let refreshed = bead.clone().refresh(&mut row);
         if refreshed == Refreshed::Same {
@@ -51,7 +55,7 @@ pub(super) fn close(
         return Ok(Writes::nothing(Reply::Done));
     }
     dispatch::complete(&mut task, reference);
-    Ok(changed(task, EventKind::TaskClosed { why: why.to_owned() }, stamp))
+    Ok(changed(rows, task, EventKind::TaskClosed { why: why.to_owned() }, stamp))
 }
 
 pub(super) fn reopen(
@@ -71,7 +75,7 @@ pub(super) fn reopen(
     } else {
         task.rest(TaskState::Open, None, None);
     }
-    Ok(changed(task, EventKind::TaskReopened { why: why.to_owned() }, stamp))
+    Ok(changed(rows, task, EventKind::TaskReopened { why: why.to_owned() }, stamp))
 }
 
 /// A task that no attempt holds.
@@ -84,7 +88,10 @@ fn at_rest(rows: &Rows, by: &BootBearer, key: &TaskKey) -> Result<TaskRow, Refus
     Ok(task.clone())
 }
 
-fn changed(mut task: TaskRow, kind: EventKind, stamp: &Stamp) -> Writes {
+fn changed(rows: &Rows, mut task: TaskRow, kind: EventKind, stamp: &Stamp) -> Writes {
     task.updated_ms = stamp.now_ms;
-    Writes { events: vec![(about(&task), kind)], rows: vec![Write::Task(task)], reply: Reply::Done }
+    let events = vec![(about(&task), kind)];
+    let mut writes = parts::tell_above(rows, &task, stamp.now_ms);
+    writes.push(Write::Task(task));
+    Writes { rows: writes, events, reply: Reply::Done }
 }

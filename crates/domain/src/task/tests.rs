@@ -129,3 +129,15 @@ fn two_repositories_may_hold_the_same_bead_id() {
     assert_ne!(key("a", "bc"), key("ab", "c"), "the two parts cannot run into each other");
     assert_eq!(key("one", "gl-1").as_str().len(), 32);
 }
+
+#[test]
+fn a_split_task_is_opened_by_a_change_of_its_issue_only_when_a_part_waits_for_a_person() {
+    let mut task = row(TaskState::Decomposed);
+    task.reason = Some(Reason::ChildrenOpen);
+    assert_eq!(bead("b", "open").refresh(&mut task), Refreshed::Changed);
+    assert_eq!(task.state, TaskState::Decomposed, "its parts go on");
+    task.reason = Some(Reason::BlockedBy { on: vec![BeadId::from("bead.s1")] });
+    assert_eq!(bead("b", "open").refresh(&mut task), Refreshed::Same);
+    assert_eq!(bead("c", "open").refresh(&mut task), Refreshed::Reopened);
+    assert_eq!((task.state, task.generation, task.reason), (TaskState::Open, 1, None));
+}

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use glitchlab_domain::command::{Command, Refusal, Stamp};
-use glitchlab_domain::decide::{Writes, decide};
+use glitchlab_domain::decide::{Writes, decide, kin};
 use glitchlab_domain::id::TryKey;
 use glitchlab_domain::ledger::{DEPARTURES, Departures, Head};
 use glitchlab_domain::money::MicroUsd;
@@ -125,6 +125,10 @@ impl World {
         let from = &self.rows;
         match key {
             RowKey::Task(key) => copy_row(&from.tasks, key, &mut to.tasks),
+            RowKey::Kin { of, parts } => {
+                let kin = from.tasks.get(of).map(|task| kin(task, *parts)).unwrap_or_default();
+                kin.iter().for_each(|key| copy_row(&from.tasks, key, &mut to.tasks));
+            }
             RowKey::Claim(key) => copy_row(&from.claims, key, &mut to.claims),
             RowKey::Attempt(id) => copy_row(&from.attempts, id, &mut to.attempts),
             RowKey::Step(id, n) => copy_row(&from.steps, &(id.clone(), *n), &mut to.steps),

@@ -1,8 +1,10 @@
 //! Loading the rows that a batch names, a few statements for all of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
+use glitchlab_domain::decide::kin;
+use glitchlab_domain::id::TaskKey;
 use glitchlab_domain::ledger::{DEPARTURES, Departures, Head};
 use glitchlab_domain::money::MicroUsd;
 use glitchlab_domain::reason::Window;
@@ -50,6 +52,7 @@ pub(super) async fn load(
     for row in select::<TaskRow>(connection, "task_key", &names.tasks).await? {
         rows.tasks.insert(row.key.clone(), row);
     }
+    load_kin(connection, &mut rows, &names.kin).await?;
     for row in select::<ClaimRow>(connection, "task_key", &names.claims).await? {
         rows.claims.insert(row.task_key.clone(), row);
     }
@@ -84,10 +87,27 @@ pub(super) async fn load(
     Ok(Loaded { rows, now_ms, lists_departures })
 }
 
+/// Loads what only the rows of tasks can name.
+async fn load_kin(
+    connection: &mut SqliteConnection,
+    rows: &mut Rows,
+    names: &[(TaskKey, usize)],
+) -> Result<(), StoreError> {
+    let of = |(key, parts): &(TaskKey, usize)| Some(kin(rows.tasks.get(key)?, *parts));
+    let named: BTreeSet<TaskKey> = names.iter().filter_map(of).flatten().collect();
+    let missing: Vec<String> =
+        named.iter().filter(|key| !rows.tasks.contains_key(key)).map(ToString::to_string).collect();
+    for row in select::<TaskRow>(connection, "task_key", &missing).await? {
+        rows.tasks.insert(row.key.clone(), row);
+    }
+    Ok(())
+}
+
 /// The keys of a batch by table.
 #[derive(Default)]
 struct Names {
     tasks: Vec<String>,
+    kin: Vec<(TaskKey, usize)>,
     claims: Vec<String>,
     attempts: Vec<String>,
     steps: Vec<String>,
@@ -104,6 +124,7 @@ impl Names {
         for key in keys {
             match key {
                 RowKey::Task(key) => names.tasks.push(key.to_string()),
+                RowKey::Kin { of, parts } => names.kin.push((of.clone(), *parts)),
                 RowKey::Claim(key) => names.claims.push(key.to_string()),
                 RowKey::Attempt(id) => names.attempts.push(id.to_string()),
                 RowKey::Step(id, n) => names.steps.push(step_id(id, *n)),

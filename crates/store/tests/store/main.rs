@@ -7,4 +7,5 @@ mod commands;
 mod concurrency;
 mod files;
 mod open;
+mod parts;
 mod script;

@@ -6,7 +6,7 @@ use glitchlab_domain::command::{
 use glitchlab_domain::id::{AttemptId, BootId, EffectKey, Fence, TaskKey, TryKey};
 use glitchlab_domain::ledger::Bounds;
 use glitchlab_domain::money::{MicroUsd, Price};
-use glitchlab_domain::outcome::{FailureKind, HumanReason, Outcome, Reference};
+use glitchlab_domain::outcome::{FailureKind, HumanReason, Outcome, Reference, SubTask};
 use glitchlab_domain::policy::RetryRules;
 use glitchlab_domain::reason::{Reason, Wait, Window};
 use glitchlab_domain::rows::{CallState, ProcessRow};
@@ -320,12 +320,14 @@ fn end_boot(run: &mut Run, a: u32, b: u32) -> Result<(), Fault> {
 
 fn finish(run: &mut Run, a: u32, b: u32) -> Result<(), Fault> {
     let Some(at) = running_worker(run, a) else { return Ok(()) };
-    let outcome = match b % 7 {
+    let part = || SubTask { title: "part".to_owned(), description: String::new(), after: Vec::new() };
+    let outcome = match b % 8 {
         0 => Outcome::Completed { reference: Reference::Merge { commit: "c".to_owned() } },
         1 | 2 => Outcome::Retryable { failure: FailureKind::TestsFailed, message: String::new() },
         3 => Outcome::Deferred { why: "later".to_owned() },
         4 => Outcome::NeedsHuman { reason: HumanReason::TooDeep },
         5 => Outcome::Cancelled { why: "closed".to_owned() },
+        6 => Outcome::Decomposed { subtasks: vec![part(), part()] },
         _ => Outcome::Snoozed {
             failure: FailureKind::RateLimited,
             until_ms: run.world.clock_ms + 60_000,
