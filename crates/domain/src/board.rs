@@ -3,13 +3,17 @@
 //! It is fed with what the backlog says ([`Board::take_bead`]) and with our own rows ([`Board::take_task`]), keeps
 //! readiness up to date edit by edit, and answers without looking at everything again.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+mod explain;
+mod known;
+mod parts;
 
-use crate::bead::{Bead, BeadId, Dependency, DependencyKind, Status};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use crate::bead::{Bead, BeadId, Status};
 use crate::dispatch::{Place, Queue, skip};
 use crate::id::TaskKey;
 use crate::policy::WorkFilter;
-use crate::readiness::{Cycle, Facts, Index, Node, Overlay, Readiness};
+use crate::readiness::{Cycle, Index, Node, Overlay, Readiness};
 use crate::reason::Reason;
 use crate::snapshot;
 use crate::task::{TaskRow, TaskState};
@@ -41,8 +45,12 @@ pub struct Board {
     resting: BTreeSet<(i64, TaskKey)>,
     standing: HashMap<TaskKey, Standing>,
     counts: BTreeMap<Standing, u64>,
-    /// Sub-tasks that we made, by their parent.
-    parts: HashMap<BeadId, Vec<TaskKey>>,
+    /// Sub-tasks that we made, at any depth, by each task above them.
+    below: HashMap<TaskKey, Vec<TaskKey>>,
+    /// Parked tasks.
+    parked: BTreeSet<TaskKey>,
+    /// Issues that the last reading lacked and that count as they last were.
+    kept: HashSet<BeadId>,
     /// Decomposed tasks whose parts are all done.
     assembled: BTreeSet<TaskKey>,
 }
@@ -60,15 +68,21 @@ impl Board {
             resting: BTreeSet::new(),
             standing: HashMap::new(),
             counts: BTreeMap::new(),
-            parts: HashMap::new(),
+            below: HashMap::new(),
+            parked: BTreeSet::new(),
+            kept: HashSet::new(),
             assembled: BTreeSet::new(),
         }
     }
 
-    /// Takes what the backlog says of an issue.
+    /// Takes what the backlog says of an issue. One with the id of a sub-task of ours is not taken.
     pub fn take_bead(&mut self, bead: &Bead) {
-        let key = self.keys.get(&bead.id);
-        let overlay = key.and_then(|key| self.tasks.get(key)).map_or(Overlay::None, overlay);
+        let task = self.keys.get(&bead.id).and_then(|key| self.tasks.get(key));
+        if task.is_some_and(TaskRow::is_part) {
+            return;
+        }
+        let overlay = task.map_or(Overlay::None, overlay);
+        self.kept.remove(&bead.id);
         self.index.upsert(Node::new(bead, overlay));
         self.review_bead(&bead.id);
         self.settle();
@@ -76,6 +90,10 @@ impl Board {
 
     /// Takes away an issue that the backlog no longer has. A running task of it goes on: see [`Board::withdrawn`].
     pub fn drop_bead(&mut self, id: &BeadId) {
+        if self.keys.get(id).and_then(|key| self.tasks.get(key)).is_some_and(TaskRow::is_part) {
+            return;
+        }
+        self.kept.remove(id);
         self.index.remove(id);
         self.review_bead(id);
         self.settle();
@@ -85,18 +103,13 @@ impl Board {
     pub fn take_task(&mut self, task: TaskRow) {
         let key = task.key.clone();
         self.leave_queue(&key);
-        if task.source == SUBTASK && !self.tasks.contains_key(&key) {
+        if task.is_part() && !self.tasks.contains_key(&key) {
             self.add_part(&task);
         }
         self.keys.insert(task.bead_id.clone(), key.clone());
-        self.index.set_overlay(&task.bead_id, overlay(&task));
-        let parent = task.parent.clone();
+        self.index.set_overlay(&task.bead_id, self.overlay(&task));
         self.tasks.insert(key.clone(), task);
-        self.review(&key);
-        self.review_assembly(&key);
-        if let Some(parent) = parent.and_then(|parent| self.keys.get(&parent).cloned()) {
-            self.review_assembly(&parent);
-        }
+        self.review_family(&key);
         self.settle();
     }
 
@@ -147,18 +160,18 @@ impl Board {
         parents.chain(epics).collect()
     }
 
-    /// Returns running tasks whose issue was closed, reassigned or relabelled elsewhere, with what changed.
+    /// Returns parked tasks whose blocker is closed, by its source or by us. One that the backlog does not have is not
+    /// known to be resolved.
     #[must_use]
-    pub fn withdrawn(&self, key: &TaskKey) -> Option<String> {
-        let task = self.tasks.get(key)?;
-        if task.source == SUBTASK {
-            return None;
-        }
-        if let Some(reason) = skip(task, &self.filter) {
-            return Some(reason.to_string());
-        }
-        (task.source_state != Status::Open.as_str())
-            .then(|| format!("its status in the backlog is now `{}`", task.source_state))
+    pub fn unblocked(&self) -> Vec<TaskKey> {
+        let is_closed = |id: &BeadId| {
+            matches!(self.index.explain(id), Readiness::NotOpen(Status::Closed | Status::Tombstone))
+        };
+        let is_free = |key: &&TaskKey| match self.tasks.get(*key).map(|task| &task.reason) {
+            Some(Some(Reason::BlockedBy { on })) => on.iter().all(is_closed),
+            _ => false,
+        };
+        self.parked.iter().filter(is_free).cloned().collect()
     }
 
     /// Returns the circles of waiting that only a person can break.
@@ -199,62 +212,6 @@ impl Board {
         }
     }
 
-    /// Says why a task is not running, or `None` when nothing but a free slot is missing.
-    #[must_use]
-    pub fn why(&self, key: &TaskKey) -> Option<Reason> {
-        let task = self.tasks.get(key)?;
-        if task.state != TaskState::Open {
-            return task.reason.clone();
-        }
-        let obstacle = match self.index.explain(&task.bead_id) {
-            Readiness::Ready => None,
-            Readiness::Unknown => Some(Reason::NotOffered { mark: "gone".to_owned() }),
-            Readiness::NotOpen(status) => Some(Reason::SourceStatus { status: status.to_string() }),
-            Readiness::Held => task.reason.clone(),
-            Readiness::Pinned => Some(Reason::NotOffered { mark: "pinned".to_owned() }),
-            Readiness::Ephemeral => Some(Reason::NotOffered { mark: "ephemeral".to_owned() }),
-            Readiness::Type(kind) => Some(Reason::NotWork { kind }),
-            Readiness::DeferredUntil(_) | Readiness::ParentDeferredUntil { .. } => {
-                Some(Reason::DeferredUntil)
-            }
-            Readiness::BlockedBy(on) | Readiness::ParentBlocked { by: on, .. } => {
-                Some(Reason::BlockedBy { on })
-            }
-        };
-        obstacle
-            .or_else(|| self.open_children(task))
-            .or_else(|| skip(task, &self.filter))
-            .or_else(|| task.reason.clone())
-    }
-
-    /// An epic is no work of its own: it waits for its children.
-    fn open_children(&self, task: &TaskRow) -> Option<Reason> {
-        let is_open = |id: &BeadId| !matches!(self.index.explain(id), Readiness::NotOpen(Status::Closed));
-        let waits = task.kind == "epic" && self.index.children(&task.bead_id).any(is_open);
-        waits.then_some(Reason::ChildrenOpen)
-    }
-
-    fn add_part(&mut self, task: &TaskRow) {
-        self.index.upsert(part_node(task));
-        if let Some(parent) = task.parent.clone() {
-            self.parts.entry(parent).or_default().push(task.key.clone());
-        }
-    }
-
-    fn review_assembly(&mut self, key: &TaskKey) {
-        let Some(task) = self.tasks.get(key) else { return };
-        let done =
-            |part: &TaskKey| self.tasks.get(part).is_some_and(|part| part.state == TaskState::Completed);
-        let parts = self.parts.get(&task.bead_id);
-        let assembled =
-            task.state == TaskState::Decomposed && parts.is_some_and(|parts| parts.iter().all(done));
-        if assembled {
-            self.assembled.insert(key.clone());
-        } else {
-            self.assembled.remove(key);
-        }
-    }
-
     /// Looks again at every task whose readiness has changed.
     fn settle(&mut self) {
         let changes = self.index.drain();
@@ -273,6 +230,11 @@ impl Board {
         self.leave_queue(key);
         let Some(task) = self.tasks.get(key) else { return };
         let standing = self.stand(task);
+        if task.state == TaskState::Blocked {
+            self.parked.insert(key.clone());
+        } else {
+            self.parked.remove(key);
+        }
         if standing == Standing::Pending {
             match task.rests_until() {
                 Some(until_ms) if until_ms > self.index.now_ms() => {
@@ -300,6 +262,7 @@ impl Board {
             TaskState::Running => Standing::Running,
             TaskState::InReview => Standing::InReview,
             TaskState::Completed if self.filter.types.contains(&task.kind) => Standing::Completed,
+            _ if self.is_superseded(task) => Standing::Out,
             TaskState::NeedsHuman | TaskState::Failed => Standing::NeedsYou,
             TaskState::Decomposed | TaskState::Blocked => Standing::Blocked,
             TaskState::Completed | TaskState::Dropped => Standing::Out,
@@ -308,10 +271,13 @@ impl Board {
     }
 
     fn stand_open(&self, task: &TaskRow) -> Standing {
-        if task.source != SUBTASK && matches!(task.source_state.as_str(), "closed" | "tombstone") {
-            return Standing::Out;
+        let root = self.root(task);
+        match root.source_state.as_str() {
+            "closed" | "tombstone" => return Standing::Out,
+            "open" => {}
+            _ => return Standing::Skipped,
         }
-        if skip(task, &self.filter).is_some() {
+        if skip(root, &self.filter).is_some() {
             return Standing::Skipped;
         }
         match self.index.explain(&task.bead_id) {
@@ -343,133 +309,5 @@ fn overlay(task: &TaskRow) -> Overlay {
     }
 }
 
-fn part_node(task: &TaskRow) -> Node {
-    let depends = |on: &BeadId, kind| Dependency { on: on.clone(), kind };
-    let blocks = task.after.iter().map(|on| depends(on, DependencyKind::Blocks));
-    let parent = task.parent.iter().map(|on| depends(on, DependencyKind::ParentChild));
-    Node {
-        id: task.bead_id.clone(),
-        facts: Facts {
-            status: Status::Open,
-            issue_type: task.kind.clone(),
-            pinned: false,
-            ephemeral: false,
-            defer_until_ms: None,
-            overlay: overlay(task),
-        },
-        dependencies: parent.chain(blocks).collect(),
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::task::SourceTask;
-
-    fn row(id: &str, priority: i64) -> TaskRow {
-        let source = SourceTask {
-            key: TaskKey::new(id),
-            repo_id: "r".to_owned(),
-            bead_id: BeadId::new(id),
-            source: "jsonl".to_owned(),
-            parent: None,
-            title: id.to_owned(),
-            body: String::new(),
-            priority,
-            kind: "task".to_owned(),
-            labels: Vec::new(),
-            created_ms: 0,
-            state: "open".to_owned(),
-            rev: String::new(),
-        };
-        source.into_row(0)
-    }
-
-    fn board(rows: &[TaskRow]) -> Board {
-        let mut board = Board::new(WorkFilter::default(), 0);
-        for row in rows {
-            board.take_task(row.clone());
-            board.take_bead(&Bead::new(row.bead_id.clone(), "t"));
-        }
-        board
-    }
-
-    fn startable(board: &Board) -> Vec<&str> {
-        board.startable().map(|task| task.bead_id.as_str()).collect()
-    }
-
-    #[test]
-    fn the_queue_is_in_order_of_priority_then_age_then_id() {
-        let old = TaskRow { created_ms: -5, ..row("z", 1) };
-        let board = board(&[row("b", 1), row("a", 1), row("c", 0), old]);
-        assert_eq!(startable(&board), ["c", "z", "a", "b"]);
-    }
-
-    #[test]
-    fn a_resting_task_starts_when_its_instant_has_come_and_not_before() {
-        let mut resting = row("a", 1);
-        resting.rest(TaskState::Open, Some(Reason::CoolDown { why: "x".into(), deferrals: 1 }), Some(100));
-        let mut board = board(&[resting]);
-        assert_eq!((startable(&board).len(), board.next_change_ms()), (0, Some(100)));
-        assert!(!board.is_quiet(true));
-        board.tick(99);
-        assert!(startable(&board).is_empty());
-        board.tick(100);
-        assert_eq!(startable(&board), ["a"]);
-    }
-
-    #[test]
-    fn a_wait_for_money_leaves_the_task_startable() {
-        let mut waiting = row("a", 1);
-        let reason = Reason::CapReached { window: crate::reason::Window::Hour };
-        waiting.rest(TaskState::Open, Some(reason), Some(1_000));
-        assert_eq!(startable(&board(&[waiting])), ["a"]);
-    }
-
-    #[test]
-    fn a_decomposed_parent_is_closable_only_when_all_its_parts_are_done() {
-        let mut parent = row("a", 1);
-        parent.rest(TaskState::Decomposed, Some(Reason::ChildrenOpen), None);
-        let part = |n: u32| TaskRow {
-            source: SUBTASK.to_owned(),
-            parent: Some(BeadId::new("a")),
-            ..row(&format!("a.s{n}"), 1)
-        };
-        let mut second = part(2);
-        second.after = vec![BeadId::new("a.s1")];
-        let mut board = board(&[parent]);
-        board.take_task(part(1));
-        board.take_task(second.clone());
-        assert_eq!(startable(&board), ["a.s1"], "the second waits for the first");
-        let mut done = part(1);
-        done.rest(TaskState::Completed, None, None);
-        board.take_task(done);
-        assert_eq!(startable(&board), ["a.s2"]);
-        assert!(board.closable(true).is_empty());
-        second.rest(TaskState::Completed, None, None);
-        board.take_task(second);
-        assert_eq!(board.closable(true), [(TaskKey::new("a"), "all its sub-tasks are done")]);
-    }
-
-    #[test]
-    fn counts_follow_each_state_and_a_running_task_of_a_closed_issue_is_withdrawn() {
-        let mut running = row("a", 1);
-        running.rest(TaskState::Running, None, None);
-        let mut board = board(&[running.clone(), row("b", 1)]);
-        assert_eq!((board.queue().in_progress, board.queue().pending), (1, 1));
-        assert_eq!(board.withdrawn(&running.key), None);
-        running.source_state = "closed".to_owned();
-        board.take_task(running.clone());
-        assert!(board.withdrawn(&running.key).is_some());
-    }
-
-    #[test]
-    fn every_task_that_does_not_start_has_a_reason() {
-        let human = TaskRow { labels: vec!["human".to_owned()], ..row("h", 1) };
-        let epic = TaskRow { kind: "epic".to_owned(), ..row("e", 1) };
-        let board = board(&[human.clone(), epic.clone(), row("a", 1)]);
-        assert_eq!(board.why(&human.key), Some(Reason::Label { label: "human".to_owned() }));
-        assert_eq!(board.why(&epic.key), Some(Reason::NotWork { kind: "epic".to_owned() }));
-        assert_eq!(board.why(&TaskKey::new("a")), None);
-    }
-}
+mod tests;
