@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use glitchlab_domain::stage::Stage;
 use glitchlab_domain::task::TaskState;
 
 use crate::support::{LIMIT, Scratch, text, wait_for};
@@ -97,6 +98,13 @@ fn a_second_signal_ends_at_once_and_leaves_no_process() {
         (!lines.into_iter().any(|line| line.contains(&own) && line.contains("sleep 600"))).then_some(())
     };
     assert!(wait_for(LIMIT, left).is_some(), "the test run is still there");
+    let task = scratch.tasks().pop().expect("one task");
+    let steps = scratch.read(async |reader| {
+        let attempts = reader.attempts(&task.key).await.expect("attempts are read");
+        reader.steps(&attempts[0].attempt_id).await.expect("steps are read")
+    });
+    let test = steps.iter().find(|step| step.stage == Stage::Test).expect("the test had begun");
+    assert_eq!(test.output, None, "a test that we killed has not failed");
 }
 
 #[test]
@@ -125,4 +133,41 @@ fn get(address: &str, path: &str) -> String {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("read");
     answer
+}
+
+#[test]
+fn a_task_that_waits_for_the_cap_is_not_sat_out_by_a_drain() {
+    let scratch = Scratch::new();
+    let beads: String = (0..8).map(|n| bead(&format!("b-{n}"))).collect();
+    let backlog = scratch.backlog(&beads);
+    let run = scratch.start(&[
+        "--model",
+        "simulated/fast?seed=3",
+        "--allow-untested",
+        "--merge",
+        "when_green",
+        "--workers",
+        "2",
+        "--budget-per-hour",
+        "0.01",
+        "--budget-per-day",
+        "1",
+        "--backlog",
+        text(&backlog),
+    ]);
+    run.until_printed("Waits: ");
+    run.signal("TERM");
+    let started = std::time::Instant::now();
+    let ended = run.wait().expect_code(0);
+    assert!(started.elapsed().as_secs() < 60, "{}", ended.stderr);
+    assert!(
+        ended.stdout.contains("Nothing new could start") || ended.stderr.contains("attempt.suspended"),
+        "{}",
+        ended.stdout
+    );
+    let account: i64 = scratch.account().values().sum();
+    assert!(
+        account <= 10_000,
+        "the provider billed {account} micro-dollars within an hour, the cap is 10000"
+    );
 }

@@ -46,15 +46,27 @@ impl Gate {
         self.0.borrow().values().next().map(|reason| Wait { reason: reason.clone(), until_ms: None })
     }
 
+    /// Returns every reason but the shutdown's.
+    #[must_use]
+    pub fn obstacles(&self) -> Vec<Reason> {
+        let reasons = self.0.borrow();
+        reasons
+            .iter()
+            .filter(|(keeper, _)| **keeper != Keeper::Shutdown)
+            .map(|(_, reason)| reason.clone())
+            .collect()
+    }
+
     /// Tells whether the engine is on its way down.
     #[must_use]
     pub fn is_draining(&self) -> bool {
         self.0.borrow().contains_key(&Keeper::Shutdown)
     }
 
-    /// Follows the gate.
-    #[must_use]
-    pub fn follow(&self) -> watch::Receiver<BTreeMap<Keeper, Reason>> {
-        self.0.subscribe()
+    /// Waits until the engine is on its way down.
+    pub async fn draining(&self) {
+        let mut reasons = self.0.subscribe();
+        // The sender is this gate itself.
+        let _ = reasons.wait_for(|reasons| reasons.contains_key(&Keeper::Shutdown)).await.is_ok();
     }
 }

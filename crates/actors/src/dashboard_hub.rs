@@ -74,7 +74,15 @@ impl Actor for DashboardHub {
         let commits = engine.feed.follow(activation.clone());
         let snapshot = first_snapshot(&engine).await?;
         context.send_self(HubMsg::Tick)?;
-        Ok(HubState { engine, snapshot, commits, activation, published_at: None, is_planned: false, ticks: 0 })
+        Ok(HubState {
+            engine,
+            snapshot,
+            commits,
+            activation,
+            published_at: None,
+            is_planned: false,
+            ticks: 0,
+        })
     }
 
     async fn handle(

@@ -20,9 +20,12 @@ use glitchlab_store::{Queue, StoreError};
 use uuid::Uuid;
 
 use crate::engine::Engine;
+use crate::slots::Ending;
 
 /// How long to rest before a command is tried again while the store does not answer.
 const OUTAGE_REST: Duration = Duration::from_secs(1);
+/// A wait longer than this is not sat out while the engine drains.
+const DRAIN_MS: u64 = 30_000;
 /// The longest rest before asking again: money may have come back before we listened, and a suspended machine sleeps
 /// on by its own clock.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
@@ -162,6 +165,13 @@ impl Durable for StoreDurable {
         tokio::select! {
             () = tokio::time::sleep(rest.map_or(LOOK_AGAIN, Duration::from_millis).min(LOOK_AGAIN)) => {}
             _ = settlements.changed() => {}
+            () = self.engine.gate.draining(), if rest.is_none_or(|ms| ms > DRAIN_MS) => {
+                // What waits longer than a drain should take goes on at the next start.
+                if let Some(slot) = self.engine.slots.find(&self.bearer.attempt_id) {
+                    slot.end(Ending::Suspend);
+                }
+                self.scope.cancelled().await;
+            }
         }
         Ok(())
     }

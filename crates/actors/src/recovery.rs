@@ -21,7 +21,11 @@ pub async fn dead_boots(
     lives: impl Fn(&ProcessRow) -> bool,
 ) -> Result<Vec<BootId>, StoreError> {
     let alive = reader.alive_processes().await?;
-    Ok(alive.into_iter().filter(|row| row.repo_id == repo_id || (row.host == host && !lives(row))).map(|row| row.boot_id).collect())
+    Ok(alive
+        .into_iter()
+        .filter(|row| row.repo_id == repo_id || (row.host == host && !lives(row)))
+        .map(|row| row.boot_id)
+        .collect())
 }
 
 /// Returns the long processes that ended boots left behind on this host.

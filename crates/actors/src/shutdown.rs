@@ -37,7 +37,10 @@ pub async fn suspend(engine: &Engine) -> usize {
     let told = engine.slots.iter().filter(|slot| slot.end(Ending::Suspend)).count();
     let limit = engine.settings.grace + Duration::from_secs(5);
     if !drained(engine, limit).await {
-        tracing::error!(event = "shutdown.stuck", "an attempt did not end; its claim is taken over at the next start");
+        tracing::error!(
+            event = "shutdown.stuck",
+            "an attempt did not end; its claim is taken over at the next start"
+        );
     }
     told
 }

@@ -130,7 +130,12 @@ async fn told(engine: &Engine, causes: &mut HashMap<String, String>, event: Life
         }
         LifecycleEvent::Breach(breach) => breached(engine, breach).await,
         LifecycleEvent::Zombie { path, incarnation } => {
-            tracing::error!(event = "actor.zombie", path, incarnation, "told to end and did not; no longer waited for");
+            tracing::error!(
+                event = "actor.zombie",
+                path,
+                incarnation,
+                "told to end and did not; no longer waited for"
+            );
         }
         _ => {}
     }

@@ -171,11 +171,21 @@ async fn finish(engine: &Arc<Engine>, assignment: &Assignment, ended: Ended) {
     match crate::durable::insist(&engine.queue, command).await {
         Ok(Ok(_)) => {}
         Ok(Err(refusal)) => {
-            tracing::warn!(event = "task.lost", task, attempt = attempt_id, "its outcome was not taken: {refusal}");
+            tracing::warn!(
+                event = "task.lost",
+                task,
+                attempt = attempt_id,
+                "its outcome was not taken: {refusal}"
+            );
             return;
         }
         Err(error) => {
-            tracing::error!(event = "task.lost", task, attempt = attempt_id, "its outcome was not written: {error}");
+            tracing::error!(
+                event = "task.lost",
+                task,
+                attempt = attempt_id,
+                "its outcome was not written: {error}"
+            );
             return;
         }
     }
@@ -195,7 +205,11 @@ async fn put_down(engine: &Arc<Engine>, slot: &Slot, assignment: &Assignment, lo
             attempt::checkpoint(&engine.tools.workspace, &assignment.claimed.task, attempt).await;
             let suspend = Command::Suspend { by: assignment.bearer() };
             if let Err(error) = engine.queue.submit(suspend).await {
-                tracing::error!(event = "attempt.unsuspended", task, "not written; taken over at the next start: {error}");
+                tracing::error!(
+                    event = "attempt.unsuspended",
+                    task,
+                    "not written; taken over at the next start: {error}"
+                );
             }
         }
         None => tracing::warn!(event = "attempt.lost", task, attempt = attempt.attempt_id.as_str(), "{lost}"),

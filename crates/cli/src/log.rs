@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
+use crate::output::one_line;
 use glitchlab_actors::activation::Activation;
 use glitchlab_actors::feed::Feed;
 use glitchlab_domain::event::{Event, EventKind};
@@ -131,18 +132,5 @@ impl Visit for Parts {
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         self.take(field.name(), one_line(&format!("{value:?}")));
-    }
-}
-
-/// Hostile text must not be able to forge a line of its own.
-fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn a_title_with_line_breaks_and_escapes_stays_one_plain_line() {
-        assert_eq!(super::one_line("a\nb\u{1b}[31mc"), "a b [31mc");
     }
 }

@@ -6,3 +6,16 @@ use std::io::Write as _;
 pub(crate) fn say(text: &str) {
     let _the_reader_may_be_gone = writeln!(std::io::stdout().lock(), "{text}");
 }
+
+/// Makes hostile text one plain line, so that it cannot forge a line of its own.
+pub(crate) fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_title_with_line_breaks_and_escapes_stays_one_plain_line() {
+        assert_eq!(super::one_line("a\nb\u{1b}[31mc"), "a b [31mc");
+    }
+}

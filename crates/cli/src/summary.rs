@@ -10,6 +10,8 @@ use glitchlab_domain::board::{Board, SUBTASK};
 use glitchlab_domain::ledger::Usage;
 use glitchlab_domain::task::{TaskRow, TaskState};
 
+use crate::output::one_line;
+
 /// How many ids a line names before it only counts.
 const NAMED: usize = 12;
 
@@ -32,6 +34,8 @@ pub(crate) struct Summary {
     pub(crate) cycles: Vec<Vec<BeadId>>,
     /// The ledger.
     pub(crate) usage: Usage,
+    /// Why nothing new could start.
+    pub(crate) held: Vec<String>,
     /// The money is pretended.
     pub(crate) simulated: bool,
 }
@@ -54,7 +58,10 @@ impl Summary {
         }
         let ledger = engine.reader.ledger(&engine.scope, now_ms).await?;
         let usage = ledger.map(|(head, _)| head.usage()).unwrap_or_default();
-        Ok(Self { simulated: engine.tools.model.simulated(), ..Self::from_board(&board, usage) })
+        let money = engine.board.borrow().held.as_ref().map(|wait| wait.reason.clone());
+        let held =
+            engine.gate.obstacles().into_iter().chain(money).map(|reason| reason.to_string()).collect();
+        Ok(Self { held, simulated: engine.tools.model.simulated(), ..Self::from_board(&board, usage) })
     }
 
     fn from_board(board: &Board, usage: Usage) -> Self {
@@ -79,6 +86,8 @@ impl Summary {
             TaskState::InReview => self.in_review.push(id),
             TaskState::NeedsHuman | TaskState::Failed => {
                 let why = task.reason.as_ref().map(ToString::to_string).unwrap_or_default();
+                let last = task.learned.last().map(|learned| format!(" ({})", learned.obstacle));
+                let why = why + &last.unwrap_or_default();
                 self.needs_you.push((id, why));
             }
             _ if matches!(task.source_state.as_str(), "closed" | "tombstone") => {}
@@ -103,11 +112,14 @@ impl fmt::Display for Summary {
             self.usage.day,
             if self.simulated { ", all of it SIMULATED" } else { "" }
         )?;
+        for why in &self.held {
+            writeln!(f, "Nothing new could start: {why}")?;
+        }
         if !self.in_review.is_empty() {
             writeln!(f, "Waiting for a merge, {}: {}", self.in_review.len(), named(&self.in_review))?;
         }
         for (id, why) in &self.needs_you {
-            writeln!(f, "Needs you: {id}: {why}")?;
+            writeln!(f, "Needs you: {}: {}", one_line(id.as_str()), one_line(why))?;
         }
         for cycle in &self.cycles {
             writeln!(f, "Waits for itself and can never start: {}", named(cycle))?;
@@ -120,7 +132,7 @@ impl fmt::Display for Summary {
 }
 
 fn named(ids: &[BeadId]) -> String {
-    let mut text = ids.iter().take(NAMED).map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let mut text = ids.iter().take(NAMED).map(|id| one_line(id.as_str())).collect::<Vec<_>>().join(", ");
     if ids.len() > NAMED {
         // Writing to a string cannot fail.
         let _ = write!(text, " and {} more", ids.len() - NAMED);

@@ -134,6 +134,7 @@ pub async fn run(job: &Job) -> Result<Ended, Lost> {
 }
 
 fn ended(run: &Run<'_>, end: End) -> Ended {
+    let end = end.dated((run.job.clock)());
     let failed = matches!(end.outcome, Outcome::Retryable { .. } | Outcome::NeedsHuman { .. });
     Ended {
         learned: end.learned(run.approach()),
@@ -154,7 +155,12 @@ pub async fn tidy(workspace: &Arc<dyn Workspace>, task: &TaskRow, attempt: &Atte
         Err(error) => Err(error),
     };
     if let Err(error) = tidied {
-        tracing::warn!(event = "worktree.left", task = bead_id, attempt = attempt_id, "its worktree stays: {error}");
+        tracing::warn!(
+            event = "worktree.left",
+            task = bead_id,
+            attempt = attempt_id,
+            "its worktree stays: {error}"
+        );
     }
 }
 
@@ -167,7 +173,12 @@ pub async fn checkpoint(workspace: &Arc<dyn Workspace>, task: &TaskRow, attempt:
         Err(error) => Err(error),
     };
     if let Err(error) = saved {
-        tracing::warn!(event = "worktree.unsaved", task = bead_id, attempt = attempt_id, "no copy was made: {error}");
+        tracing::warn!(
+            event = "worktree.unsaved",
+            task = bead_id,
+            attempt = attempt_id,
+            "no copy was made: {error}"
+        );
     }
 }
 

@@ -5,6 +5,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::durable::Lost;
 
+/// How long a task rests that waits for somebody to put the repository right.
+const SNOOZE_MS: i64 = 60_000;
+/// Stands for an instant that is not known yet.
+const FROM_ITS_END: i64 = 0;
+
 /// How an attempt ends, with what the next one should know.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct End {
@@ -51,6 +56,27 @@ impl End {
     }
 
     /// Trying again cannot help.
+    /// A rest that uses up no attempt; the attempt's end fills in from when it counts.
+    pub(crate) fn snooze(message: impl Into<String>) -> Self {
+        let message = one_line(&message.into());
+        let outcome = Outcome::Snoozed {
+            failure: FailureKind::Transient,
+            until_ms: FROM_ITS_END,
+            message: message.clone(),
+        };
+        Self::new(outcome, message)
+    }
+
+    /// Sets the instant of a snooze that counts from the end of the attempt.
+    pub(crate) fn dated(mut self, now_ms: i64) -> Self {
+        if let Outcome::Snoozed { until_ms, .. } = &mut self.outcome
+            && *until_ms == FROM_ITS_END
+        {
+            *until_ms = now_ms + SNOOZE_MS;
+        }
+        self
+    }
+
     pub(crate) fn permanent(why: impl Into<String>) -> Self {
         let why = one_line(&why.into());
         Self::human(HumanReason::Permanent { why })

@@ -21,9 +21,9 @@ pub(crate) fn workspace(error: WorkspaceError) -> Stop {
         | WorkspaceError::Shrinks { .. } => End::retry(FailureKind::Boundary, message).into(),
         // Hooks are checks like tests.
         WorkspaceError::CommitRefused { .. } => End::retry(FailureKind::TestsFailed, message).into(),
-        WorkspaceError::NoBase { .. } | WorkspaceError::InsideCheckout { .. } => {
-            End::permanent(message).into()
-        }
+        // Somebody's hands are on the repository: that is no fault of the task, and it comes back.
+        WorkspaceError::NoBase { .. } => End::snooze(message).into(),
+        WorkspaceError::InsideCheckout { .. } => End::permanent(message).into(),
         _ => transient(message),
     }
 }

@@ -21,7 +21,9 @@ pub(super) fn closing(engine: &Arc<Engine>, due: Vec<(TaskRow, &'static str)>) -
             match close(&engine, &task, why).await? {
                 Ok(()) => scope.progress(),
                 // Somebody has changed it meanwhile, or this boot is ending: the next look sees how.
-                Err(refusal) => tracing::warn!(event = "close.refused", task = task.bead_id.as_str(), "{refusal}"),
+                Err(refusal) => {
+                    tracing::warn!(event = "close.refused", task = task.bead_id.as_str(), "{refusal}")
+                }
             }
         }
         Ok(())

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use glitchlab_domain::bead::BeadId;
+use glitchlab_domain::command::Command;
+use glitchlab_domain::event::{About, EventKind};
 use glitchlab_runtime::{Context, Failure};
 use tokio::task::AbortHandle;
 
@@ -102,15 +104,26 @@ impl SchedulerState {
         self.read_ms = Some(self.engine.now_ms());
     }
 
+    /// Issues that vanish are more often a file cut short than work taken back.
+    fn tell_gone(&self, gone: &[BeadId]) {
+        let Some(first) = gone.first() else { return };
+        let what = format!(
+            "{} issues are no longer in it, {first} among them; their tasks will not start",
+            gone.len()
+        );
+        let kind = EventKind::BacklogFaulty { line: None, what };
+        self.engine.queue.submit_detached(Command::Note { about: About::default(), kind });
+    }
+
     fn take_changed(&mut self, changed: Changed) {
         for bead in &changed.beads {
             self.board.take_bead(bead);
         }
         if changed.is_complete {
             let now: BTreeSet<BeadId> = changed.beads.into_iter().map(|bead| bead.id).collect();
-            for gone in self.known.difference(&now) {
-                self.board.drop_bead(gone);
-            }
+            let gone: Vec<BeadId> = self.known.difference(&now).cloned().collect();
+            gone.iter().for_each(|id| self.board.drop_bead(id));
+            self.tell_gone(&gone);
             self.known = now;
         }
         self.revision = Some(changed.revision);

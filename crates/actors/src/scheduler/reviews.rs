@@ -30,7 +30,9 @@ async fn look(engine: &Engine) -> Result<(), Failure> {
                 apply(engine, task, state).await?;
             }
         }
-        Err(error) => tracing::warn!(event = "forge.unreachable", "open requests were not looked at: {error}"),
+        Err(error) => {
+            tracing::warn!(event = "forge.unreachable", "open requests were not looked at: {error}")
+        }
     }
     Ok(())
 }

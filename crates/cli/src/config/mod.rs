@@ -145,6 +145,10 @@ impl Config {
             self.workers
         );
         anyhow::ensure!(
+            self.poll_interval >= Duration::from_millis(100),
+            "backlog.poll_interval (--poll-interval) is under 100ms; the backlog would be read without end"
+        );
+        anyhow::ensure!(
             self.per_hour > MicroUsd::ZERO && self.per_day > MicroUsd::ZERO,
             "a budget of 0 lets nothing run; set budget.per_hour (--budget-per-hour) to some dollars, such as 5.00"
         );
@@ -154,8 +158,14 @@ impl Config {
 
 fn repo(flag: Option<&Path>) -> anyhow::Result<PathBuf> {
     let path = flag.unwrap_or(Path::new("."));
-    std::fs::canonicalize(path)
-        .with_context(|| format!("--repo {}: there is no such directory", path.display()))
+    let found = std::fs::canonicalize(path);
+    let found = found.with_context(|| format!("--repo {}: there is no such directory", path.display()))?;
+    anyhow::ensure!(
+        found.is_dir(),
+        "--repo {}: it is a file; name the repository's directory",
+        path.display()
+    );
+    Ok(found)
 }
 
 /// A flag is a key that wins.
@@ -226,7 +236,11 @@ pub(crate) fn store_path(given: Option<String>) -> anyhow::Result<PathBuf> {
                 "store.url (--store) `{address}`: database servers are not supported yet; name a file"
             )
         }
-        Some(path) => Ok(PathBuf::from(path.strip_prefix("sqlite://").unwrap_or(&path))),
+        Some(path) if path.trim().is_empty() => anyhow::bail!("store.url (--store) is empty; name a file"),
+        Some(path) => {
+            let path = PathBuf::from(path.strip_prefix("sqlite://").unwrap_or(&path));
+            std::path::absolute(&path).with_context(|| format!("store.url (--store) {}", path.display()))
+        }
         None => Ok(state_folder()?.join("state.db")),
     }
 }
