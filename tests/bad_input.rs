@@ -131,3 +131,17 @@ fn an_unknown_key_and_a_wrong_amount_name_the_place_and_the_fix() {
     let stderr = said(&scratch, &["--budget-per-hour", "five"], 78);
     assert!(stderr.contains("per_hour"), "{stderr}");
 }
+
+#[test]
+fn a_task_that_exceeded_a_tiny_cap_is_done_once_the_cap_has_room_for_it() {
+    let scratch = Scratch::new();
+    let line = r#"{"id":"a","title":"a","priority":1,"issue_type":"task","status":"open","created_at":"2026-01-01T00:00:00Z","updated_at":"2026-01-01T00:00:00Z"}"#;
+    let backlog = scratch.backlog(&format!("{line}\n"));
+    let arguments =
+        [&OFFLINE[..], &["--allow-untested", "--merge", "when_green", "--backlog", text(&backlog)]].concat();
+    let tiny =
+        scratch.start(&[&arguments[..], &["--budget-per-hour", "0.000001"]].concat()).wait().expect_code(0);
+    assert!(tiny.stdout.contains("Needs you: a: one call may cost"), "{}", tiny.stdout);
+    let ample = scratch.start(&[&arguments[..], &["--budget-per-hour", "5"]].concat()).wait().expect_code(0);
+    assert!(ample.stdout.contains("Completed 1 tasks"), "{}", ample.stdout);
+}

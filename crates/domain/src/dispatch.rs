@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use crate::bead::BeadId;
 use crate::id::TaskKey;
+use crate::money::MicroUsd;
 use crate::outcome::{FailureKind, HumanReason, Outcome};
 use crate::policy::{RetryRules, WorkFilter};
 use crate::reason::Reason;
@@ -113,6 +114,15 @@ pub fn crashed_too_often(attempt: &AttemptRow, rules: &RetryRules) -> Option<Out
     let message = || format!("its work crashed {} times", attempt.crashes);
     (attempt.crashes >= rules.crashes)
         .then(|| Outcome::Retryable { failure: FailureKind::Crashed, message: message() })
+}
+
+/// Tells whether a task that a person was asked about, because one call exceeded a cap, fits under the caps as they are.
+#[must_use]
+pub fn fits_by_now(task: &TaskRow, cap: MicroUsd) -> bool {
+    let Some(Reason::NeedsHuman { reason: HumanReason::ExceedsCap { bound_micro, .. } }) = &task.reason else {
+        return false;
+    };
+    task.state == TaskState::NeedsHuman && MicroUsd::new(*bound_micro) <= cap
 }
 
 /// Marks a task as done.

@@ -15,12 +15,15 @@ use std::sync::Arc;
 use glitchlab_backlog::Revision;
 use glitchlab_domain::bead::BeadId;
 use glitchlab_domain::board::Board;
+use glitchlab_domain::dispatch::fits_by_now;
+use glitchlab_domain::id::TaskKey;
 use glitchlab_domain::rows::ClaimRow;
 use glitchlab_runtime::{Actor, Context, Failure, Grace, MessageKind, TaskSlot};
 use glitchlab_store::Committed;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use self::backlog_poll::Reading;
+use self::closings::Due;
 use self::polls::Alarms;
 use crate::engine::Engine;
 use crate::slots::Ending;
@@ -105,6 +108,8 @@ pub struct SchedulerState {
     /// Why it could not be read the last time.
     unreadable: Option<String>,
     read_ms: Option<i64>,
+    /// Tasks that exceeded an earlier cap and fit under the present one.
+    affordable: Vec<TaskKey>,
     /// Claims that want a slot before anything new does.
     lost: Vec<ClaimRow>,
     has_inspected: bool,
@@ -154,7 +159,13 @@ impl SchedulerState {
         // Followed before the query: what commits in between is taken twice rather than not at all.
         let commits = engine.feed.follow(engine.handles.look.clone());
         let mut board = Board::new(engine.settings.filter.clone(), engine.now_ms());
+        let ledger = engine.reader.ledger(&engine.scope, engine.now_ms()).await?;
+        let cap = ledger.map(|(head, _)| head.cap_hour.min(head.cap_day)).unwrap_or_default();
+        let mut affordable = Vec::new();
         for task in engine.reader.tasks(&engine.repo_id).await? {
+            if fits_by_now(&task, cap) {
+                affordable.push(task.key.clone());
+            }
             board.take_task(task);
         }
         Ok(Self {
@@ -167,6 +178,7 @@ impl SchedulerState {
             faults: Vec::new(),
             unreadable: None,
             read_ms: None,
+            affordable,
             lost: Vec::new(),
             has_inspected: false,
             has_reviewed: false,
@@ -223,12 +235,20 @@ impl SchedulerState {
             return Ok(());
         }
         self.tasks.closings.take_exit().map_or(Ok(()), |exit| exit.into_result().map(|_| ()))?;
-        let due = self.board.closable(self.engine.settings.close_epics);
-        let due: Vec<_> =
-            due.into_iter().filter_map(|(key, why)| Some((self.board.task(&key)?.clone(), why))).collect();
+        let due = self.due();
         if !due.is_empty() && !self.engine.gate.is_draining() {
             self.tasks.closings.spawn(closings::closing(&self.engine, due))?;
         }
         Ok(())
+    }
+
+    /// What waits for nothing else but that we write it down.
+    fn due(&mut self) -> Vec<Due> {
+        let closable = self.board.closable(self.engine.settings.close_epics);
+        let close = |(key, why)| Some(Due::Close(Box::new(self.board.task(&key)?.clone()), why));
+        let closings = closable.into_iter().filter_map(close);
+        let freed = self.board.unblocked().into_iter().map(|key| Due::Free(key, "its blocker is closed"));
+        let affordable = self.affordable.drain(..).map(|key| Due::Free(key, "the caps have room for it now"));
+        closings.chain(freed).chain(affordable).collect()
     }
 }

@@ -125,6 +125,9 @@ impl SchedulerState {
             gone.iter().for_each(|id| self.board.drop_bead(id));
             self.tell_gone(&gone);
             self.known = now;
+            self.board.release_known();
+        } else {
+            self.board.keep_known();
         }
         self.revision = Some(changed.revision);
         self.faults = changed.faults;

@@ -31,7 +31,7 @@ async fn look(engine: &Engine) -> Result<(), Failure> {
             }
         }
         Err(error) => {
-            tracing::warn!(event = "forge.unreachable", "open requests were not looked at: {error}")
+            tracing::warn!(event = "forge.unreachable", "open requests were not looked at: {error}");
         }
     }
     Ok(())
