@@ -119,7 +119,8 @@ pub fn crashed_too_often(attempt: &AttemptRow, rules: &RetryRules) -> Option<Out
 /// Tells whether a task that a person was asked about, because one call exceeded a cap, fits under the caps as they are.
 #[must_use]
 pub fn fits_by_now(task: &TaskRow, cap: MicroUsd) -> bool {
-    let Some(Reason::NeedsHuman { reason: HumanReason::ExceedsCap { bound_micro, .. } }) = &task.reason else {
+    let Some(Reason::NeedsHuman { reason: HumanReason::ExceedsCap { bound_micro, .. } }) = &task.reason
+    else {
         return false;
     };
     task.state == TaskState::NeedsHuman && MicroUsd::new(*bound_micro) <= cap
