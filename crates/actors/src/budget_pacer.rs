@@ -17,46 +17,21 @@ use tokio::task::AbortHandle;
 use uuid::Uuid;
 
 use crate::engine::Engine;
+use crate::offer::Candidate;
 use crate::scheduler::SchedulerMsg;
 use crate::slots::Booking;
 
 /// What the pacer understands.
 #[derive(Debug)]
 pub enum PacerMsg {
-    /// These want a slot, in this order; replaces what waited before.
-    Offer(Vec<Candidate>),
-    /// Money may have come back, or an instant has come.
+    /// Something was offered, money may have come back, or an instant has come.
     Look,
 }
 
 impl MessageKind for PacerMsg {
     fn kind(&self) -> &'static str {
         match self {
-            Self::Offer(_) => "offer",
             Self::Look => "look",
-        }
-    }
-}
-
-/// What wants a slot.
-#[derive(Clone, Debug)]
-pub enum Candidate {
-    /// A claim that its slot or its boot has lost: goes on without new admission.
-    Resume(ClaimRow),
-    /// A task that is ready.
-    Start {
-        /// The task.
-        key: TaskKey,
-        /// Its id in the backlog, for the branch.
-        bead_id: BeadId,
-    },
-}
-
-impl Candidate {
-    const fn key(&self) -> &TaskKey {
-        match self {
-            Self::Resume(claim) => &claim.task_key,
-            Self::Start { key, .. } => key,
         }
     }
 }
@@ -79,7 +54,8 @@ impl Actor for BudgetPacer {
     type State = PacerState;
 
     async fn start(&self, _context: &Context<PacerMsg>, engine: Arc<Engine>) -> Result<PacerState, Failure> {
-        // Whatever waited before, the scheduler offers again.
+        // Whatever was offered before, the scheduler offers again.
+        let _stale = engine.handles.offer.take();
         engine.handles.look.fire();
         Ok(PacerState { engine, waiting: Vec::new(), gone: None, alarm: None })
     }
@@ -91,10 +67,8 @@ impl Actor for BudgetPacer {
         state: &mut PacerState,
     ) -> Result<(), Failure> {
         match msg {
-            PacerMsg::Offer(candidates) => state.waiting = candidates,
-            PacerMsg::Look => {}
+            PacerMsg::Look => state.look(context).await,
         }
-        state.admit(context).await;
         context.gauges().progress();
         Ok(())
     }
@@ -110,6 +84,15 @@ enum Admitted {
 }
 
 impl PacerState {
+    async fn look(&mut self, context: &Context<PacerMsg>) {
+        if let Some(offer) = self.engine.handles.offer.take() {
+            self.waiting = offer;
+        }
+        // An offer may be older than the last admission.
+        self.waiting.retain(|candidate| !self.engine.slots.have(candidate.key()));
+        self.admit(context).await;
+    }
+
     /// Asks for all candidates at once, in order: the writer decides them in that order, each after the one before.
     async fn admit(&mut self, context: &Context<PacerMsg>) {
         if let Some(alarm) = self.alarm.take() {

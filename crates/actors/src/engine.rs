@@ -25,6 +25,7 @@ use crate::dashboard_hub::HubMsg;
 use crate::feed::Feed;
 use crate::janitor::JanitorMsg;
 use crate::journal::JournalMsg;
+use crate::offer::Offer;
 use crate::scheduler::SchedulerMsg;
 use crate::slots::Slots;
 
@@ -132,15 +133,20 @@ pub struct Handles {
     pub janitor: Handle<JanitorMsg>,
     /// Wakes the scheduler.
     pub look: Activation,
+    /// What the scheduler offers to the pacer.
+    pub offer: Offer,
 }
 
 impl Default for Handles {
     fn default() -> Self {
         let scheduler: Handle<SchedulerMsg> = Handle::new("scheduler");
         let woken = scheduler.clone();
+        let pacer: Handle<PacerMsg> = Handle::new("budget_pacer");
+        let offered = pacer.clone();
         Self {
             journal: Handle::new("journal"),
-            pacer: Handle::new("budget_pacer"),
+            offer: Offer::new(Activation::new(move || offered.send(PacerMsg::Look).is_ok())),
+            pacer,
             hub: Handle::new("dashboard_hub"),
             janitor: Handle::new("janitor"),
             look: Activation::new(move || woken.send(SchedulerMsg::Look).is_ok()),

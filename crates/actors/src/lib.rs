@@ -12,6 +12,7 @@ pub mod engine;
 pub mod feed;
 pub mod janitor;
 pub mod journal;
+pub mod offer;
 pub mod recovery;
 pub mod scheduler;
 pub mod shutdown;

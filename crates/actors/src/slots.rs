@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use glitchlab_domain::command::{Bearer, Claimed};
-use glitchlab_domain::id::AttemptId;
+use glitchlab_domain::id::{AttemptId, TaskKey};
 use glitchlab_runtime::{Grace, Handle, TaskSlot};
 
 use crate::worker::WorkerMsg;
@@ -95,6 +95,10 @@ impl Slot {
         true
     }
 
+    fn has(&self, key: &TaskKey) -> bool {
+        matches!(&*self.lock(), Place::Taken(given) if given.claimed.task.key == *key)
+    }
+
     fn is_free(&self) -> bool {
         matches!(*self.lock(), Place::Free)
     }
@@ -140,6 +144,12 @@ impl Slots {
             slot.assignment().is_some_and(|given| given.claimed.attempt.attempt_id == *attempt_id)
         };
         self.iter().find(runs)
+    }
+
+    /// Tells whether one was given an attempt at this task.
+    #[must_use]
+    pub fn have(&self, key: &TaskKey) -> bool {
+        self.iter().any(|slot| slot.has(key))
     }
 
     /// Books the first free slot for a claim that is under way.

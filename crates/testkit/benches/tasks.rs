@@ -12,6 +12,7 @@ use glitchlab_actors::Engine;
 use glitchlab_actors::activation::Activation;
 use glitchlab_backlog::{JsonlSource, Source};
 use glitchlab_domain::event::EventKind;
+use glitchlab_domain::policy::RetryRules;
 use glitchlab_domain::task::TaskState;
 use glitchlab_models::Account;
 use glitchlab_models::simulated::{Profile, Simulated};
@@ -23,8 +24,8 @@ use glitchlab_testkit::settings::{REPO, SCOPE, Setup};
 use glitchlab_testkit::{FakeBacklog, beads};
 use tokio::sync::mpsc::UnboundedReceiver;
 
-const TASKS: usize = 4_000;
-const WORKERS: [usize; 3] = [1, 8, 64];
+/// Workers and tasks: one worker has a batch of its own for every command.
+const RUNS: [(usize, usize); 3] = [(1, 100), (8, 800), (64, 4_000)];
 const STARTS: usize = 9;
 /// The real tracker's export that all of us look at.
 const SAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../backlog/tests/data/glitchlab-beads.jsonl");
@@ -43,8 +44,8 @@ fn main() {
         "| workers | tasks/s | commands/task | commands/s | commands/batch | ms/batch | writer busy | cores used |"
     );
     println!("|---|---|---|---|---|---|---|---|");
-    for workers in WORKERS {
-        runtime(workers).block_on(throughput(workers));
+    for (workers, tasks) in RUNS {
+        runtime(workers).block_on(throughput(workers, tasks));
     }
     let mut starts: Vec<Duration> = (0..STARTS).map(|_| runtime(8).block_on(first_dispatch())).collect();
     starts.sort();
@@ -62,10 +63,12 @@ fn runtime(workers: usize) -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(workers + 4).enable_all().build().unwrap()
 }
 
-async fn throughput(workers: usize) {
+async fn throughput(workers: usize, count: usize) {
     let folder = tempfile::tempdir().unwrap();
-    let setup = Setup { workers, ..Setup::default() };
-    let source = Arc::new(FakeBacklog::new(beads::tasks(TASKS)));
+    // What fails is tried again at once: a rest is not what is measured.
+    let retry = RetryRules { backoff_ms: 1, backoff_max_ms: 1, ..RetryRules::default() };
+    let setup = Setup { workers, retry, test: None, ..Setup::default() };
+    let source = Arc::new(FakeBacklog::new(beads::tasks(count)));
     let (engine, writing, mut commits) = engine(folder.path(), &setup, source).await;
     let mut board = engine.board.subscribe();
     let (began, cpu_before) = (Instant::now(), cpu_seconds());

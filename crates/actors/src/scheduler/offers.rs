@@ -6,8 +6,8 @@ use glitchlab_domain::task::TaskState;
 use glitchlab_pipeline::attempt::Merge;
 
 use super::SchedulerState;
-use crate::budget_pacer::{Candidate, PacerMsg};
 use crate::engine::BoardView;
+use crate::offer::Candidate;
 
 impl SchedulerState {
     /// Offers as many candidates as there are free slots: lost claims first, then the queue in order.
@@ -23,8 +23,7 @@ impl SchedulerState {
             starts.map(|task| Candidate::Start { key: task.key.clone(), bead_id: task.bead_id.clone() });
         let candidates: Vec<_> = resumes.chain(starts).take(free).collect();
         if !candidates.is_empty() {
-            // A pacer that is restarting asks for an offer when it starts.
-            let _ = self.engine.handles.pacer.send(PacerMsg::Offer(candidates));
+            self.engine.handles.offer.put(candidates);
         }
     }
 
