@@ -104,8 +104,11 @@ async fn make_green(run: &mut Run<'_>, plan: &Plan) -> Result<Tested, Stop> {
 async fn deliver(run: &mut Run<'_>, mut tested: Tested) -> Result<End, Stop> {
     let settings = &run.job.settings;
     let _turn = match settings.merge {
-        Merge::WhenGreen => settings.merge_turn.take(run.job.durable.as_ref()).await,
-        Merge::Never => None,
+        // Without tests a base that moves makes nothing stale, and the forge alone decides who is first.
+        Merge::WhenGreen if tested.base().is_some() => {
+            settings.merge_turn.take(run.job.durable.as_ref()).await
+        }
+        Merge::WhenGreen | Merge::Never => None,
     };
     for _ in 0..MERGE_ROUNDS {
         let delivered = run.step(&PullRequest { tested_base: tested.base() }).await?;
