@@ -15,6 +15,9 @@ pub type Files = BTreeMap<String, String>;
 /// What no attempt may change.
 const PROTECTED: &[&str] = &[".git", ".github", ".glitchlab", ".beads"];
 
+/// How many files a list names at most.
+const LISTED: usize = 200;
+
 /// One worktree.
 #[derive(Clone)]
 pub(super) struct Tree {
@@ -31,6 +34,16 @@ impl Tree {
             Some(text) => text.clone().ok_or_else(missing),
             None => state.at(path, self.base).map(|text| text.to_string()).ok_or_else(missing),
         }
+    }
+
+    /// Names its files in order, the first [`LISTED`] only, as a workspace may.
+    pub(super) fn paths(&self, state: &State) -> Vec<String> {
+        let unchanged = state.paths(self.base).filter(|path| !self.changes.contains_key(*path));
+        let there = self.changes.iter().filter(|(_, text)| text.is_some()).map(|(path, _)| path);
+        let mut paths: Vec<String> = unchanged.take(LISTED).chain(there).cloned().collect();
+        paths.sort_unstable();
+        paths.truncate(LISTED);
+        paths
     }
 
     pub(super) fn files(&self, state: &State) -> Files {

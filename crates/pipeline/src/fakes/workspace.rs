@@ -119,7 +119,7 @@ impl Workspace for FakeWorkspace {
     }
 
     async fn list(&self, at: &Worktree) -> Result<Vec<String>, WorkspaceError> {
-        self.passing(|| self.with(at, |tree, state| Ok(tree.files(state).into_keys().collect()))).await
+        self.passing(|| self.with(at, |tree, state| Ok(tree.paths(state)))).await
     }
 
     async fn read(&self, at: &Worktree, path: &str) -> Result<String, WorkspaceError> {
