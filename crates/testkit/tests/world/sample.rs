@@ -1,8 +1,9 @@
 //! The sample backlog under a cap of five cents an hour.
 
 use glitchlab_domain::bead::Bead;
+use glitchlab_domain::reason::Window;
 use glitchlab_domain::task::{TaskRow, TaskState};
-use glitchlab_testkit::{Kill, Ran, Units, World, beads, check};
+use glitchlab_testkit::{Kill, Ran, Units, World, account, beads, check};
 
 /// The real tracker's export that all of us look at.
 const SAMPLE: &[u8] = include_bytes!("../../../backlog/tests/data/glitchlab-beads.jsonl");
@@ -28,11 +29,18 @@ fn all_that_can_be_done_is_done(ran: &Ran) -> Result<(), String> {
     }
 }
 
+/// Otherwise nothing would be proved.
+fn the_cap_is_what_limits_it(ran: &Ran) -> Result<(), String> {
+    let (most, _) = account::most_within(&ran.account, Window::Hour);
+    check::ensure(most > 4.cents(), || format!("never more than {} micro-dollars an hour", most.micro()))
+}
+
 #[test]
 fn the_sample_backlog_completes_within_five_cents_in_any_rolling_hour() {
     five_cents_an_hour(1)
         .run(10.days())
         .check(all_that_can_be_done_is_done)
+        .check(the_cap_is_what_limits_it)
         .check(check::paid_again_at_most(0))
         .check(check::happened("admission.refused", 1));
 }
