@@ -96,8 +96,16 @@ pub(crate) async fn begin(
 pub(crate) async fn writing<T>(engine: &Engine, work: impl Future<Output = T>) -> anyhow::Result<T> {
     let stop = CancellationToken::new();
     let (writer, feed, stopped) = (engine.writer.clone(), engine.feed.clone(), stop.clone());
-    let running = tokio::spawn(async move { writer.run(stopped, |committed| feed.publish(committed)).await });
-    let done = work.await;
+    let mut running =
+        tokio::spawn(async move { writer.run(stopped, |committed| feed.publish(committed)).await });
+    let done = tokio::select! {
+        done = work => done,
+        // A writer that has ended answers nobody: whoever waits for it would wait for ever.
+        ended = &mut running => {
+            ended??;
+            anyhow::bail!("the store's writer ended before its work was done");
+        }
+    };
     stop.cancel();
     running.await??;
     Ok(done)
