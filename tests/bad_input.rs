@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::support::{Scratch, text};
+use crate::support::{Scratch, bead, text};
 
 const OFFLINE: [&str; 3] = ["--model", "simulated/fast", "--until-idle"];
 
@@ -135,8 +135,7 @@ fn an_unknown_key_and_a_wrong_amount_name_the_place_and_the_fix() {
 #[test]
 fn a_task_that_exceeded_a_tiny_cap_is_done_once_the_cap_has_room_for_it() {
     let scratch = Scratch::new();
-    let line = r#"{"id":"a","title":"a","priority":1,"issue_type":"task","status":"open","created_at":"2026-01-01T00:00:00Z","updated_at":"2026-01-01T00:00:00Z"}"#;
-    let backlog = scratch.backlog(&format!("{line}\n"));
+    let backlog = scratch.backlog(&bead("a", 1, ""));
     let arguments =
         [&OFFLINE[..], &["--allow-untested", "--merge", "when_green", "--backlog", text(&backlog)]].concat();
     let tiny =

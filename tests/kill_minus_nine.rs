@@ -5,7 +5,7 @@ use std::time::Duration;
 use glitchlab_domain::rows::CallState;
 use glitchlab_domain::task::TaskState;
 
-use crate::support::{Scratch, pause, text};
+use crate::support::{Scratch, bead, blocked_by, pause, text};
 
 /// How often the suite kills; `GLITCHLAB_KILLS` asks for more.
 const KILLS: u32 = 25;
@@ -17,20 +17,12 @@ fn kills() -> u32 {
 
 fn backlog(count: u32) -> String {
     let line = |n: u32| {
-        let blocks = if n.is_multiple_of(5) && n > 0 {
-            format!(
-                r#","dependencies":[{{"issue_id":"k-{n}","depends_on_id":"k-{}","type":"blocks"}}]"#,
-                n - 1
-            )
-        } else {
-            String::new()
-        };
-        format!(
-            r#"{{"id":"k-{n}","title":"Task {n}","priority":{},"issue_type":"task","status":"open","created_at":"2026-01-01T00:00:00Z","updated_at":"2026-01-01T00:00:00Z"{blocks}}}"#,
-            n % 4
-        )
+        let id = format!("k-{n}");
+        let is_blocked = n.is_multiple_of(5) && n > 0;
+        let more = if is_blocked { blocked_by(&id, &format!("k-{}", n - 1)) } else { String::new() };
+        bead(&id, n % 4, &more)
     };
-    (0..count).map(line).collect::<Vec<_>>().join("\n") + "\n"
+    (0..count).map(line).collect()
 }
 
 #[test]

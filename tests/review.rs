@@ -4,16 +4,10 @@ use std::fs;
 
 use glitchlab_domain::task::{TaskRow, TaskState};
 
-use crate::support::{Scratch, text};
+use crate::support::{Scratch, bead, blocked_by, text};
 
 fn backlog(scratch: &Scratch) -> std::path::PathBuf {
-    let line = |id: &str, more: &str| {
-        format!(
-            r#"{{"id":"{id}","title":"{id}","priority":1,"issue_type":"task","status":"open","created_at":"2026-01-01T00:00:00Z","updated_at":"2026-01-01T00:00:00Z"{more}}}"#
-        ) + "\n"
-    };
-    let blocked = r#","dependencies":[{"issue_id":"b","depends_on_id":"a","type":"blocks"}]"#;
-    scratch.backlog(&(line("a", "") + &line("b", blocked)))
+    scratch.backlog(&(bead("a", 1, "") + &bead("b", 1, &blocked_by("b", "a"))))
 }
 
 fn task(scratch: &Scratch, id: &str) -> TaskRow {
@@ -56,12 +50,7 @@ fn a_branch_that_a_person_deleted_puts_its_task_back_into_the_queue() {
 #[test]
 fn as_many_open_branches_as_allowed_stop_admission_and_the_summary_says_so() {
     let scratch = Scratch::new();
-    let line = |n: u32| {
-        format!(
-            r#"{{"id":"t-{n}","title":"t","priority":1,"issue_type":"task","status":"open","created_at":"2026-01-01T00:00:00Z","updated_at":"2026-01-01T00:00:00Z"}}"#
-        ) + "\n"
-    };
-    let path = scratch.backlog(&(0..6).map(line).collect::<String>());
+    let path = scratch.backlog(&(0..6).map(|n| bead(&format!("t-{n}"), 1, "")).collect::<String>());
     let arguments = [
         "--model",
         "simulated/fast?seed=3",
@@ -83,8 +72,7 @@ fn as_many_open_branches_as_allowed_stop_admission_and_the_summary_says_so() {
 #[test]
 fn a_merge_that_overlaps_the_persons_changes_waits_and_leaves_the_checkout_alone() {
     let scratch = Scratch::new();
-    let line = r#"{"id":"a","title":"a","priority":1,"issue_type":"task","status":"open","created_at":"2026-01-01T00:00:00Z","updated_at":"2026-01-01T00:00:00Z"}"#;
-    let path = scratch.backlog(&format!("{line}\n"));
+    let path = scratch.backlog(&bead("a", 1, ""));
     // The simulated model writes this file: the person has it open, not committed.
     fs::create_dir(scratch.repo().join("simulated")).expect("a folder");
     fs::write(scratch.repo().join("simulated/a.md"), "mine\n").expect("a file");

@@ -1,22 +1,17 @@
 //! Signals: the first drains, the second ends at once; and what a full disk does.
 
 use std::fs;
+use std::time::Duration;
 
 use glitchlab_domain::stage::Stage;
 use glitchlab_domain::task::TaskState;
 
-use crate::support::{LIMIT, Scratch, text, wait_for};
-
-fn bead(id: &str) -> String {
-    format!(
-        r#"{{"id":"{id}","title":"{id}","priority":1,"issue_type":"task","status":"open","created_at":"2026-01-01T00:00:00Z","updated_at":"2026-01-01T00:00:00Z"}}"#
-    ) + "\n"
-}
+use crate::support::{LIMIT, Scratch, bead, pause, text, wait_for};
 
 #[test]
 fn the_first_signal_finishes_what_runs_and_exits_0_with_a_summary() {
     let scratch = Scratch::new();
-    let backlog = scratch.backlog(&(bead("a") + &bead("b")));
+    let backlog = scratch.backlog(&(bead("a", 1, "") + &bead("b", 1, "")));
     let run = scratch.start(&[
         "--model",
         "simulated/fast?seed=3",
@@ -38,7 +33,7 @@ fn the_first_signal_finishes_what_runs_and_exits_0_with_a_summary() {
 #[test]
 fn a_drain_that_takes_too_long_suspends_and_the_next_start_goes_on_with_the_same_attempt() {
     let scratch = Scratch::new();
-    let backlog = scratch.backlog(&bead("a"));
+    let backlog = scratch.backlog(&bead("a", 1, ""));
     fs::create_dir(scratch.repo().join(".glitchlab")).expect("a folder");
     fs::write(scratch.repo().join(".glitchlab/config.toml"), "[shutdown]\ndrain = \"200ms\"\n")
         .expect("a file");
@@ -81,7 +76,7 @@ fn a_drain_that_takes_too_long_suspends_and_the_next_start_goes_on_with_the_same
 #[test]
 fn a_second_signal_ends_at_once_and_leaves_no_process() {
     let scratch = Scratch::new();
-    let backlog = scratch.backlog(&bead("a"));
+    let backlog = scratch.backlog(&bead("a", 1, ""));
     let mark = scratch.path().join("mark");
     let test = format!("touch {}; sleep 600", text(&mark));
     let run =
@@ -110,7 +105,7 @@ fn a_second_signal_ends_at_once_and_leaves_no_process() {
 #[test]
 fn below_the_free_disk_limit_nothing_starts_and_the_pages_keep_serving() {
     let scratch = Scratch::new();
-    let backlog = scratch.backlog(&bead("a"));
+    let backlog = scratch.backlog(&bead("a", 1, ""));
     fs::create_dir(scratch.repo().join(".glitchlab")).expect("a folder");
     let configuration = "[store]\nmin_free_disk = \"900TiB\"\n";
     fs::write(scratch.repo().join(".glitchlab/config.toml"), configuration).expect("a file");
@@ -138,7 +133,7 @@ fn get(address: &str, path: &str) -> String {
 #[test]
 fn a_task_that_waits_for_the_cap_is_not_sat_out_by_a_drain() {
     let scratch = Scratch::new();
-    let beads: String = (0..8).map(|n| bead(&format!("b-{n}"))).collect();
+    let beads: String = (0..8).map(|n| bead(&format!("b-{n}"), 1, "")).collect();
     let backlog = scratch.backlog(&beads);
     let run = scratch.start(&[
         "--model",
@@ -156,6 +151,13 @@ fn a_task_that_waits_for_the_cap_is_not_sat_out_by_a_drain() {
         text(&backlog),
     ]);
     run.until_printed("Waits: ");
+    // A wait may be over in a moment; this one is when it lasts.
+    let lasts = || {
+        let is_out = scratch.is_out_of_money();
+        pause(Duration::from_secs(1));
+        (is_out && scratch.is_out_of_money()).then_some(())
+    };
+    assert!(wait_for(LIMIT, lasts).is_some(), "the cap was never reached\n{}", run.stderr());
     run.signal("TERM");
     let started = std::time::Instant::now();
     let ended = run.wait().expect_code(0);

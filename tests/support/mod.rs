@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use glitchlab_domain::money::MicroUsd;
+use glitchlab_domain::reason::Reason;
 use glitchlab_domain::rows::CallRow;
 use glitchlab_domain::task::TaskRow;
 use glitchlab_store::{Reader, Sqlite};
@@ -115,6 +117,21 @@ impl Scratch {
         self.read(async |reader| reader.calls(&scope).await.expect("calls are read"))
     }
 
+    /// Tells whether something waits for the cap although no call is under way: only time can bring money back then.
+    pub(crate) fn is_out_of_money(&self) -> bool {
+        let repo_id = self.repo_id();
+        self.read(async |reader| {
+            let ledger = reader.ledger(&format!("simulated:{repo_id}"), 0).await.expect("the ledger is read");
+            let tasks = reader.tasks(&repo_id).await.expect("tasks are read");
+            let attempts = reader.running_attempts().await.expect("attempts are read");
+            let waits =
+                attempts.iter().filter_map(|attempt| attempt.waiting.as_ref()).map(|wait| &wait.reason);
+            let mut reasons = tasks.iter().filter_map(|task| task.reason.as_ref()).chain(waits);
+            ledger.is_some_and(|(head, _)| head.usage().reserved == MicroUsd::ZERO)
+                && reasons.any(|reason| matches!(reason, Reason::CapReached { .. }))
+        })
+    }
+
     fn repo_id(&self) -> String {
         let worktrees = self.path().join("state/worktrees");
         let mut names = fs::read_dir(worktrees).expect("worktrees are there").flatten();
@@ -172,6 +189,19 @@ impl Scratch {
         found.retain(|path| !path.ends_with("glitchlab/engine.lock"));
         found
     }
+}
+
+/// Returns the backlog's line of an open task, with `more` fields such as `,"dependencies":[..]`.
+pub(crate) fn bead(id: &str, priority: u32, more: &str) -> String {
+    let at = "2026-01-01T00:00:00Z";
+    format!(
+        r#"{{"id":"{id}","title":"Task {id}","priority":{priority},"issue_type":"task","status":"open","created_at":"{at}","updated_at":"{at}"{more}}}"#
+    ) + "\n"
+}
+
+/// Returns the field by which `id` is blocked by `on`.
+pub(crate) fn blocked_by(id: &str, on: &str) -> String {
+    format!(r#","dependencies":[{{"issue_id":"{id}","depends_on_id":"{on}","type":"blocks"}}]"#)
 }
 
 /// A path as an argument.

@@ -14,9 +14,9 @@ use glitchlab_pipeline::workspace::name::branch_name;
 use glitchlab_runtime::{Actor, Context, Failure, MessageKind};
 use glitchlab_store::StoreError;
 use tokio::task::AbortHandle;
-use uuid::Uuid;
 
 use crate::engine::Engine;
+use crate::ids::{random, span};
 use crate::offer::Candidate;
 use crate::scheduler::SchedulerMsg;
 use crate::slots::Booking;
@@ -204,7 +204,7 @@ fn claim(engine: &Engine, booking: &Booking, key: &TaskKey, bead_id: &BeadId) ->
         simulated: engine.tools.model.simulated(),
         max_attempts: engine.settings.retry.attempts,
         trace_id: random(),
-        span_id: random()[..16].to_owned(),
+        span_id: span(),
     })
 }
 
@@ -219,9 +219,4 @@ fn take_over(engine: &Engine, booking: &Booking, claim: &ClaimRow) -> Command {
         slot: booking.slot().to_owned(),
         max_attempts: engine.settings.retry.attempts,
     })
-}
-
-/// Returns 32 random hex digits.
-fn random() -> String {
-    Uuid::new_v4().simple().to_string()
 }

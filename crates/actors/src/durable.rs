@@ -17,9 +17,9 @@ use glitchlab_pipeline::durable::{Ask, Begun, Durable, EffectState, Lost, Reserv
 use glitchlab_pipeline::process::{ChildProcess, ChildWatch, WatchError};
 use glitchlab_runtime::TaskScope;
 use glitchlab_store::{Queue, StoreError};
-use uuid::Uuid;
 
 use crate::engine::Engine;
+use crate::ids;
 use crate::slots::Ending;
 
 /// How long to rest before a command is tried again while the store does not answer.
@@ -105,7 +105,7 @@ fn unexpected(reply: &Reply) -> Lost {
 #[async_trait]
 impl Durable for StoreDurable {
     async fn begin(&self, n: u32, stage: Stage, input_hash: &str) -> Result<Begun, Lost> {
-        let span_id = Uuid::new_v4().simple().to_string()[..16].to_owned();
+        let span_id = ids::span();
         let by = self.bearer.clone();
         let command = Command::BeginStep { by, n, stage, input_hash: input_hash.to_owned(), span_id };
         match self.submit(command).await? {

@@ -6,16 +6,18 @@ use std::time::Duration;
 
 use glitchlab_backlog::Source;
 use glitchlab_domain::command::BootBearer;
+use glitchlab_domain::id::{BootId, Fence};
 use glitchlab_domain::money::MicroUsd;
-use glitchlab_domain::policy::{RetryRules, WorkFilter};
+use glitchlab_domain::policy::{LEASE_MS, RetryRules, WorkFilter};
 use glitchlab_domain::reason::Wait;
+use glitchlab_domain::rows::ProcessRow;
 use glitchlab_domain::snapshot::{Queue as QueueCounts, Snapshot};
 use glitchlab_models::Model;
 use glitchlab_pipeline::forge::Forge;
 use glitchlab_pipeline::workspace::Workspace;
-use glitchlab_runtime::{Handle, TreeHandle};
+use glitchlab_runtime::{Grace, Handle, TreeHandle};
 use glitchlab_store::clock::Clock;
-use glitchlab_store::{Queue, Reader, Writer};
+use glitchlab_store::{Backend, Queue, Reader, Writer};
 use tokio::sync::watch;
 
 use crate::activation::Activation;
@@ -23,13 +25,14 @@ use crate::admission::Gate;
 use crate::budget_pacer::PacerMsg;
 use crate::dashboard_hub::HubMsg;
 use crate::feed::Feed;
+use crate::ids::random;
 use crate::janitor::JanitorMsg;
 use crate::journal::JournalMsg;
 use crate::offer::Offer;
 use crate::scheduler::SchedulerMsg;
 use crate::slots::Slots;
 
-/// Everything that the actors share. Built once by the program, handed to each as an `Arc`.
+/// Everything that the actors share. Put together once by [`Engine::new`], handed to each as an `Arc`.
 pub struct Engine {
     /// This boot's right to write.
     pub boot: BootBearer,
@@ -67,6 +70,32 @@ pub struct Engine {
     pub tree: TreeHandle,
     /// The actors.
     pub handles: Handles,
+}
+
+/// What an engine is put together from; everything else follows.
+pub struct Parts {
+    /// The machine's name.
+    pub host: String,
+    /// The repository.
+    pub repo_id: String,
+    /// The ledger's scope.
+    pub scope: String,
+    /// The settings; what they say of the boot and the model is filled in.
+    pub settings: Settings,
+    /// How many worker slots.
+    pub workers: usize,
+    /// Where the store is written.
+    pub backend: Backend,
+    /// How it is read.
+    pub reader: Reader,
+    /// The backlog.
+    pub source: Arc<dyn Source>,
+    /// What an attempt works with.
+    pub tools: Tools,
+    /// The wall clock, or a test's.
+    pub clock: Clock,
+    /// What the store's writer looks at once for each batch.
+    pub writer_clock: Clock,
 }
 
 /// The settings of one engine.
@@ -155,7 +184,64 @@ impl Default for Handles {
     }
 }
 
+/// Commands that may wait for the writer.
+const QUEUE: usize = 1_024;
+/// How long an attempt may take to vanish after it was aborted.
+const ABORT: Duration = Duration::from_secs(1);
+
 impl Engine {
+    /// Puts an engine together as a boot of its own, with new ids.
+    #[must_use]
+    pub fn new(parts: Parts) -> Arc<Self> {
+        let Parts { mut settings, tools, clock, .. } = parts;
+        let boot = BootBearer { boot_id: BootId::new(random()), fence: Fence::new(random()) };
+        let (writer, queue) = Writer::new(parts.backend, boot.boot_id.clone(), parts.writer_clock, QUEUE);
+        settings.about.boot_id = boot.boot_id.clone();
+        settings.about.started_ms = clock();
+        settings.about.model = tools.model.id().to_owned();
+        settings.about.simulated = tools.model.simulated();
+        let first = Snapshot { engine: settings.about.clone(), ..Snapshot::default() };
+        Arc::new(Self {
+            boot,
+            host: parts.host,
+            repo_id: parts.repo_id,
+            scope: parts.scope,
+            slots: Slots::new(parts.workers, Grace { cancel: settings.grace, abort: ABORT }),
+            settings,
+            clock,
+            writer,
+            queue,
+            reader: parts.reader,
+            source: parts.source,
+            tools,
+            feed: Feed::default(),
+            gate: Gate::default(),
+            board: watch::Sender::new(BoardView::default()),
+            snapshot: watch::Sender::new(Arc::new(first)),
+            tree: TreeHandle::new(),
+            handles: Handles::default(),
+        })
+    }
+
+    /// Returns the row of this boot, a process that serves its pages at `listen`.
+    #[must_use]
+    pub fn process_row(&self, pid: u32, start_ticks: u64, listen: String) -> ProcessRow {
+        let now_ms = self.now_ms();
+        ProcessRow {
+            boot_id: self.boot.boot_id.clone(),
+            fence: self.boot.fence.clone(),
+            host: self.host.clone(),
+            pid,
+            start_ticks,
+            repo_id: self.repo_id.clone(),
+            scope: self.scope.clone(),
+            listen,
+            started_ms: now_ms,
+            lease_until_ms: now_ms + LEASE_MS,
+            alive: true,
+        }
+    }
+
     /// Returns the time, ms UTC.
     #[must_use]
     pub fn now_ms(&self) -> i64 {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use glitchlab_domain::command::Command;
 use glitchlab_domain::event::{About, EventKind};
+use glitchlab_domain::policy::LEASE_MS;
 use glitchlab_domain::reason::{Reason, Wait};
 use glitchlab_runtime::{Actor, Context, Failure, MessageKind};
 
@@ -16,8 +17,6 @@ use crate::engine::Engine;
 const TICK: Duration = Duration::from_secs(5);
 /// The process row beats at every so manieth tick.
 const BEAT_TICKS: u64 = 4;
-/// How long the process counts as alive after a beat.
-const LEASE_MS: i64 = 60_000;
 
 /// What the janitor understands.
 #[derive(Debug)]

@@ -10,6 +10,7 @@ pub mod dashboard_hub;
 pub mod durable;
 pub mod engine;
 pub mod feed;
+mod ids;
 pub mod janitor;
 pub mod journal;
 pub mod offer;
@@ -20,4 +21,4 @@ pub mod slots;
 pub mod tree;
 pub mod worker;
 
-pub use engine::{BoardView, Engine, Handles, Settings, Tools};
+pub use engine::{BoardView, Engine, Handles, Parts, Settings, Tools};

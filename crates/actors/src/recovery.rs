@@ -3,29 +3,58 @@
 
 use glitchlab_domain::command::{Command, Settle};
 use glitchlab_domain::id::BootId;
+use glitchlab_domain::money::MicroUsd;
 use glitchlab_domain::rows::{CallRow, ChildRow, ProcessRow};
+use glitchlab_runtime::Failure;
 use glitchlab_store::{Queue, Reader, StoreError};
+use tokio_util::sync::CancellationToken;
 
 use crate::durable::insist;
+use crate::engine::Engine;
 
-/// Returns the processes that the store still counts as alive although they are not: those of this host of which
-/// `lives` says so, and all of this repository, since the caller holds the repository alone.
+/// Runs the store's writer for as long as `work` takes: before the tree is there, and after it has gone.
+///
+/// # Errors
+///
+/// Returns why the writer ended before the work was done: whoever waits for a writer that is gone would wait for ever.
+pub async fn writing<T>(engine: &Engine, work: impl Future<Output = T>) -> Result<T, Failure> {
+    let stop = CancellationToken::new();
+    let (writer, feed, stopped) = (engine.writer.clone(), engine.feed.clone(), stop.clone());
+    let mut running =
+        tokio::spawn(async move { writer.run(stopped, |committed| feed.publish(committed)).await });
+    let done = tokio::select! {
+        done = work => done,
+        ended = &mut running => {
+            ended??;
+            return Err("the store's writer ended before its work was done".into());
+        }
+    };
+    stop.cancel();
+    running.await??;
+    Ok(done)
+}
+
+/// Writes the row of this boot and its caps, and tells how many boots it found dead: those of this host of which `lives`
+/// says so, and all of this repository, since the caller holds the repository alone.
+///
+/// A store that cannot be written is told at once: there is nothing yet that waiting would save.
 ///
 /// # Errors
 ///
 /// Returns what the store says.
-pub async fn dead_boots(
-    reader: &Reader,
-    host: &str,
-    repo_id: &str,
+pub async fn announce(
+    engine: &Engine,
+    process: ProcessRow,
+    (cap_hour, cap_day): (MicroUsd, MicroUsd),
     lives: impl Fn(&ProcessRow) -> bool,
-) -> Result<Vec<BootId>, StoreError> {
-    let alive = reader.alive_processes().await?;
-    Ok(alive
-        .into_iter()
-        .filter(|row| row.repo_id == repo_id || (row.host == host && !lives(row)))
-        .map(|row| row.boot_id)
-        .collect())
+) -> Result<usize, Failure> {
+    let alive = engine.reader.alive_processes().await?;
+    let is_dead =
+        |row: &ProcessRow| row.repo_id == engine.repo_id || (row.host == engine.host && !lives(row));
+    let dead: Vec<BootId> = alive.into_iter().filter(is_dead).map(|row| row.boot_id).collect();
+    let (scope, count) = (engine.scope.clone(), dead.len());
+    engine.queue.submit(Command::StartBoot { process, scope, cap_hour, cap_day, dead }).await??;
+    Ok(count)
 }
 
 /// Returns the long processes that ended boots left behind on this host.

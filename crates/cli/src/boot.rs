@@ -18,7 +18,7 @@ use glitchlab_pipeline::process::engine::Engine as Process;
 use glitchlab_pipeline::process::{ChildProcess, leftovers};
 use glitchlab_pipeline::workspace::git::GitWorkspace;
 use glitchlab_pipeline::workspace::prune::KeepPolicy;
-use tokio_util::sync::CancellationToken;
+use glitchlab_runtime::Failure;
 
 /// Holds the repository for this process; another engine on it is refused.
 #[derive(Debug)]
@@ -85,44 +85,23 @@ pub(crate) async fn begin(
     repo: &GitRepo,
     workspace: &GitWorkspace,
 ) -> anyhow::Result<Found> {
-    writing(engine, recover(engine, process, caps, repo, workspace)).await?
+    said(recovery::writing(engine, recover(engine, process, caps, repo, workspace)).await)?
 }
 
-/// Runs the store's writer for as long as `work` takes: before the tree is there, and after it has gone.
-///
-/// # Errors
-///
-/// Returns why the writer could not run.
-pub(crate) async fn writing<T>(engine: &Engine, work: impl Future<Output = T>) -> anyhow::Result<T> {
-    let stop = CancellationToken::new();
-    let (writer, feed, stopped) = (engine.writer.clone(), engine.feed.clone(), stop.clone());
-    let mut running =
-        tokio::spawn(async move { writer.run(stopped, |committed| feed.publish(committed)).await });
-    let done = tokio::select! {
-        done = work => done,
-        // A writer that has ended answers nobody: whoever waits for it would wait for ever.
-        ended = &mut running => {
-            ended??;
-            anyhow::bail!("the store's writer ended before its work was done");
-        }
-    };
-    stop.cancel();
-    running.await??;
-    Ok(done)
+/// Takes a failure of the engine as an error of the program.
+fn said<T>(result: Result<T, Failure>) -> anyhow::Result<T> {
+    result.map_err(|failure| anyhow::anyhow!(failure))
 }
 
 async fn recover(
     engine: &Arc<Engine>,
     process: ProcessRow,
-    (cap_hour, cap_day): (MicroUsd, MicroUsd),
+    caps: (MicroUsd, MicroUsd),
     repo: &GitRepo,
     workspace: &GitWorkspace,
 ) -> anyhow::Result<Found> {
-    let dead = recovery::dead_boots(&engine.reader, &engine.host, &engine.repo_id, is_alive).await?;
-    let mut found = Found { dead_boots: dead.len(), ..Found::default() };
-    let scope = engine.scope.clone();
-    // A store that cannot be written now is told at once: there is nothing yet that waiting would save.
-    engine.queue.submit(Command::StartBoot { process, scope, cap_hour, cap_day, dead }).await??;
+    let dead_boots = said(recovery::announce(engine, process, caps, is_alive).await)?;
+    let mut found = Found { dead_boots, ..Found::default() };
     found.usage = engine
         .reader
         .ledger(&engine.scope, engine.now_ms())

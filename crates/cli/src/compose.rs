@@ -6,15 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use glitchlab_actors::feed::Feed;
-use glitchlab_actors::slots::Slots;
-use glitchlab_actors::{BoardView, Engine, Handles, Settings, Tools};
+use glitchlab_actors::{Engine, Parts, Settings, Tools};
 use glitchlab_backlog::JsonlSource;
-use glitchlab_domain::command::BootBearer;
-use glitchlab_domain::id::{BootId, Fence, TaskKey};
+use glitchlab_domain::id::TaskKey;
 use glitchlab_domain::policy::DEFAULT_HOLD;
 use glitchlab_domain::rows::ProcessRow;
-use glitchlab_domain::snapshot::{self, Snapshot};
+use glitchlab_domain::snapshot;
 use glitchlab_models::catalog::{self, Choice};
 use glitchlab_models::{Account, Model};
 use glitchlab_pipeline::attempt;
@@ -25,11 +22,8 @@ use glitchlab_pipeline::process::engine::Engine as Process;
 use glitchlab_pipeline::workspace::Workspace;
 use glitchlab_pipeline::workspace::git::{GitWorkspace, WorkspaceOptions};
 use glitchlab_pipeline::workspace::protect::Protected;
-use glitchlab_runtime::{Grace, TreeHandle};
 use glitchlab_store::clock::{self, Clock};
-use glitchlab_store::{Backend, Reader, Sqlite, Writer};
-use tokio::sync::watch;
-use uuid::Uuid;
+use glitchlab_store::{Backend, Reader, Sqlite};
 
 use crate::args::Merge;
 use crate::boot::RepoHold;
@@ -39,8 +33,6 @@ use crate::pages;
 
 /// How long an attempt may take to end when it is told to.
 const GRACE: Duration = Duration::from_secs(10);
-/// Commands that may wait for the writer.
-const QUEUE: usize = 1_024;
 /// How much of a test run's output is kept.
 const OUTPUT_BYTES: usize = 64 * 1024;
 
@@ -75,40 +67,28 @@ pub(crate) async fn compose(config: &Config) -> Result<Composed, Stop> {
     let reader = Reader::Sqlite(Sqlite::readers(&config.store).await.or_stop(Code::Configuration)?);
     let repo_id = repo_id(&repo);
     let workspace = Arc::new(workspace(config, &repo, &repo_id)?);
-    let boot = BootBearer { boot_id: BootId::new(random()), fence: Fence::new(random()) };
     let scope = if model.simulated() { format!("simulated:{repo_id}") } else { "real".to_owned() };
-    let process = process_row(&boot, (&repo_id, &scope), address, &clock);
-    let (writer, queue) =
-        Writer::new(Backend::Sqlite(Box::new(sqlite)), boot.boot_id.clone(), Arc::clone(&clock), QUEUE);
-    let settings = settings(config, &repo, &boot.boot_id, model.as_ref(), clock());
-    let workers = usize::try_from(config.workers).unwrap_or(1);
-    let first = Snapshot { engine: settings.about.clone(), ..Snapshot::default() };
-    let engine = Engine {
+    let process = Process::current();
+    let engine = Engine::new(Parts {
         host: process.host.clone(),
+        repo_id,
         scope,
-        slots: Slots::new(workers, Grace { cancel: GRACE, abort: Duration::from_secs(1) }),
+        settings: settings(config, &repo),
+        workers: usize::try_from(config.workers).unwrap_or(1),
+        backend: Backend::Sqlite(Box::new(sqlite)),
+        reader,
+        source: Arc::new(source),
         tools: Tools {
             workspace: Arc::clone(&workspace) as Arc<dyn Workspace>,
             forge: Arc::new(LocalForge::new(repo.clone())),
             stages: Arc::new(stages(config, &repo)),
             model,
         },
-        boot,
-        repo_id,
-        settings,
+        writer_clock: Arc::clone(&clock),
         clock,
-        writer,
-        queue,
-        reader,
-        source: Arc::new(source),
-        feed: Feed::default(),
-        gate: glitchlab_actors::admission::Gate::default(),
-        board: watch::Sender::new(BoardView::default()),
-        snapshot: watch::Sender::new(Arc::new(first)),
-        tree: TreeHandle::new(),
-        handles: Handles::default(),
-    };
-    Ok(Composed { engine: Arc::new(engine), process, repo, workspace, listener, address, hold })
+    });
+    let process = engine.process_row(process.pid, process.start_ticks, address.to_string());
+    Ok(Composed { engine, process, repo, workspace, listener, address, hold })
 }
 
 async fn open_repo(config: &Config) -> Result<GitRepo, Stop> {
@@ -181,30 +161,7 @@ pub(crate) fn repo_id(repo: &GitRepo) -> String {
     TaskKey::of("repository", &place.as_ref().into()).as_str()[..16].to_owned()
 }
 
-fn process_row(
-    boot: &BootBearer,
-    (repo_id, scope): (&str, &str),
-    address: SocketAddr,
-    clock: &Clock,
-) -> ProcessRow {
-    let process = Process::current();
-    let now_ms = clock();
-    ProcessRow {
-        boot_id: boot.boot_id.clone(),
-        fence: boot.fence.clone(),
-        host: process.host.clone(),
-        pid: process.pid,
-        start_ticks: process.start_ticks,
-        repo_id: repo_id.to_owned(),
-        scope: scope.to_owned(),
-        listen: address.to_string(),
-        started_ms: now_ms,
-        lease_until_ms: now_ms + 60_000,
-        alive: true,
-    }
-}
-
-fn settings(config: &Config, repo: &GitRepo, boot_id: &BootId, model: &dyn Model, now_ms: i64) -> Settings {
+fn settings(config: &Config, repo: &GitRepo) -> Settings {
     Settings {
         filter: config.filter.clone(),
         retry: config.retry,
@@ -219,16 +176,14 @@ fn settings(config: &Config, repo: &GitRepo, boot_id: &BootId, model: &dyn Model
             version: env!("CARGO_PKG_VERSION").to_owned(),
             repo: config.repo.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             base: repo.base.clone(),
-            boot_id: boot_id.clone(),
-            started_ms: now_ms,
-            model: model.id().to_owned(),
-            simulated: model.simulated(),
             merge: match config.merge {
                 Merge::Never => "never".to_owned(),
                 Merge::WhenGreen => "when_green".to_owned(),
             },
             task_cap: None,
             size_tokens: config.limits.size_tokens,
+            // The engine fills in its boot and its model.
+            ..snapshot::Engine::default()
         },
     }
 }
@@ -248,8 +203,4 @@ fn stages(config: &Config, repo: &GitRepo) -> attempt::Settings {
         author: repo.author.clone(),
         merge_turn: attempt::MergeTurn::default(),
     }
-}
-
-fn random() -> String {
-    Uuid::new_v4().simple().to_string()
 }

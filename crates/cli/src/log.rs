@@ -2,7 +2,6 @@
 
 use std::fmt::{self, Write as _};
 
-use crate::output::one_line;
 use glitchlab_actors::activation::Activation;
 use glitchlab_actors::feed::Feed;
 use glitchlab_domain::event::{Event, EventKind};
@@ -13,12 +12,15 @@ use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::SubscriberInitExt};
 
+use crate::output::one_line;
+
 /// Starts logging. `ractor` itself only speaks up when something is wrong.
-pub(crate) fn start() {
+///
+/// `filter` is such as `debug` or `info,glitchlab_pipeline=debug`; what is wrong in it is left out.
+pub(crate) fn start(filter: Option<String>) {
     let filter = EnvFilter::builder()
         .with_default_directive(tracing::Level::INFO.into())
-        .with_env_var("GLITCHLAB_LOG")
-        .from_env_lossy()
+        .parse_lossy(filter.unwrap_or_default())
         .add_directive("ractor=warn".parse().expect("the directive is sound"));
     let lines =
         tracing_subscriber::fmt::layer().with_writer(std::io::stderr).event_format(Line).with_filter(filter);

@@ -73,6 +73,24 @@ pub fn skip(task: &TaskRow, filter: &WorkFilter) -> Option<Reason> {
     (task.priority > filter.max_priority).then_some(Reason::LowPriority { priority: task.priority })
 }
 
+/// How many more tasks may start before as many requests wait for a merge as `limit` allows; 0 is no limit. When nothing
+/// is merged here, what runs now will wait for a merge as well.
+#[must_use]
+pub fn request_room(limit: u32, in_review: u64, running: u64, merges_here: bool) -> usize {
+    if limit == 0 {
+        return usize::MAX;
+    }
+    let to_come = if merges_here { 0 } else { running };
+    usize::try_from(u64::from(limit).saturating_sub(in_review + to_come)).unwrap_or(usize::MAX)
+}
+
+/// Says that as many requests wait for a merge as `limit` allows, so that only a person can go on.
+#[must_use]
+pub fn full_of_requests(limit: u32, in_review: u64) -> Option<Reason> {
+    let is_full = limit > 0 && in_review >= u64::from(limit);
+    is_full.then(|| Reason::TooManyOpenRequests { open: u32::try_from(in_review).unwrap_or(u32::MAX), limit })
+}
+
 /// Puts a task where its outcome sends it. `entropy` spreads back-offs; any number will do.
 pub fn after(task: &mut TaskRow, outcome: &Outcome, rules: &RetryRules, now_ms: i64, entropy: u64) {
     match outcome {

@@ -7,6 +7,9 @@ use crate::money::MicroUsd;
 /// What a task is expected to cost while nothing better is known: half a dollar. Admission asks the caps for so much.
 pub const DEFAULT_HOLD: MicroUsd = MicroUsd::new(500_000);
 
+/// How long a process counts as alive after a beat, for processes of other machines.
+pub const LEASE_MS: i64 = 60_000;
+
 /// Which ready beads are work for us.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkFilter {

@@ -12,13 +12,6 @@ pub fn wall() -> Clock {
     Arc::new(now_ms)
 }
 
-/// Returns a clock that starts at `start_ms` and runs with tokio's time, which a test can pause.
-#[must_use]
-pub fn tokio_time(start_ms: i64) -> Clock {
-    let start = tokio::time::Instant::now();
-    Arc::new(move || start_ms + i64::try_from(start.elapsed().as_millis()).unwrap_or(i64::MAX))
-}
-
 #[expect(clippy::disallowed_methods, reason = "this is the one place")]
 fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

@@ -19,7 +19,7 @@ use glitchlab_models::simulated::{Profile, Simulated};
 use glitchlab_pipeline::fakes::{FakeForge, FakeRepo, FakeWorkspace};
 use glitchlab_store::clock::{self, Clock};
 use glitchlab_store::{Backend, Committed, Reader, Sqlite};
-use glitchlab_testkit::engine::{Parts, compose, start};
+use glitchlab_testkit::engine::{Surroundings, compose, start};
 use glitchlab_testkit::settings::{REPO, SCOPE, Setup};
 use glitchlab_testkit::{FakeBacklog, beads};
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -103,8 +103,7 @@ async fn engine(
     let wall = clock::wall();
     let account = Account::file(&folder.join("account.jsonl"), Arc::clone(&wall)).unwrap();
     let writing = Arc::<Mutex<Writing>>::default();
-    let engine = compose(Parts {
-        setup,
+    let around = Surroundings {
         backend: Backend::Sqlite(Box::new(sqlite)),
         reader,
         source,
@@ -113,7 +112,8 @@ async fn engine(
         model: Arc::new(Simulated::new(Profile::Fast, 1, account)),
         clock: Arc::clone(&wall),
         writer_clock: watched(wall, &writing),
-    });
+    };
+    let engine = compose(setup, around);
     let finished = Arc::clone(&writing);
     let commits = engine.feed.follow(Activation::new(move || {
         let mut writing = finished.lock().unwrap();

@@ -15,7 +15,7 @@ use glitchlab_store::{Backend, Reader};
 use tokio::sync::watch;
 
 use crate::act::{Act, Kill};
-use crate::engine::{Parts, compose, start};
+use crate::engine::{Surroundings, compose, start};
 use crate::probe;
 use crate::tripwire::Place;
 use crate::wired::Wired;
@@ -59,8 +59,7 @@ fn composed(world: &Outside) -> Arc<Engine> {
     let wire = &world.wire;
     let workspace = Arc::new(world.workspace.clone()) as Arc<dyn Workspace>;
     let forge = Arc::new(FakeForge::new(world.repo.clone())) as Arc<dyn Forge>;
-    compose(Parts {
-        setup: &world.setup,
+    let around = Surroundings {
         backend: Backend::Memory(world.memory.clone()),
         reader: Reader::Memory(world.memory.clone()),
         source: Arc::new(world.backlog.clone()),
@@ -69,7 +68,8 @@ fn composed(world: &Outside) -> Arc<Engine> {
         model: Arc::new(Wired::<dyn Model>::new(Arc::clone(&world.model), wire)),
         clock: world.clock.wall(),
         writer_clock: writer_clock(world),
-    })
+    };
+    compose(&world.setup, around)
 }
 
 /// The writer looks at its clock once for each batch, so that is where a batch can be disturbed.

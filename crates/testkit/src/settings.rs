@@ -3,15 +3,13 @@
 use std::time::Duration;
 
 use glitchlab_actors::Settings;
-use glitchlab_domain::id::BootId;
 use glitchlab_domain::money::MicroUsd;
-use glitchlab_domain::policy::{Limits, RetryRules, WorkFilter};
+use glitchlab_domain::policy::{DEFAULT_HOLD, Limits, RetryRules, WorkFilter};
 use glitchlab_domain::snapshot;
 use glitchlab_models::simulated::Profile;
 use glitchlab_pipeline::attempt::{self, Merge, MergeTurn};
 use glitchlab_pipeline::git::Identity;
 use glitchlab_pipeline::workspace::DEFAULT_TEST_LIMITS;
-use glitchlab_runtime::Grace;
 
 /// The repository's id in every world.
 pub const REPO: &str = "world";
@@ -38,7 +36,7 @@ pub struct Setup {
     /// How often the backlog and open requests are looked at.
     pub poll_interval: Duration,
     /// How long an attempt may take to end when it is told to.
-    pub grace: Grace,
+    pub grace: Duration,
     /// The repository's test command, for the fake workspace only a name.
     pub test: Option<String>,
 }
@@ -54,7 +52,7 @@ impl Default for Setup {
             max_open: 0,
             retry: RetryRules::default(),
             poll_interval: Duration::from_secs(60),
-            grace: Grace { cancel: Duration::from_secs(10), abort: Duration::from_secs(1) },
+            grace: Duration::from_secs(10),
             test: Some("the tests".to_owned()),
         }
     }
@@ -63,28 +61,26 @@ impl Default for Setup {
 impl Setup {
     /// Makes the settings of one engine.
     #[must_use]
-    pub fn engine(&self, boot_id: &BootId, model: &str, now_ms: i64) -> Settings {
+    pub fn engine(&self) -> Settings {
         Settings {
             filter: WorkFilter::default(),
             retry: self.retry,
             poll_interval: self.poll_interval,
             close_epics: true,
             max_open: self.max_open,
-            hold: MicroUsd::new(500_000),
+            hold: DEFAULT_HOLD,
             min_free_bytes: 0,
             watched_disks: Vec::new(),
-            grace: self.grace.cancel,
+            grace: self.grace,
             about: snapshot::Engine {
                 version: "testkit".to_owned(),
                 repo: REPO.to_owned(),
                 base: "main".to_owned(),
-                boot_id: boot_id.clone(),
-                started_ms: now_ms,
-                model: model.to_owned(),
-                simulated: true,
                 merge: format!("{:?}", self.merge),
                 task_cap: None,
                 size_tokens: Limits::default().size_tokens,
+                // The engine fills in its boot and its model.
+                ..snapshot::Engine::default()
             },
         }
     }

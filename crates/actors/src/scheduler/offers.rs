@@ -1,5 +1,6 @@
 //! What the scheduler offers to the pacer, and what it says of the whole backlog.
 
+use glitchlab_domain::dispatch::{full_of_requests, request_room};
 use glitchlab_domain::reason::{Reason, Wait};
 use glitchlab_domain::rows::ClaimRow;
 use glitchlab_domain::task::TaskState;
@@ -36,36 +37,21 @@ impl SchedulerState {
         self.lost.retain(|claim| runs(claim) && slots.find(&claim.attempt_id).is_none());
     }
 
-    /// How many more tasks may start before as many branches wait for a merge as allowed. What runs will add to them
-    /// when nothing is merged here.
     fn request_room(&self) -> usize {
-        let limit = u64::from(self.engine.settings.max_open);
-        if limit == 0 {
-            return usize::MAX;
-        }
         let queue = self.board.queue();
-        let to_come = match self.engine.tools.stages.merge {
-            Merge::Never => queue.in_progress,
-            Merge::WhenGreen => 0,
-        };
-        usize::try_from(limit.saturating_sub(queue.in_review + to_come)).unwrap_or(usize::MAX)
+        let merges_here = self.engine.tools.stages.merge == Merge::WhenGreen;
+        request_room(self.engine.settings.max_open, queue.in_review, queue.in_progress, merges_here)
     }
 
-    /// As many branches wait for a merge as allowed: only a person can go on.
-    fn is_full_of_requests(&self) -> bool {
-        let limit = u64::from(self.engine.settings.max_open);
-        limit > 0 && self.board.in_review() >= limit
+    fn full_of_requests(&self) -> Option<Reason> {
+        full_of_requests(self.engine.settings.max_open, self.board.in_review())
     }
 
     /// Says how the backlog stands, for pages and the program.
     pub(super) fn publish(&self) {
         let mut queue = self.board.queue();
         queue.read_ms = self.read_ms;
-        let full = Reason::TooManyOpenRequests {
-            open: u32::try_from(queue.in_review).unwrap_or(u32::MAX),
-            limit: self.engine.settings.max_open,
-        };
-        let held = self.is_full_of_requests().then_some(Wait { reason: full, until_ms: None });
+        let held = self.full_of_requests().map(|reason| Wait { reason, until_ms: None });
         let is_quiet = self.is_quiet();
         let faults: Vec<String> = self.unreadable.iter().chain(&self.faults).cloned().collect();
         let has_read = self.read_ms.is_some();
@@ -80,7 +66,7 @@ impl SchedulerState {
     fn is_quiet(&self) -> bool {
         let has_looked = self.read_ms.is_some() && self.has_inspected && self.has_reviewed;
         let is_busy = self.tasks.closings.running().is_some() || self.tasks.reviews.running().is_some();
-        let waits_for_people = self.is_full_of_requests() && self.board.queue().in_progress == 0;
+        let waits_for_people = self.full_of_requests().is_some() && self.board.queue().in_progress == 0;
         has_looked
             && !is_busy
             && self.unreadable.is_none()

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
-use glitchlab_actors::{Engine, shutdown, tree};
+use glitchlab_actors::{Engine, recovery, shutdown, tree};
 use glitchlab_pipeline::process::leftovers;
 use glitchlab_runtime::{ExitReason, Tree};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -25,7 +25,7 @@ use crate::{banner, boot, demo, log, pages};
 ///
 /// Returns why it could not start, or why it ended otherwise than it should.
 pub(crate) fn run(flags: &Continuous) -> Result<ExitCode, Stop> {
-    log::start();
+    log::start(config::log_filter());
     let (config, demo) = settings(flags)?;
     let threads = usize::try_from(config.workers).unwrap_or(1) + 4;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -136,7 +136,7 @@ async fn go_down(config: &Config, up: &Up, end: End) -> Code {
     let summary = Summary::of(&up.engine).await;
     let reason = match &end {
         // The journal is gone with its tree: the writer runs once more for the last words.
-        End::Breach(reason) => boot::writing(&up.engine, shutdown::note_end(&up.engine, &end.words()))
+        End::Breach(reason) => recovery::writing(&up.engine, shutdown::note_end(&up.engine, &end.words()))
             .await
             .map_or_else(|error| error.to_string(), |()| reason.to_string()),
         _ => shutdown::end(&up.engine, &up.tree, &end.words()).await.to_string(),
@@ -171,13 +171,14 @@ async fn finish(config: &Config, engine: &Engine) {
     );
 }
 
-/// The second signal: what runs is killed with its process groups, what is durable stays.
+/// A second signal, or one before there is anything to finish: what runs is killed with its process groups, what is
+/// durable stays.
 async fn at_once(name: &str, engine: Option<&Engine>) -> ExitCode {
     if let Some(engine) = engine {
         // A test run that we kill has not failed: nobody may write that it has.
         engine.queue.halt();
     }
-    tracing::warn!(event = "engine.killed", "{name} again: ending at once, what is durable stays");
+    tracing::warn!(event = "engine.killed", "{name}: ending at once, what is durable stays");
     leftovers::kill_own().await;
     Code::Interrupted.into()
 }

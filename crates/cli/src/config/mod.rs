@@ -259,6 +259,12 @@ pub(crate) fn state_folder() -> anyhow::Result<PathBuf> {
         .context("there is no place for the store: set HOME, or name a file with --store")
 }
 
+/// Returns which log lines are wanted.
+#[expect(clippy::disallowed_methods, reason = "this is the reader of the environment")]
+pub(crate) fn log_filter() -> Option<String> {
+    std::env::var("GLITCHLAB_LOG").ok()
+}
+
 /// Returns the folder for temporary files.
 #[must_use]
 pub(crate) fn temporary_folder() -> PathBuf {

@@ -171,3 +171,14 @@ proptest::proptest! {
         proptest::prop_assert!(rest >= full / 2 && rest <= full);
     }
 }
+
+#[test]
+fn what_runs_counts_as_a_request_to_come_unless_it_is_merged_here() {
+    assert_eq!(request_room(0, 9, 9, false), usize::MAX, "0 is no limit");
+    assert_eq!(request_room(5, 1, 3, false), 1);
+    assert_eq!(request_room(5, 1, 3, true), 4);
+    assert_eq!(request_room(5, 7, 0, true), 0, "more than allowed leaves no room");
+    assert_eq!(full_of_requests(0, 9), None);
+    assert_eq!(full_of_requests(5, 4), None);
+    assert_eq!(full_of_requests(5, 6), Some(Reason::TooManyOpenRequests { open: 6, limit: 5 }));
+}

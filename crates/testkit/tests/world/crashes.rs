@@ -12,7 +12,7 @@ use glitchlab_domain::outcome::FailureKind;
 use glitchlab_domain::stage::Stage;
 use glitchlab_domain::task::TaskState;
 use glitchlab_models::simulated::Profile;
-use glitchlab_runtime::{ChildKind, Grace, NodeSnapshot};
+use glitchlab_runtime::{ChildKind, NodeSnapshot};
 use glitchlab_testkit::{Act, FakeBacklog, Hold, Kill, Place, Ran, Trip, Units, World, beads, check};
 use tokio::time::timeout;
 
@@ -214,7 +214,7 @@ fn an_attempt_that_ignores_its_cancellation_is_fenced_and_can_neither_write_nor_
         .workers(1)
         .threads(4)
         .set(|setup| {
-            setup.grace = Grace { cancel: 50.millis(), abort: 50.millis() };
+            setup.grace = 50.millis();
             setup.poll_interval = 50.millis();
         })
         .at_place(Place::Answered, 2, Trip::Block(hold.clone()))

@@ -1,0 +1,15 @@
+//! The random ids that this process makes.
+
+use uuid::Uuid;
+
+/// Returns 32 random hex digits, random from the first on.
+pub(crate) fn random() -> String {
+    Uuid::new_v4().simple().to_string()
+}
+
+/// Returns the id of a span, 16 random hex digits.
+pub(crate) fn span() -> String {
+    let mut id = random();
+    id.truncate(16);
+    id
+}
