@@ -56,6 +56,14 @@ impl StoreDurable {
         Ok(answer)
     }
 
+    /// For a result: the attempt goes on without waiting for its commit. Whatever acts outside begins with a command that
+    /// is waited for, and that one comes after this.
+    async fn hand_in(&self, command: Command) -> Result<(), Lost> {
+        self.engine.queue.hand_in(command).await.map_err(|error| Lost::new(error.to_string()))?;
+        self.scope.progress();
+        Ok(())
+    }
+
     fn key(&self, ask: &Ask) -> TryKey {
         TryKey {
             attempt_id: self.bearer.attempt_id.clone(),
@@ -118,7 +126,7 @@ impl Durable for StoreDurable {
     async fn finish_step(&self, n: u32, done: StepDone) -> Result<(), Lost> {
         let StepDone { output, ok, summary, size } = done;
         let step = FinishStep { by: self.bearer.clone(), n, output, ok, summary, size };
-        self.submit(Command::FinishStep(step)).await.map(|_| ())
+        self.hand_in(Command::FinishStep(step)).await
     }
 
     async fn reserve(&self, ask: Ask) -> Result<Reserved, Lost> {
@@ -153,7 +161,7 @@ impl Durable for StoreDurable {
             error: settlement.error.as_ref().map(ToString::to_string),
             latency_ms: settlement.latency_ms,
         });
-        self.submit(command).await?;
+        self.hand_in(command).await?;
         settlement.settled();
         Ok(())
     }
@@ -198,7 +206,7 @@ impl Durable for StoreDurable {
             task_key: self.bearer.task_key.clone(),
             result: result.to_owned(),
         };
-        self.submit(command).await.map(|_| ())
+        self.hand_in(command).await
     }
 
     fn child_watch(&self) -> &dyn ChildWatch {

@@ -71,6 +71,20 @@ impl Queue {
         }
     }
 
+    /// Hands in a command whose answer is not waited for. The writer keeps it until it is written, however long the
+    /// store's outage lasts, and writes it before whatever is handed in after it: so a later command that is answered
+    /// says that this one is durable too, and that its fence was good.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError::Closed`] when there is no writer any more.
+    pub async fn hand_in(&self, command: Command) -> Result<(), StoreError> {
+        if self.halted.load(Ordering::Acquire) {
+            return std::future::pending().await;
+        }
+        self.items.send(Item::detached(command)).await.map_err(|_| StoreError::Closed)
+    }
+
     /// Hands in a command from a place that cannot wait, such as `Drop`; its answer is not wanted.
     pub fn submit_detached(&self, command: Command) {
         // A closed queue means that the process ends: the next boot settles what this one left open.

@@ -125,15 +125,16 @@ impl Inner {
         if self.batch.is_empty() {
             let first = tokio::select! {
                 biased;
-                item = dropped.recv() => item,
-                item = items.recv() => item,
+                item = dropped.recv() => item.map(Some),
+                item = items.recv() => item.map(Some),
                 () = stop.cancelled() => None,
-                () = tokio::time::sleep(RETRY), if !self.kept.is_empty() => self.kept.pop(),
+                () = tokio::time::sleep(RETRY), if !self.kept.is_empty() => Some(None),
             };
             let Some(first) = first else { return false };
-            self.batch.push(first);
+            // What was kept came before: its order is a promise of the queue.
+            self.batch.append(&mut self.kept);
+            self.batch.extend(first);
         }
-        self.batch.append(&mut self.kept);
         while self.batch.len() < BATCH {
             match dropped.try_recv().or_else(|_| items.try_recv()) {
                 Ok(item) => self.batch.push(item),

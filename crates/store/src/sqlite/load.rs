@@ -1,7 +1,7 @@
 //! Loading the rows that a batch names, a few statements for all of them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::LazyLock;
+use std::iter;
 
 use glitchlab_domain::decide::kin;
 use glitchlab_domain::id::TaskKey;
@@ -17,10 +17,11 @@ use sqlx::{Row, SqliteConnection};
 use crate::batch::may_wait;
 use crate::error::StoreError;
 use crate::rows::{Stored, call_id, step_id};
+use crate::sqlite::texts::Texts;
 
-/// How many keys one statement takes; the last few are filled up by repeating one, since a statement costs far more than
-/// a key.
-const CHUNKS: [usize; 4] = [1, 4, 16, 64];
+/// How many keys of each table one statement takes: few sizes, so that the statement cache knows them again.
+const SIZES: [usize; 4] = [1, 4, 16, MOST];
+const MOST: usize = 64;
 
 /// Whether settlements that are still inside a window are listed.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -40,51 +41,39 @@ pub(super) struct Loaded {
     pub(super) lists_departures: bool,
 }
 
+/// Loads what the keys name; `begin` begins the transaction by the way.
 pub(super) async fn load(
     connection: &mut SqliteConnection,
+    begin: Begin,
     keys: &[RowKey],
     asked: &BTreeMap<String, MicroUsd>,
     clock_ms: i64,
     listing: Listing,
 ) -> Result<Loaded, StoreError> {
     let mut rows = Rows::default();
-    let names = Names::sort(keys);
-    for row in select::<TaskRow>(connection, "task_key", &names.tasks).await? {
-        rows.tasks.insert(row.key.clone(), row);
-    }
+    let mut names = Names::sort(keys);
+    names.heads = asked.keys().cloned().collect();
+    fetch(connection, &mut rows, begin, &names.parts()).await?;
     load_kin(connection, &mut rows, &names.kin).await?;
-    for row in select::<ClaimRow>(connection, "task_key", &names.claims).await? {
-        rows.claims.insert(row.task_key.clone(), row);
-    }
-    for row in select::<AttemptRow>(connection, "attempt_id", &names.attempts).await? {
-        rows.attempts.insert(row.attempt_id.clone(), row);
-    }
-    for row in select::<StepRow>(connection, "step_id", &names.steps).await? {
-        rows.steps.insert((row.attempt_id.clone(), row.n), row);
-    }
-    for row in select::<CallRow>(connection, "call_id", &names.calls).await? {
-        rows.calls.insert(row.key.clone(), row);
-    }
-    for row in select::<EffectRow>(connection, "effect_key", &names.effects).await? {
-        rows.effects.insert(row.key.clone(), row);
-    }
-    for row in select::<ChildRow>(connection, "child_id", &names.children).await? {
-        rows.children.insert((row.attempt_id.clone(), row.n), row);
-    }
-    for row in select::<ProcessRow>(connection, "boot_id", &names.processes).await? {
-        rows.processes.insert(row.boot_id.clone(), row);
-    }
     if names.alive_processes {
         for body in
             sqlx::query("SELECT body FROM process WHERE alive = 1").fetch_all(&mut *connection).await?
         {
-            let row: ProcessRow = read(body.try_get(0)?)?;
-            rows.processes.insert(row.boot_id.clone(), row);
+            keep::<ProcessRow>(&mut rows, body.try_get(0)?)?;
         }
     }
-    let now_ms = load_ledgers(connection, &mut rows, asked, clock_ms, listing).await?;
+    let now_ms = advance_all(connection, &mut rows, asked, clock_ms, listing).await?;
     let lists_departures = rows.departures.len() == rows.heads.len();
     Ok(Loaded { rows, now_ms, lists_departures })
+}
+
+/// Whether a load begins the transaction.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Begin {
+    /// It is the first of its batch.
+    Now,
+    /// It has begun.
+    Before,
 }
 
 /// Loads what only the rows of tasks can name.
@@ -97,10 +86,10 @@ async fn load_kin(
     let named: BTreeSet<TaskKey> = names.iter().filter_map(of).flatten().collect();
     let missing: Vec<String> =
         named.iter().filter(|key| !rows.tasks.contains_key(key)).map(ToString::to_string).collect();
-    for row in select::<TaskRow>(connection, "task_key", &missing).await? {
-        rows.tasks.insert(row.key.clone(), row);
+    if missing.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    fetch(connection, rows, Begin::Before, &[Part::of::<TaskRow>("task_key", &missing)]).await
 }
 
 /// The keys of a batch by table.
@@ -115,6 +104,7 @@ struct Names {
     effects: Vec<String>,
     children: Vec<String>,
     processes: Vec<String>,
+    heads: Vec<String>,
     alive_processes: bool,
 }
 
@@ -124,8 +114,8 @@ impl Names {
         for key in keys {
             match key {
                 RowKey::Task(key) => names.tasks.push(key.to_string()),
-                RowKey::Kin { of, parts } => names.kin.push((of.clone(), *parts)),
                 RowKey::Claim(key) => names.claims.push(key.to_string()),
+                RowKey::Kin { of, parts } => names.kin.push((of.clone(), *parts)),
                 RowKey::Attempt(id) => names.attempts.push(id.to_string()),
                 RowKey::Step(id, n) => names.steps.push(step_id(id, *n)),
                 RowKey::Call(id, step_n, call_no) => names.calls.push(call_id(id, *step_n, *call_no)),
@@ -138,47 +128,90 @@ impl Names {
         }
         names
     }
-}
 
-async fn select<T: Stored>(
-    connection: &mut SqliteConnection,
-    column: &'static str,
-    keys: &[String],
-) -> Result<Vec<T>, StoreError> {
-    let mut found = Vec::with_capacity(keys.len());
-    for (size, keys) in chunks(keys) {
-        let mut query = sqlx::query(statement(T::TABLE, column, size));
-        for key in filled(keys, size) {
-            query = query.bind(key.as_str());
+    /// The tables that most batches look at are always named, so that there are few different statements.
+    fn parts(&self) -> Vec<Part<'_>> {
+        let mut parts = vec![
+            Part::of::<TaskRow>("task_key", &self.tasks),
+            Part::of::<ClaimRow>("task_key", &self.claims),
+            Part::of::<AttemptRow>("attempt_id", &self.attempts),
+            Part::of::<StepRow>("step_id", &self.steps),
+            Part::of::<CallRow>("call_id", &self.calls),
+            Part::of::<Head>("scope", &self.heads),
+        ];
+        if !(self.effects.is_empty() && self.children.is_empty() && self.processes.is_empty()) {
+            parts.push(Part::of::<EffectRow>("effect_key", &self.effects));
+            parts.push(Part::of::<ChildRow>("child_id", &self.children));
+            parts.push(Part::of::<ProcessRow>("boot_id", &self.processes));
         }
-        for row in query.fetch_all(&mut *connection).await? {
-            found.push(read(row.try_get(0)?)?);
-        }
+        parts
     }
-    Ok(found)
 }
 
-/// Cuts keys into parts, each with the size of the statement that takes it.
-pub(super) fn chunks<K>(keys: &[K]) -> impl Iterator<Item = (usize, &[K])> {
-    let most = CHUNKS[CHUNKS.len() - 1];
-    keys.chunks(most).map(move |part| {
-        let size = CHUNKS.into_iter().find(|size| *size >= part.len());
-        (size.unwrap_or(most), part)
+/// Rows of one table by their keys, as a part of a statement over several tables.
+struct Part<'a> {
+    table: &'static str,
+    column: &'static str,
+    keys: &'a [String],
+    keep: fn(&mut Rows, &str) -> Result<(), StoreError>,
+}
+
+impl<'a> Part<'a> {
+    fn of<T: Kept>(column: &'static str, keys: &'a [String]) -> Self {
+        Self { table: T::TABLE, column, keys, keep: keep::<T> }
+    }
+}
+
+/// Loads rows of several tables by one statement, as one text. A statement costs mostly its way to the database's thread
+/// and back, and every row that is handed over on the way wakes us up.
+async fn fetch(
+    connection: &mut SqliteConnection,
+    rows: &mut Rows,
+    mut begin: Begin,
+    parts: &[Part<'_>],
+) -> Result<(), StoreError> {
+    let longest = parts.iter().map(|part| part.keys.len()).max().unwrap_or(0);
+    for from in (0..longest.max(1)).step_by(MOST) {
+        let size = SIZES.into_iter().find(|size| *size >= longest - from).unwrap_or(MOST);
+        let mut query = sqlx::query(statement(begin, parts, size));
+        for part in parts {
+            let keys = part.keys.iter().skip(from).map(Some);
+            for key in keys.chain(iter::repeat(None)).take(size) {
+                query = query.bind(key.cloned());
+            }
+        }
+        let text: String = query.fetch_one(&mut *connection).await?.try_get(0)?;
+        for (part, bodies) in parts.iter().zip(text.split(BETWEEN_PARTS)) {
+            for body in bodies.split(BETWEEN_ROWS).filter(|body| !body.is_empty()) {
+                (part.keep)(rows, body)?;
+            }
+        }
+        begin = Begin::Before;
+    }
+    Ok(())
+}
+
+/// What stands between bodies that are handed over in one text; no JSON has it.
+const BETWEEN_PARTS: char = '\u{1d}';
+const BETWEEN_ROWS: char = '\u{1e}';
+
+fn statement(begin: Begin, parts: &[Part<'_>], size: usize) -> &'static str {
+    static TEXTS: Texts<(Begin, Vec<&'static str>, usize)> = Texts::new();
+    let tables = parts.iter().map(|part| part.table).collect();
+    TEXTS.get((begin, tables, size), || {
+        let begins = if begin == Begin::Now { "BEGIN IMMEDIATE; " } else { "" };
+        let one = |part: &Part<'_>| {
+            let (table, column, marks) = (part.table, part.column, marks(size));
+            format!(
+                "COALESCE((SELECT group_concat(body, char(30)) FROM {table} WHERE {column} IN ({marks})), '')"
+            )
+        };
+        format!("{begins}SELECT {}", parts.iter().map(one).collect::<Vec<_>>().join(" || char(29) || "))
     })
 }
 
-/// Repeats the last key until there are `size` of them.
-pub(super) fn filled<K>(keys: &[K], size: usize) -> impl Iterator<Item = &K> {
-    let rest = size.saturating_sub(keys.len());
-    keys.iter().chain(keys.last().into_iter().cycle().take(rest))
-}
-
-/// The text of a select, made once for each table and size so that the statement cache knows it again.
-fn statement(table: &'static str, column: &'static str, size: usize) -> &'static str {
-    static TEXTS: LazyLock<crate::sqlite::save::Texts> = LazyLock::new(crate::sqlite::save::Texts::default);
-    TEXTS.get((table, column, size), || {
-        format!("SELECT body FROM {table} WHERE {column} IN ({})", vec!["?"; size].join(","))
-    })
+pub(super) fn marks(size: usize) -> String {
+    vec!["?"; size].join(",")
 }
 
 pub(crate) fn read<T: Stored>(body: &str) -> Result<T, StoreError> {
@@ -186,24 +219,32 @@ pub(crate) fn read<T: Stored>(body: &str) -> Result<T, StoreError> {
         .map_err(|error| StoreError::BadRow { table: T::TABLE, what: error.to_string() })
 }
 
-/// Loads the heads with their tails moved to now, and departures where the room may not do; returns that now.
-async fn load_ledgers(
+/// Reads a row and puts it into its place.
+fn keep<T: Kept>(rows: &mut Rows, body: &str) -> Result<(), StoreError> {
+    read::<T>(body)?.put(rows);
+    Ok(())
+}
+
+/// A row that decisions look at.
+trait Kept: Stored {
+    fn put(self, rows: &mut Rows);
+}
+
+/// Moves the tails of the heads to now, and loads departures where the room may not do; returns that now.
+async fn advance_all(
     connection: &mut SqliteConnection,
     rows: &mut Rows,
     asked: &BTreeMap<String, MicroUsd>,
     clock_ms: i64,
     listing: Listing,
 ) -> Result<i64, StoreError> {
-    let scopes: Vec<String> = asked.keys().cloned().collect();
-    let mut heads: Vec<Head> = select(connection, "scope", &scopes).await?;
-    let now_ms = heads.iter().map(|head| head.now(clock_ms)).max().unwrap_or(clock_ms);
-    for head in &mut heads {
+    let now_ms = rows.heads.values().map(|head| head.now(clock_ms)).max().unwrap_or(clock_ms);
+    for (scope, head) in &mut rows.heads {
         advance(connection, head, now_ms).await?;
-        if listing == Listing::Always || may_wait(head, asked.get(&head.scope).copied().unwrap_or_default()) {
-            rows.departures.insert(head.scope.clone(), departures(connection, head).await?);
+        if listing == Listing::Always || may_wait(head, asked.get(scope).copied().unwrap_or_default()) {
+            rows.departures.insert(scope.clone(), departures(connection, head).await?);
         }
     }
-    rows.heads = heads.into_iter().map(|head| (head.scope.clone(), head)).collect();
     Ok(now_ms)
 }
 
@@ -253,4 +294,27 @@ async fn first(
     .fetch_all(connection)
     .await?;
     rows.iter().map(|row| Ok((row.try_get(0)?, MicroUsd::new(row.try_get(1)?)))).collect()
+}
+
+macro_rules! kept {
+    ($($row:ty => $map:ident by $key:expr;)*) => {$(
+        impl Kept for $row {
+            fn put(self, rows: &mut Rows) {
+                let key: fn(&Self) -> _ = $key;
+                rows.$map.insert(key(&self), self);
+            }
+        }
+    )*};
+}
+
+kept! {
+    TaskRow => tasks by |row| row.key.clone();
+    ClaimRow => claims by |row| row.task_key.clone();
+    AttemptRow => attempts by |row| row.attempt_id.clone();
+    StepRow => steps by |row| (row.attempt_id.clone(), row.n);
+    CallRow => calls by |row| row.key.clone();
+    EffectRow => effects by |row| row.key.clone();
+    ChildRow => children by |row| (row.attempt_id.clone(), row.n);
+    ProcessRow => processes by |row| row.boot_id.clone();
+    Head => heads by |row| row.scope.clone();
 }

@@ -7,6 +7,7 @@ mod full_tests;
 pub(crate) mod load;
 mod open;
 mod save;
+mod texts;
 mod turn;
 
 use std::path::Path;
@@ -17,7 +18,7 @@ use sqlx::{Row, SqliteConnection, SqlitePool};
 
 use crate::batch::{self, Decided, Place, decide_all};
 use crate::error::StoreError;
-use load::Listing;
+use load::{Begin, Listing};
 use turn::Turnstile;
 
 /// The writer's connection to a store file.
@@ -74,10 +75,8 @@ impl Sqlite {
         clock_ms: i64,
         place: &Place,
     ) -> Result<Decided, StoreError> {
-        self.run("BEGIN IMMEDIATE").await?;
         let decided = self.decide(commands, clock_ms, place).await?;
         save::save(&mut self.connection, &decided).await?;
-        self.run("COMMIT").await?;
         Ok(decided)
     }
 
@@ -89,13 +88,15 @@ impl Sqlite {
     ) -> Result<Decided, StoreError> {
         let (keys, asked) = batch::needs(commands);
         let connection = &mut self.connection;
-        let mut loaded = load::load(connection, &keys, &asked, clock_ms, Listing::WhenScarce).await?;
+        let mut loaded =
+            load::load(connection, Begin::Now, &keys, &asked, clock_ms, Listing::WhenScarce).await?;
         let decided = decide_all(&mut loaded.rows, commands, loaded.now_ms, place);
         if loaded.lists_departures || !decided.waits() {
             return Ok(decided);
         }
         // Somebody took more than the least it asked for, and now somebody else must be told how long to wait.
-        let mut loaded = load::load(connection, &keys, &asked, clock_ms, Listing::Always).await?;
+        let mut loaded =
+            load::load(connection, Begin::Before, &keys, &asked, clock_ms, Listing::Always).await?;
         Ok(decide_all(&mut loaded.rows, commands, loaded.now_ms, place))
     }
 

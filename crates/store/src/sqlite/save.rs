@@ -1,51 +1,71 @@
-//! Writing every changed row once and all events, in multi-row statements.
+//! Writing every changed row once, and all events, and the commit: all by one text of statements, whose way to the
+//! database's thread and back costs more than the rows.
 
-use std::collections::HashMap;
-use std::sync::{LazyLock, Mutex, PoisonError};
-
+use glitchlab_domain::event::Event;
 use glitchlab_domain::id::TaskKey;
-use glitchlab_domain::rows::Write;
+use glitchlab_domain::ledger::Head;
+use glitchlab_domain::rows::{
+    AttemptRow, CallRow, ChildRow, ClaimRow, EffectRow, ProcessRow, StepRow, Write,
+};
+use glitchlab_domain::task::TaskRow;
 use sqlx::SqliteConnection;
+use sqlx::query::Query;
+use sqlx::sqlite::{Sqlite, SqliteArguments};
 
 use crate::batch::Decided;
 use crate::error::StoreError;
 use crate::rows::{Stored, Value};
-use crate::sqlite::load::{chunks, filled};
+use crate::sqlite::load::marks;
+use crate::sqlite::texts::Texts;
 
-/// How many rows one statement writes. Few fixed sizes, so that the statement cache knows them again; a row is not written
-/// twice to fill one up.
-const CHUNKS: [usize; 7] = [64, 32, 16, 8, 4, 2, 1];
+/// How many rows of each table one text takes: few sizes, so that the statement cache knows them again. Places that no row
+/// takes are null, and skipped.
+const SIZES: [usize; 5] = [0, 1, 4, 16, MOST];
+const MOST: usize = 64;
 
+/// Tables that nearly every command writes to, and the others.
+const OFTEN: [Table; 5] = [
+    Table::of::<TaskRow>(),
+    Table::of::<AttemptRow>(),
+    Table::of::<StepRow>(),
+    Table::of::<CallRow>(),
+    Table::of::<Event>(),
+];
+const SELDOM: [Table; 5] = [
+    Table::of::<ClaimRow>(),
+    Table::of::<EffectRow>(),
+    Table::of::<ChildRow>(),
+    Table::of::<ProcessRow>(),
+    Table::of::<Head>(),
+];
+
+/// Writes what was decided and commits.
 pub(super) async fn save(connection: &mut SqliteConnection, decided: &Decided) -> Result<(), StoreError> {
-    let mut by_table = ByTable::default();
-    for write in &decided.writes {
-        by_table.add(write)?;
+    let mut rest = Sorted::of(decided)?;
+    loop {
+        let (often, seldom) = rest.sizes();
+        let is_last = rest.fits();
+        let mut query = sqlx::query(text(Shape { often, seldom, commits: is_last }));
+        for (table, size) in each(often, seldom) {
+            query = bind(query, table, rest.take(table, size), size);
+        }
+        for place in 0..seldom {
+            query = query.bind(rest.dropped.get(place).map(ToString::to_string));
+        }
+        rest.dropped.drain(..seldom.min(rest.dropped.len()));
+        query.execute(&mut *connection).await?;
+        if is_last {
+            return Ok(());
+        }
     }
-    for (table, rows) in by_table.rows {
-        upsert(connection, &table, &rows).await?;
-    }
-    drop_claims(connection, &by_table.dropped).await?;
-    let events = decided.events.iter().map(Flat::of).collect::<Result<Vec<_>, _>>()?;
-    upsert(connection, &Table::of::<glitchlab_domain::event::Event>(), &events).await
 }
 
-async fn drop_claims(connection: &mut SqliteConnection, keys: &[TaskKey]) -> Result<(), StoreError> {
-    static TEXTS: LazyLock<Texts> = LazyLock::new(Texts::default);
-    for (size, keys) in chunks(keys) {
-        let text = TEXTS.get(("claim", "task_key", size), || {
-            format!("DELETE FROM claim WHERE task_key IN ({})", vec!["?"; size].join(","))
-        });
-        let mut query = sqlx::query(text);
-        for key in filled(keys, size) {
-            query = query.bind(key.as_str());
-        }
-        query.execute(&mut *connection).await?;
-    }
-    Ok(())
+fn each(often: usize, seldom: usize) -> impl Iterator<Item = (&'static Table, usize)> {
+    let sized = move |tables: &'static [Table], size| tables.iter().map(move |table| (table, size));
+    sized(&OFTEN, often).chain(sized(&SELDOM, seldom))
 }
 
 /// The shape of a table.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 struct Table {
     name: &'static str,
     columns: &'static [&'static str],
@@ -60,6 +80,7 @@ impl Table {
 
 /// A row as its column values and its body.
 struct Flat {
+    table: &'static str,
     values: Vec<Value>,
     body: String,
 }
@@ -68,92 +89,122 @@ impl Flat {
     fn of<T: Stored>(row: &T) -> Result<Self, StoreError> {
         let body = serde_json::to_string(row)
             .map_err(|error| StoreError::BadRow { table: T::TABLE, what: error.to_string() })?;
-        Ok(Self { values: row.values(), body })
+        Ok(Self { table: T::TABLE, values: row.values(), body })
     }
 }
 
+/// What is still to be written, by table.
 #[derive(Default)]
-struct ByTable {
-    rows: std::collections::BTreeMap<Table, Vec<Flat>>,
+struct Sorted {
+    rows: std::collections::HashMap<&'static str, Vec<Flat>>,
     dropped: Vec<TaskKey>,
 }
 
-impl ByTable {
-    fn add(&mut self, write: &Write) -> Result<(), StoreError> {
-        match write {
-            Write::Task(row) => self.push(row),
-            Write::Claim(row) => self.push(row),
-            Write::Attempt(row) => self.push(row),
-            Write::Step(row) => self.push(row),
-            Write::Call(row) => self.push(row),
-            Write::Effect(row) => self.push(row),
-            Write::Child(row) => self.push(row),
-            Write::Process(row) => self.push(row),
-            Write::Head(row) => self.push(row),
-            Write::DropClaim(key) => {
-                self.dropped.push(key.clone());
-                Ok(())
-            }
+impl Sorted {
+    fn of(decided: &Decided) -> Result<Self, StoreError> {
+        let mut sorted = Self::default();
+        for write in &decided.writes {
+            let flat = match write {
+                Write::Task(row) => Flat::of(row),
+                Write::Claim(row) => Flat::of(row),
+                Write::Attempt(row) => Flat::of(row),
+                Write::Step(row) => Flat::of(row),
+                Write::Call(row) => Flat::of(row),
+                Write::Effect(row) => Flat::of(row),
+                Write::Child(row) => Flat::of(row),
+                Write::Process(row) => Flat::of(row),
+                Write::Head(row) => Flat::of(row),
+                Write::DropClaim(key) => {
+                    sorted.dropped.push(key.clone());
+                    continue;
+                }
+            };
+            sorted.push(flat?);
         }
+        for event in &decided.events {
+            sorted.push(Flat::of(event)?);
+        }
+        Ok(sorted)
     }
 
-    fn push<T: Stored>(&mut self, row: &T) -> Result<(), StoreError> {
-        self.rows.entry(Table::of::<T>()).or_default().push(Flat::of(row)?);
-        Ok(())
+    fn push(&mut self, row: Flat) {
+        self.rows.entry(row.table).or_default().push(row);
+    }
+
+    fn count(&self, table: &Table) -> usize {
+        self.rows.get(table.name).map_or(0, Vec::len)
+    }
+
+    /// The most rows of any table of either kind.
+    fn longest(&self) -> (usize, usize) {
+        let most = |tables: &[Table]| tables.iter().map(|table| self.count(table)).max().unwrap_or(0);
+        (most(&OFTEN), most(&SELDOM).max(self.dropped.len()))
+    }
+
+    fn sizes(&self) -> (usize, usize) {
+        let size = |rows| SIZES.into_iter().find(|size| *size >= rows).unwrap_or(MOST);
+        let (often, seldom) = self.longest();
+        (size(often), size(seldom))
+    }
+
+    fn fits(&self) -> bool {
+        let (often, seldom) = self.longest();
+        often.max(seldom) <= MOST
+    }
+
+    fn take(&mut self, table: &Table, size: usize) -> Vec<Flat> {
+        let Some(rows) = self.rows.get_mut(table.name) else { return Vec::new() };
+        rows.drain(..size.min(rows.len())).collect()
     }
 }
 
-async fn upsert(connection: &mut SqliteConnection, table: &Table, rows: &[Flat]) -> Result<(), StoreError> {
-    let mut rest = rows;
-    while !rest.is_empty() {
-        let size = CHUNKS.into_iter().find(|size| *size <= rest.len()).unwrap_or(1);
-        let (now, later) = rest.split_at(size);
-        rest = later;
-        let mut query = sqlx::query(statement(table, size));
-        for row in now {
-            for value in &row.values {
-                query = match value {
-                    Value::Text(text) => query.bind(text.as_str()),
-                    Value::Int(number) => query.bind(*number),
-                    Value::NoText => query.bind(None::<&str>),
-                    Value::NoInt => query.bind(None::<i64>),
-                };
-            }
-            query = query.bind(row.body.as_str());
+type Bound<'q> = Query<'q, Sqlite, SqliteArguments>;
+
+fn bind<'q>(mut query: Bound<'q>, table: &Table, rows: Vec<Flat>, size: usize) -> Bound<'q> {
+    let nulls = (size - rows.len()) * (table.columns.len() + 1);
+    for row in rows {
+        for value in row.values {
+            query = match value {
+                Value::Text(text) => query.bind(text),
+                Value::Int(number) => query.bind(number),
+                Value::NoText => query.bind(None::<String>),
+                Value::NoInt => query.bind(None::<i64>),
+            };
         }
-        query.execute(&mut *connection).await?;
+        query = query.bind(row.body);
     }
-    Ok(())
+    (0..nulls).fold(query, |query, _| query.bind(None::<String>))
 }
 
-fn statement(table: &Table, size: usize) -> &'static str {
-    static TEXTS: LazyLock<Texts> = LazyLock::new(Texts::default);
-    TEXTS.get((table.name, "", size), || {
-        let (keys, others) = table.columns.split_at(table.keys);
-        let one = format!("({})", vec!["?"; table.columns.len() + 1].join(","));
-        let sets = others.iter().chain(&["body"]).map(|column| format!("{column} = excluded.{column}"));
-        format!(
-            "INSERT INTO {} ({}, body) VALUES {} ON CONFLICT ({}) DO UPDATE SET {}",
-            table.name,
-            table.columns.join(", "),
-            vec![one.as_str(); size].join(","),
-            keys.join(", "),
-            sets.collect::<Vec<_>>().join(", "),
-        )
+/// Which text.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Shape {
+    often: usize,
+    seldom: usize,
+    commits: bool,
+}
+
+fn text(shape: Shape) -> &'static str {
+    static TEXTS: Texts<Shape> = Texts::new();
+    TEXTS.get(shape, || {
+        let upserts = each(shape.often, shape.seldom).filter(|(_, size)| *size > 0).map(upsert);
+        let drops = format!("DELETE FROM claim WHERE task_key IN ({})", marks(shape.seldom));
+        let drops = (shape.seldom > 0).then_some(drops);
+        let commit = shape.commits.then(|| "COMMIT".to_owned());
+        upserts.chain(drops).chain(commit).collect::<Vec<_>>().join("; ")
     })
 }
 
-/// Statement texts that live as long as the program: a few dozen, one for each table and size.
-#[derive(Default)]
-pub(super) struct Texts(Mutex<HashMap<(&'static str, &'static str, usize), &'static str>>);
-
-impl Texts {
-    pub(super) fn get(
-        &self,
-        key: (&'static str, &'static str, usize),
-        make: impl FnOnce() -> String,
-    ) -> &'static str {
-        let mut texts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        texts.entry(key).or_insert_with(|| Box::leak(make().into_boxed_str()))
-    }
+fn upsert((table, size): (&Table, usize)) -> String {
+    let (keys, others) = table.columns.split_at(table.keys);
+    let one = format!("({})", marks(table.columns.len() + 1));
+    let sets = others.iter().chain(&["body"]).map(|column| format!("{column} = excluded.{column}"));
+    format!(
+        "INSERT INTO {} ({}, body) SELECT * FROM (VALUES {}) WHERE column1 IS NOT NULL ON CONFLICT ({}) DO UPDATE SET {}",
+        table.name,
+        table.columns.join(", "),
+        vec![one.as_str(); size].join(","),
+        keys.join(", "),
+        sets.collect::<Vec<_>>().join(", "),
+    )
 }
