@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::bead::BeadId;
 use crate::id::{AttemptId, BootId, EffectKey, Fence, TaskKey, TryKey};
 use crate::ledger::{DEPARTURES, Departures, Head};
 use crate::money::MicroUsd;
@@ -66,8 +67,14 @@ pub struct AttemptRow {
     pub attempt_id: AttemptId,
     /// The task.
     pub task_key: TaskKey,
+    /// The task's id in the backlog.
+    #[serde(default)]
+    pub bead_id: BeadId,
     /// The task at the top.
     pub root_key: TaskKey,
+    /// The task's trace, 32 hex digits.
+    #[serde(default)]
+    pub trace_id: Option<String>,
     /// Which attempt of the task, counted from 1.
     pub n: u32,
     /// The task's generation then.

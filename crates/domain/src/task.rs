@@ -5,7 +5,6 @@ use sha2::{Digest, Sha256};
 
 use crate::bead::BeadId;
 use crate::id::TaskKey;
-use crate::money::MicroUsd;
 use crate::outcome::Learned;
 use crate::reason::Reason;
 
@@ -132,8 +131,6 @@ pub struct TaskRow {
     pub request: Option<String>,
     /// The merge commit.
     pub merged: Option<String>,
-    /// Settled by all attempts of this task.
-    pub cost: MicroUsd,
     /// When the row last changed, ms UTC.
     pub updated_ms: i64,
 }
@@ -271,7 +268,6 @@ impl SourceTask {
             root_span_id: None,
             request: None,
             merged: None,
-            cost: MicroUsd::ZERO,
             updated_ms: now_ms,
         }
     }

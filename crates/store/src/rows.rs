@@ -95,9 +95,9 @@ impl Stored for AttemptRow {
 
 impl Stored for StepRow {
     const TABLE: &'static str = "step";
-    const COLUMNS: &'static [&'static str] = &["step_id", "attempt_id"];
+    const COLUMNS: &'static [&'static str] = &["step_id"];
     fn values(&self) -> Vec<Value> {
-        vec![Value::Text(step_id(&self.attempt_id, self.n)), text(&self.attempt_id)]
+        vec![Value::Text(step_id(&self.attempt_id, self.n))]
     }
 }
 

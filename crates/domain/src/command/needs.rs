@@ -18,37 +18,35 @@ impl Command {
             Self::Beat { by, .. } | Self::EndBoot { by, .. } => vec![boot(by)],
             Self::Sync { beads } => beads.iter().map(|bead| RowKey::Task(bead.key.clone())).collect(),
             Self::Claim(claim) => plus(
-                of_task(&claim.task_key, &claim.attempt_id),
-                [boot(&claim.by), ledger(&claim.scope, claim.hold)],
+                of_attempt(&claim.task_key, &claim.attempt_id),
+                [task(&claim.task_key), boot(&claim.by), ledger(&claim.scope, claim.hold)],
             ),
             Self::TakeOver(take) => plus(
-                of_task(&take.task_key, &take.attempt_id),
-                [boot(&take.by), RowKey::Process(take.old_boot.clone())],
+                of_attempt(&take.task_key, &take.attempt_id),
+                [task(&take.task_key), boot(&take.by), RowKey::Process(take.old_boot.clone())],
             ),
             Self::Suspend { by } | Self::NoteWait { by, .. } => of_bearer(by),
             Self::BeginStep { by, n, .. } => plus(of_bearer(by), [step(by, *n)]),
             Self::FinishStep(finish) => plus(of_bearer(&finish.by), [step(&finish.by, finish.n)]),
             Self::Reserve(ask) => plus(of_bearer(&ask.by), [call(&ask.key), ledger(&ask.scope, least(ask))]),
             Self::Settle(settle) => plus(
-                of_task(&settle.task_key, &settle.key.attempt_id),
+                of_attempt(&settle.task_key, &settle.key.attempt_id),
                 [call(&settle.key), ledger(&settle.scope, MicroUsd::ZERO)],
             ),
             Self::BeginEffect { by, key, task_key, .. } | Self::FinishEffect { by, key, task_key, .. } => {
-                plus(of_authority(by), [RowKey::Task(task_key.clone()), RowKey::Effect(key.clone())])
+                plus(of_authority(by), [task(task_key), RowKey::Effect(key.clone())])
             }
             Self::StartChild { by, row } => {
                 plus(of_bearer(by), [RowKey::Child(row.attempt_id.clone(), row.n)])
             }
             Self::EndChild { attempt_id, n } => vec![RowKey::Child(attempt_id.clone(), *n)],
             Self::Finish(finish) => {
-                plus(of_bearer(&finish.by), [kin(&finish.by.task_key, parts(&finish.outcome))])
+                let key = &finish.by.task_key;
+                plus(of_bearer(&finish.by), [task(key), kin(key, parts(&finish.outcome))])
             }
-            Self::Close { by, task_key, .. } | Self::Reopen { by, task_key, .. } => vec![
-                boot(by),
-                RowKey::Task(task_key.clone()),
-                kin(task_key, 0),
-                RowKey::Claim(task_key.clone()),
-            ],
+            Self::Close { by, task_key, .. } | Self::Reopen { by, task_key, .. } => {
+                vec![boot(by), task(task_key), kin(task_key, 0), RowKey::Claim(task_key.clone())]
+            }
             Self::Note { .. } => Vec::new(),
         }
     }
@@ -95,11 +93,15 @@ fn of_authority(by: &Authority) -> Vec<RowKey> {
 }
 
 fn of_bearer(by: &Bearer) -> Vec<RowKey> {
-    of_task(&by.task_key, &by.attempt_id)
+    of_attempt(&by.task_key, &by.attempt_id)
 }
 
-fn of_task(task_key: &TaskKey, attempt_id: &AttemptId) -> Vec<RowKey> {
-    vec![RowKey::Task(task_key.clone()), RowKey::Claim(task_key.clone()), RowKey::Attempt(attempt_id.clone())]
+fn of_attempt(task_key: &TaskKey, attempt_id: &AttemptId) -> Vec<RowKey> {
+    vec![RowKey::Claim(task_key.clone()), RowKey::Attempt(attempt_id.clone())]
+}
+
+fn task(key: &TaskKey) -> RowKey {
+    RowKey::Task(key.clone())
 }
 
 fn plus<const N: usize>(mut keys: Vec<RowKey>, more: [RowKey; N]) -> Vec<RowKey> {

@@ -2,7 +2,7 @@
 
 use crate::command::{Bearer, Claim, Claimed, Finish, Refusal, Reply, Stamp, TakeOver};
 use crate::dispatch;
-use crate::event::{About, EventKind};
+use crate::event::EventKind;
 use crate::ledger::{Departures, Head};
 use crate::money::MicroUsd;
 use crate::outcome::Outcome;
@@ -10,7 +10,7 @@ use crate::reason::Wait;
 use crate::rows::{AttemptRow, ClaimRow, Rows, Write};
 use crate::task::{TaskRow, TaskState};
 
-use super::{Held, Writes, about, hold, live, parts};
+use super::{Writes, about, about_attempt, hold, live, parts};
 
 pub(super) fn claim(rows: &Rows, claim: &Claim, stamp: &Stamp) -> Result<Writes, Refusal> {
     let process = live(rows, &claim.by)?;
@@ -71,7 +71,9 @@ fn admit(claim: &Claim, task: &TaskRow, repo_id: &str, stamp: &Stamp) -> Writes 
     let attempt = AttemptRow {
         attempt_id: claim.attempt_id.clone(),
         task_key: task.key.clone(),
+        bead_id: task.bead_id.clone(),
         root_key: task.root_key.clone(),
+        trace_id: task.trace_id.clone(),
         n: task.runs,
         generation: task.generation,
         slot: claim.slot.clone(),
@@ -111,7 +113,7 @@ fn admit(claim: &Claim, task: &TaskRow, repo_id: &str, stamp: &Stamp) -> Writes 
         model: claim.model.clone(),
         simulated: claim.simulated,
     };
-    let about = Held { task: &task, attempt: &attempt }.about();
+    let about = about_attempt(&attempt);
     let reply = claimed(&task, &attempt, &row);
     Writes {
         rows: vec![Write::Task(task), Write::Attempt(attempt), Write::Claim(row)],
@@ -178,7 +180,7 @@ fn resume(take: &TakeOver, task: &TaskRow, attempt: &AttemptRow, old: &ClaimRow,
         simulated: attempt.simulated,
         from: old.boot_id.clone(),
     };
-    let about = Held { task: &task, attempt: &attempt }.about();
+    let about = about_attempt(&attempt);
     let reply = claimed(&task, &attempt, &claim);
     Writes {
         rows: vec![Write::Task(task), Write::Attempt(attempt), Write::Claim(claim)],
@@ -193,23 +195,23 @@ pub(super) fn suspend(rows: &Rows, by: &Bearer) -> Result<Writes, Refusal> {
     if claim.fence == by.fence && claim.suspended {
         return Ok(Writes::nothing(Reply::Done));
     }
-    let held = hold(rows, by)?;
+    let attempt = hold(rows, by)?;
     Ok(Writes {
         rows: vec![Write::Claim(ClaimRow { suspended: true, ..claim.clone() })],
-        events: vec![(held.about(), EventKind::AttemptSuspended)],
+        events: vec![(about_attempt(attempt), EventKind::AttemptSuspended)],
         reply: Reply::Done,
     })
 }
 
 pub(super) fn note_wait(rows: &Rows, by: &Bearer, wait: &Wait) -> Result<Writes, Refusal> {
-    let held = hold(rows, by)?;
-    if held.attempt.waiting.as_ref() == Some(wait) {
+    let attempt = hold(rows, by)?;
+    if attempt.waiting.as_ref() == Some(wait) {
         return Ok(Writes::nothing(Reply::Done));
     }
-    let attempt = AttemptRow { waiting: Some(wait.clone()), ..held.attempt.clone() };
+    let waiting = AttemptRow { waiting: Some(wait.clone()), ..attempt.clone() };
     Ok(Writes {
-        rows: vec![Write::Attempt(attempt)],
-        events: vec![(held.about(), EventKind::CallWaiting { wait: wait.clone() })],
+        rows: vec![Write::Attempt(waiting)],
+        events: vec![(about_attempt(attempt), EventKind::CallWaiting { wait: wait.clone() })],
         reply: Reply::Done,
     })
 }
@@ -219,7 +221,8 @@ pub(super) fn finish(rows: &Rows, finish: &Finish, stamp: &Stamp) -> Result<Writ
         Ok(held) => held,
         Err(refusal) => return finished_before(rows, finish).ok_or(refusal),
     };
-    let mut task = held.task.clone();
+    let mut task = rows.tasks.get(&finish.by.task_key).ok_or(Refusal::Missing("task"))?.clone();
+    let about = about_attempt(held);
     dispatch::after(&mut task, &finish.outcome, &finish.rules, stamp.now_ms, stamp.entropy);
     dispatch::learn(&mut task, finish.learned.clone());
     task.updated_ms = stamp.now_ms;
@@ -231,17 +234,17 @@ pub(super) fn finish(rows: &Rows, finish: &Finish, stamp: &Stamp) -> Result<Writ
         files_changed: finish.files_changed,
         waiting: None,
         ended_ms: Some(stamp.now_ms),
-        ..held.attempt.clone()
+        ..held.clone()
     };
-    let mut events = vec![(held.about(), finished_event(&task, &attempt, finish))];
+    let mut events = vec![(about.clone(), finished_event(&task, &attempt, finish))];
     let mut writes = vec![Write::DropClaim(task.key.clone())];
     if let Outcome::Decomposed { subtasks } = &finish.outcome {
         let parts = parts::split(rows, &task, &finish.by.attempt_id, subtasks, stamp.now_ms);
         let ids = parts.iter().map(|row| row.bead_id.clone()).collect();
-        events.push((held.about(), EventKind::TaskDecomposed { subtasks: ids, depth: task.depth + 1 }));
+        events.push((about.clone(), EventKind::TaskDecomposed { subtasks: ids, depth: task.depth + 1 }));
         writes.extend(parts.into_iter().map(Write::Task));
     }
-    events.extend(human_event(&held, &task));
+    events.extend(human_event(&task).map(|kind| (about, kind)));
     let reply = Reply::Finished { status, until_ms: task.until_ms };
     writes.extend(parts::tell_above(rows, &task, stamp.now_ms));
     writes.extend([Write::Attempt(attempt), Write::Task(task)]);
@@ -269,8 +272,8 @@ fn finished_event(task: &TaskRow, attempt: &AttemptRow, finish: &Finish) -> Even
     }
 }
 
-fn human_event(held: &Held<'_>, task: &TaskRow) -> Option<(About, EventKind)> {
+fn human_event(task: &TaskRow) -> Option<EventKind> {
     let waits = matches!(task.state, TaskState::NeedsHuman | TaskState::Failed);
     let why = task.reason.as_ref().filter(|_| waits)?.to_string();
-    Some((held.about(), EventKind::HumanNeeded { why }))
+    Some(EventKind::HumanNeeded { why })
 }

@@ -79,18 +79,6 @@ pub fn decide(rows: &Rows, command: &Command, stamp: &Stamp) -> Result<Writes, R
     }
 }
 
-/// The rows of an attempt whose bearer holds the claim.
-struct Held<'a> {
-    task: &'a TaskRow,
-    attempt: &'a AttemptRow,
-}
-
-impl Held<'_> {
-    fn about(&self) -> About {
-        About { attempt_id: Some(self.attempt.attempt_id.clone()), ..about(self.task) }
-    }
-}
-
 fn about(task: &TaskRow) -> About {
     About {
         task_key: Some(task.key.clone()),
@@ -100,16 +88,24 @@ fn about(task: &TaskRow) -> About {
     }
 }
 
+/// The same of an attempt, whose row carries what that needs: most of its commands look at no task.
+fn about_attempt(attempt: &AttemptRow) -> About {
+    About {
+        task_key: Some(attempt.task_key.clone()),
+        bead_id: Some(attempt.bead_id.clone()),
+        attempt_id: Some(attempt.attempt_id.clone()),
+        trace_id: attempt.trace_id.clone(),
+    }
+}
+
 /// Checks the fence: a zombie can neither write nor spend.
-fn hold<'a>(rows: &'a Rows, by: &Bearer) -> Result<Held<'a>, Refusal> {
+fn hold<'a>(rows: &'a Rows, by: &Bearer) -> Result<&'a AttemptRow, Refusal> {
     let stale = || Refusal::StaleFence(by.task_key.clone());
     let claim = rows.claims.get(&by.task_key).ok_or_else(stale)?;
     if claim.fence != by.fence || claim.attempt_id != by.attempt_id || claim.suspended {
         return Err(stale());
     }
-    let task = rows.tasks.get(&by.task_key).ok_or(Refusal::Missing("task"))?;
-    let attempt = rows.attempts.get(&by.attempt_id).ok_or(Refusal::Missing("attempt"))?;
-    Ok(Held { task, attempt })
+    rows.attempts.get(&by.attempt_id).ok_or(Refusal::Missing("attempt"))
 }
 
 fn live<'a>(rows: &'a Rows, by: &BootBearer) -> Result<&'a ProcessRow, Refusal> {

@@ -6,7 +6,7 @@ use crate::ledger::{self, Departures, Grant, Head, Verdict};
 use crate::money::MicroUsd;
 use crate::rows::{AttemptRow, CallRow, CallState, Rows, Write};
 
-use super::{Held, Writes, about, hold};
+use super::{Writes, about_attempt, hold};
 
 pub(super) fn reserve(rows: &Rows, ask: &Reserve, stamp: &Stamp) -> Result<Writes, Refusal> {
     let held = hold(rows, &ask.by)?;
@@ -24,7 +24,7 @@ pub(super) fn reserve(rows: &Rows, ask: &Reserve, stamp: &Stamp) -> Result<Write
     match ledger::judge(head, &ask.bounds, rows.departures.get(&ask.scope).unwrap_or(&none)) {
         Verdict::Waits(wait) => Ok(Writes::nothing(Reply::Wait(wait))),
         Verdict::ExceedsCap { bound, cap } => Ok(Writes::nothing(Reply::ExceedsCap { bound, cap })),
-        Verdict::Fits { max_out, bound } => Ok(grant(&held, head, ask, (max_out, bound), stamp)),
+        Verdict::Fits { max_out, bound } => Ok(grant(held, head, ask, (max_out, bound), stamp)),
     }
 }
 
@@ -40,7 +40,7 @@ fn granted_before(row: &CallRow, ask: &Reserve) -> Result<Writes, Refusal> {
 }
 
 fn grant(
-    held: &Held<'_>,
+    held: &AttemptRow,
     head: &Head,
     ask: &Reserve,
     (max_out, bound): (u64, MicroUsd),
@@ -51,11 +51,11 @@ fn grant(
     let row = CallRow {
         key: ask.key.clone(),
         scope: ask.scope.clone(),
-        task_key: held.task.key.clone(),
-        root_key: held.task.root_key.clone(),
+        task_key: held.task_key.clone(),
+        root_key: held.root_key.clone(),
         stage: ask.stage,
         model: ask.model.clone(),
-        boot_id: held.attempt.boot_id.clone(),
+        boot_id: held.boot_id.clone(),
         fence: ask.by.fence.clone(),
         input_hash: ask.input_hash.clone(),
         reply: None,
@@ -73,12 +73,12 @@ fn grant(
     };
     let reserved = EventKind::BudgetReserved { model: ask.model.clone(), bound, usage: head.usage() };
     let mut writes = vec![Write::Call(row), Write::Head(head)];
-    if held.attempt.waiting.is_some() {
-        writes.push(Write::Attempt(AttemptRow { waiting: None, ..held.attempt.clone() }));
+    if held.waiting.is_some() {
+        writes.push(Write::Attempt(AttemptRow { waiting: None, ..held.clone() }));
     }
     Writes {
         rows: writes,
-        events: vec![(held.about(), reserved)],
+        events: vec![(about_attempt(held), reserved)],
         reply: Reply::Granted(Grant::new(ask.key.clone(), bound, max_out)),
     }
 }
@@ -96,14 +96,13 @@ pub(super) fn settle(rows: &Rows, settle: &Settle, stamp: &Stamp) -> Result<Writ
     let mut head = head.clone();
     head.settle(row.bound, actual, &stamp.nonce);
     let mut writes = Writes::nothing(Reply::Done);
-    let mut subject = rows.tasks.get(&settle.task_key).map(about).unwrap_or_default();
-    subject.attempt_id = Some(settle.key.attempt_id.clone());
+    let subject = rows.attempts.get(&settle.key.attempt_id).map(about_attempt).unwrap_or_default();
     if actual > row.bound {
         let overrun = EventKind::BudgetOverrun { model: row.model.clone(), bound: row.bound, actual };
         writes.events.push((subject.clone(), overrun));
     }
     writes.events.push((subject, settled_event(&call, actual, &head)));
-    writes.rows.extend(running_totals(rows, settle, &call, actual));
+    writes.rows.extend(running_totals(rows, &call, actual));
     writes.rows.push(Write::Call(call));
     writes.rows.push(Write::Head(head));
     Ok(writes)
@@ -141,18 +140,9 @@ fn settled_event(call: &CallRow, actual: MicroUsd, head: &Head) -> EventKind {
     }
 }
 
-fn running_totals(rows: &Rows, settle: &Settle, call: &CallRow, actual: MicroUsd) -> Vec<Write> {
-    let mut writes = Vec::new();
-    if let Some(attempt) = rows.attempts.get(&settle.key.attempt_id) {
-        let mut attempt = attempt.clone();
-        attempt.tokens += call.input_tokens + call.output_tokens;
-        attempt.cost += actual;
-        writes.push(Write::Attempt(attempt));
-    }
-    if let Some(task) = rows.tasks.get(&settle.task_key) {
-        let mut task = task.clone();
-        task.cost += actual;
-        writes.push(Write::Task(task));
-    }
-    writes
+fn running_totals(rows: &Rows, call: &CallRow, actual: MicroUsd) -> Option<Write> {
+    let mut attempt = rows.attempts.get(&call.key.attempt_id)?.clone();
+    attempt.tokens += call.input_tokens + call.output_tokens;
+    attempt.cost += actual;
+    Some(Write::Attempt(attempt))
 }

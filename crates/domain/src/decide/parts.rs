@@ -4,7 +4,6 @@ use std::iter;
 
 use crate::bead::BeadId;
 use crate::id::{AttemptId, TaskKey};
-use crate::money::MicroUsd;
 use crate::outcome::SubTask;
 use crate::reason::Reason;
 use crate::rows::{Rows, Write};
@@ -83,7 +82,6 @@ fn part(parent: &TaskRow, id: &BeadId, sub: &SubTask, after: Vec<BeadId>, now_ms
         learned: Vec::new(),
         request: None,
         merged: None,
-        cost: MicroUsd::ZERO,
         updated_ms: now_ms,
         ..parent.clone()
     }

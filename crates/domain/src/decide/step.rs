@@ -6,7 +6,7 @@ use crate::id::AttemptId;
 use crate::rows::{AttemptRow, ChildRow, Rows, StepRow, Write};
 use crate::stage::Stage;
 
-use super::{Writes, hold};
+use super::{Writes, about_attempt, hold};
 
 pub(super) fn begin(
     rows: &Rows,
@@ -39,7 +39,7 @@ pub(super) fn begin(
     };
     Ok(Writes {
         rows: vec![Write::Step(row)],
-        events: vec![(held.about(), EventKind::StageStarted { stage, n })],
+        events: vec![(about_attempt(held), EventKind::StageStarted { stage, n })],
         reply: Reply::Run,
     })
 }
@@ -68,9 +68,9 @@ pub(super) fn finish(rows: &Rows, finish: &FinishStep, stamp: &Stamp) -> Result<
     };
     let mut writes = vec![Write::Step(done)];
     if finish.size.is_some() {
-        writes.push(Write::Attempt(AttemptRow { size: finish.size, ..held.attempt.clone() }));
+        writes.push(Write::Attempt(AttemptRow { size: finish.size, ..held.clone() }));
     }
-    Ok(Writes { rows: writes, events: vec![(held.about(), event)], reply: Reply::Done })
+    Ok(Writes { rows: writes, events: vec![(about_attempt(held), event)], reply: Reply::Done })
 }
 
 /// A start that comes again says nothing new: when the process has ended meanwhile, it stays ended.
@@ -82,7 +82,7 @@ pub(super) fn start_child(rows: &Rows, by: &Bearer, row: &ChildRow) -> Result<Wr
     }
     Ok(Writes {
         rows: vec![Write::Child(row.clone())],
-        events: vec![(held.about(), EventKind::ChildStarted { pid: row.pid })],
+        events: vec![(about_attempt(held), EventKind::ChildStarted { pid: row.pid })],
         reply: Reply::Done,
     })
 }

@@ -79,8 +79,10 @@ impl Reader {
                 contents.rows.steps.values().filter(|step| step.attempt_id == *attempt_id).cloned().collect()
             }),
             Self::Sqlite(pool) => {
-                let query =
-                    sqlx::query("SELECT body FROM step WHERE attempt_id = ?").bind(attempt_id.to_string());
+                // `0` follows `/`: these are the keys that begin with the attempt's id and a slash.
+                let query = sqlx::query("SELECT body FROM step WHERE step_id >= ? AND step_id < ?")
+                    .bind(format!("{attempt_id}/"))
+                    .bind(format!("{attempt_id}0"));
                 fetch(pool, query).await?
             }
         };

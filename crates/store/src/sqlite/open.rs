@@ -9,7 +9,10 @@ use sqlx::{Connection, Row, SqliteConnection, SqlitePool};
 use crate::error::StoreError;
 
 /// The schema changes in order; the file's `user_version` counts those that are done.
-const MIGRATIONS: &[&str] = &[include_str!("../../migrations/0001_tables.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../../migrations/0001_tables.sql"),
+    include_str!("../../migrations/0002_leaner_steps.sql"),
+];
 
 pub(super) async fn connect(path: &Path) -> Result<SqliteConnection, StoreError> {
     make_folder(path)?;
