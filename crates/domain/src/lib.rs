@@ -5,6 +5,7 @@
 
 pub mod bead;
 pub mod board;
+pub mod breaker;
 pub mod command;
 pub mod decide;
 pub mod dispatch;

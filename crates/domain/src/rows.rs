@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::bead::BeadId;
+use crate::breaker::Breaker;
 use crate::id::{AttemptId, BootId, EffectKey, Fence, TaskKey, TryKey};
 use crate::ledger::{DEPARTURES, Departures, Head};
 use crate::money::MicroUsd;
@@ -244,6 +245,104 @@ pub struct ChildRow {
     pub ended_ms: Option<i64>,
 }
 
+/// The money of one root task: of all its attempts, and of all attempts at its parts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PurseRow {
+    /// The task at the top.
+    pub root_key: TaskKey,
+    /// Settled so far.
+    pub settled: MicroUsd,
+    /// The open bounds.
+    pub reserved: MicroUsd,
+    /// Billed tokens so far.
+    pub tokens: u64,
+    /// What a person has allowed beyond the cap of a task.
+    pub granted: MicroUsd,
+}
+
+/// What keeps the tasks of a repository from starting, whatever they are.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GateRow {
+    /// The repository.
+    pub repo_id: String,
+    /// A person, or the loss limit, has stopped it.
+    pub pause: Option<Pause>,
+    /// What the last outcomes say of the next.
+    pub breaker: Breaker,
+    /// Spent since a task last succeeded.
+    pub since_success: MicroUsd,
+}
+
+/// Nothing new starts until somebody resumes, or an instant comes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pause {
+    /// Since when, ms UTC.
+    pub since_ms: i64,
+    /// When it ends by itself, ms UTC.
+    pub until_ms: Option<i64>,
+    /// Why, for people.
+    pub why: String,
+    /// Who: a user's name, or `stop_loss`.
+    pub by: String,
+    /// What runs was put down as well.
+    pub now: bool,
+}
+
+/// A person's word to the engine of a repository, and what came of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ControlRow {
+    /// Its id, made by whoever says it.
+    pub id: String,
+    /// The repository.
+    pub repo_id: String,
+    /// What is to be done.
+    pub verb: Verb,
+    /// Who says it: a user's name.
+    pub by: String,
+    /// When it was said, ms UTC.
+    pub at_ms: i64,
+    /// When the engine had done it, ms UTC.
+    pub done_ms: Option<i64>,
+    /// It was done, not refused.
+    pub ok: bool,
+    /// What came of it, for people.
+    pub result: Option<String>,
+}
+
+/// What a person can ask for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "verb", rename_all = "snake_case")]
+pub enum Verb {
+    /// Start nothing new; with `now`, put down what runs.
+    Pause {
+        /// Why, for people.
+        why: String,
+        /// When to go on without being told, ms UTC.
+        until_ms: Option<i64>,
+        /// Put down what runs.
+        now: bool,
+    },
+    /// Go on.
+    Resume,
+    /// Finish what runs, then end.
+    Stop,
+    /// Let a task that waits for a person go on.
+    Approve {
+        /// The task's id in the backlog.
+        bead_id: BeadId,
+    },
+    /// Begin a task again, with all its attempts.
+    Retry {
+        /// The task's id in the backlog.
+        bead_id: BeadId,
+    },
+    /// Leave a task alone for good.
+    Drop {
+        /// The task's id in the backlog.
+        bead_id: BeadId,
+    },
+}
+
 /// Names rows that a command needs.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "each names its table")]
@@ -262,6 +361,10 @@ pub enum RowKey {
     Effect(EffectKey),
     Child(AttemptId, u32),
     Process(BootId),
+    Purse(TaskKey),
+    /// The gate of a repository.
+    Gate(String),
+    Control(String),
     /// All processes that count as alive.
     AliveProcesses,
     /// The head of a ledger, its tails moved to now; `need` is the most that the command may ask for, so that
@@ -286,6 +389,9 @@ pub enum Write {
     Child(ChildRow),
     Process(ProcessRow),
     Head(Head),
+    Purse(PurseRow),
+    Gate(GateRow),
+    Control(ControlRow),
 }
 
 /// Rows by their keys: what a batch has loaded, or the whole in-memory store.
@@ -301,6 +407,9 @@ pub struct Rows {
     pub children: BTreeMap<(AttemptId, u32), ChildRow>,
     pub processes: BTreeMap<BootId, ProcessRow>,
     pub heads: BTreeMap<String, Head>,
+    pub purses: BTreeMap<TaskKey, PurseRow>,
+    pub gates: BTreeMap<String, GateRow>,
+    pub controls: BTreeMap<String, ControlRow>,
     pub departures: BTreeMap<String, Departures>,
 }
 
@@ -318,6 +427,9 @@ impl Rows {
             Write::Child(row) => drop(self.children.insert((row.attempt_id.clone(), row.n), row)),
             Write::Process(row) => drop(self.processes.insert(row.boot_id.clone(), row)),
             Write::Head(row) => drop(self.heads.insert(row.scope.clone(), row)),
+            Write::Purse(row) => drop(self.purses.insert(row.root_key.clone(), row)),
+            Write::Gate(row) => drop(self.gates.insert(row.repo_id.clone(), row)),
+            Write::Control(row) => drop(self.controls.insert(row.id.clone(), row)),
         }
     }
 

@@ -98,6 +98,9 @@ fn identity(write: &Write) -> (&'static str, String) {
         Write::Child(row) => ("child", format!("{}/{}", row.attempt_id, row.n)),
         Write::Process(row) => ("process", row.boot_id.to_string()),
         Write::Head(row) => ("head", row.scope.clone()),
+        Write::Purse(row) => ("purse", row.root_key.to_string()),
+        Write::Gate(row) => ("gate", row.repo_id.clone()),
+        Write::Control(row) => ("control", row.id.clone()),
     }
 }
 

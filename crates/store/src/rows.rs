@@ -5,7 +5,8 @@ use glitchlab_domain::id::{AttemptId, TryKey};
 use glitchlab_domain::ledger::Head;
 use glitchlab_domain::money::MicroUsd;
 use glitchlab_domain::rows::{
-    AttemptRow, CallRow, CallState, ChildRow, ClaimRow, EffectRow, ProcessRow, StepRow,
+    AttemptRow, CallRow, CallState, ChildRow, ClaimRow, ControlRow, EffectRow, GateRow, ProcessRow, PurseRow,
+    StepRow,
 };
 use glitchlab_domain::task::TaskRow;
 use serde::Serialize;
@@ -161,6 +162,30 @@ impl Stored for Head {
     const COLUMNS: &'static [&'static str] = &["scope"];
     fn values(&self) -> Vec<Value> {
         vec![text(&self.scope)]
+    }
+}
+
+impl Stored for PurseRow {
+    const TABLE: &'static str = "purse";
+    const COLUMNS: &'static [&'static str] = &["root_key"];
+    fn values(&self) -> Vec<Value> {
+        vec![text(&self.root_key)]
+    }
+}
+
+impl Stored for GateRow {
+    const TABLE: &'static str = "gate";
+    const COLUMNS: &'static [&'static str] = &["repo_id"];
+    fn values(&self) -> Vec<Value> {
+        vec![text(&self.repo_id)]
+    }
+}
+
+impl Stored for ControlRow {
+    const TABLE: &'static str = "control";
+    const COLUMNS: &'static [&'static str] = &["id", "repo_id", "at_ms", "done_ms"];
+    fn values(&self) -> Vec<Value> {
+        vec![text(&self.id), text(&self.repo_id), Value::Int(self.at_ms), maybe(self.done_ms)]
     }
 }
 

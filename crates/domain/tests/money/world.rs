@@ -138,6 +138,9 @@ impl World {
             RowKey::Effect(key) => copy_row(&from.effects, key, &mut to.effects),
             RowKey::Child(id, n) => copy_row(&from.children, &(id.clone(), *n), &mut to.children),
             RowKey::Process(id) => copy_row(&from.processes, id, &mut to.processes),
+            RowKey::Purse(key) => copy_row(&from.purses, key, &mut to.purses),
+            RowKey::Gate(repo_id) => copy_row(&from.gates, repo_id, &mut to.gates),
+            RowKey::Control(id) => copy_row(&from.controls, id, &mut to.controls),
             RowKey::AliveProcesses => {
                 let alive = from.processes.iter().filter(|(_, row)| row.alive);
                 to.processes.extend(alive.map(|(id, row)| (id.clone(), row.clone())));

@@ -9,7 +9,8 @@ use glitchlab_domain::ledger::{DEPARTURES, Departures, Head};
 use glitchlab_domain::money::MicroUsd;
 use glitchlab_domain::reason::Window;
 use glitchlab_domain::rows::{
-    AttemptRow, CallRow, ChildRow, ClaimRow, EffectRow, ProcessRow, RowKey, Rows, StepRow,
+    AttemptRow, CallRow, ChildRow, ClaimRow, ControlRow, EffectRow, GateRow, ProcessRow, PurseRow, RowKey,
+    Rows, StepRow,
 };
 use glitchlab_domain::task::TaskRow;
 use sqlx::{Row, SqliteConnection};
@@ -105,6 +106,9 @@ struct Names {
     children: Vec<String>,
     processes: Vec<String>,
     heads: Vec<String>,
+    purses: Vec<String>,
+    gates: Vec<String>,
+    controls: Vec<String>,
     alive_processes: bool,
 }
 
@@ -122,6 +126,9 @@ impl Names {
                 RowKey::Effect(key) => names.effects.push(key.to_string()),
                 RowKey::Child(id, n) => names.children.push(step_id(id, *n)),
                 RowKey::Process(id) => names.processes.push(id.to_string()),
+                RowKey::Purse(key) => names.purses.push(key.to_string()),
+                RowKey::Gate(repo_id) => names.gates.push(repo_id.clone()),
+                RowKey::Control(id) => names.controls.push(id.clone()),
                 RowKey::AliveProcesses => names.alive_processes = true,
                 RowKey::Ledger { .. } => {}
             }
@@ -138,11 +145,17 @@ impl Names {
             Part::of::<StepRow>("step_id", &self.steps),
             Part::of::<CallRow>("call_id", &self.calls),
             Part::of::<Head>("scope", &self.heads),
+            Part::of::<PurseRow>("root_key", &self.purses),
         ];
-        if !(self.effects.is_empty() && self.children.is_empty() && self.processes.is_empty()) {
-            parts.push(Part::of::<EffectRow>("effect_key", &self.effects));
-            parts.push(Part::of::<ChildRow>("child_id", &self.children));
-            parts.push(Part::of::<ProcessRow>("boot_id", &self.processes));
+        let others = [
+            Part::of::<EffectRow>("effect_key", &self.effects),
+            Part::of::<ChildRow>("child_id", &self.children),
+            Part::of::<ProcessRow>("boot_id", &self.processes),
+            Part::of::<GateRow>("repo_id", &self.gates),
+            Part::of::<ControlRow>("id", &self.controls),
+        ];
+        if others.iter().any(|part| !part.keys.is_empty()) {
+            parts.extend(others);
         }
         parts
     }
@@ -317,4 +330,7 @@ kept! {
     ChildRow => children by |row| (row.attempt_id.clone(), row.n);
     ProcessRow => processes by |row| row.boot_id.clone();
     Head => heads by |row| row.scope.clone();
+    PurseRow => purses by |row| row.root_key.clone();
+    GateRow => gates by |row| row.repo_id.clone();
+    ControlRow => controls by |row| row.id.clone();
 }

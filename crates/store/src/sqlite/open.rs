@@ -12,6 +12,7 @@ use crate::error::StoreError;
 const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0001_tables.sql"),
     include_str!("../../migrations/0002_leaner_steps.sql"),
+    include_str!("../../migrations/0003_control.sql"),
 ];
 
 pub(super) async fn connect(path: &Path) -> Result<SqliteConnection, StoreError> {

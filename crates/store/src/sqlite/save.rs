@@ -5,7 +5,8 @@ use glitchlab_domain::event::Event;
 use glitchlab_domain::id::TaskKey;
 use glitchlab_domain::ledger::Head;
 use glitchlab_domain::rows::{
-    AttemptRow, CallRow, ChildRow, ClaimRow, EffectRow, ProcessRow, StepRow, Write,
+    AttemptRow, CallRow, ChildRow, ClaimRow, ControlRow, EffectRow, GateRow, ProcessRow, PurseRow, StepRow,
+    Write,
 };
 use glitchlab_domain::task::TaskRow;
 use sqlx::SqliteConnection;
@@ -31,7 +32,10 @@ const OFTEN: [Table; 5] = [
     Table::of::<CallRow>(),
     Table::of::<Event>(),
 ];
-const SELDOM: [Table; 5] = [
+const SELDOM: [Table; 8] = [
+    Table::of::<PurseRow>(),
+    Table::of::<GateRow>(),
+    Table::of::<ControlRow>(),
     Table::of::<ClaimRow>(),
     Table::of::<EffectRow>(),
     Table::of::<ChildRow>(),
@@ -114,6 +118,9 @@ impl Sorted {
                 Write::Child(row) => Flat::of(row),
                 Write::Process(row) => Flat::of(row),
                 Write::Head(row) => Flat::of(row),
+                Write::Purse(row) => Flat::of(row),
+                Write::Gate(row) => Flat::of(row),
+                Write::Control(row) => Flat::of(row),
                 Write::DropClaim(key) => {
                     sorted.dropped.push(key.clone());
                     continue;
