@@ -15,7 +15,24 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0003_control.sql"),
 ];
 
+/// How long a start waits for another one that changes the same file.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Opens the file. The switch to a write-ahead log is refused at once while somebody else makes it, whatever the busy
+/// timeout, so it is tried again.
 pub(super) async fn connect(path: &Path) -> Result<SqliteConnection, StoreError> {
+    let tries = async {
+        loop {
+            match connect_once(path).await {
+                Err(StoreError::Busy) => tokio::time::sleep(Duration::from_millis(20)).await,
+                opened => return opened,
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, tries).await.unwrap_or(Err(StoreError::Busy))
+}
+
+async fn connect_once(path: &Path) -> Result<SqliteConnection, StoreError> {
     make_folder(path)?;
     let plain = options(path).create_if_missing(true);
     let mut connection =
