@@ -1,7 +1,10 @@
 //! Views are queries: plain reads, through connections of their own.
 
+mod history;
 mod live;
 mod recovery;
+mod story;
+mod summaries;
 
 use glitchlab_domain::id::TaskKey;
 use glitchlab_domain::ledger::{Departures, Head};

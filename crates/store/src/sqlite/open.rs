@@ -13,6 +13,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0001_tables.sql"),
     include_str!("../../migrations/0002_leaner_steps.sql"),
     include_str!("../../migrations/0003_control.sql"),
+    include_str!("../../migrations/0004_history.sql"),
 ];
 
 /// How long a start waits for another one that changes the same file.

@@ -7,5 +7,6 @@ mod commands;
 mod concurrency;
 mod files;
 mod open;
+mod pages;
 mod parts;
 mod script;
