@@ -23,11 +23,14 @@ use super::tree::Tree;
 use super::{ChildWatch, Command, Exit, MARKER, ProcessError, RunLimits};
 
 /// Input 0 is a socket: the gate comes in by it, the program's status goes out. A caught signal, unlike an ignored
-/// one, is not inherited, so the program still hears SIGTERM while the shim survives it.
+/// one, is not inherited, so the program still hears SIGTERM while the shim survives it. The guard beside the program
+/// reads on: when the engine is gone, it kills the group, itself with it.
 const SHIM: &str = "\
 read -r _ || exit 125
+exec 3<&0
+(read -r _ <&3; kill -KILL 0) </dev/null >/dev/null 2>&1 &
 trap : TERM INT HUP
-\"$@\" </dev/null
+\"$@\" </dev/null 3<&-
 echo \"$?\" >&0
 read -r _
 ";
@@ -148,6 +151,8 @@ impl Running {
         let mut line = String::new();
         let cause = tokio::select! {
             _ = control.read_line(&mut line) => Cause::Itself,
+            // Killed from inside; its end of the socket is still open in the guard.
+            _ = self.shim.wait() => Cause::Itself,
             () = sleep(time) => Cause::Timeout,
             () = watch.stop_requested() => Cause::Stopped,
         };

@@ -23,6 +23,19 @@ async fn what_a_killed_engine_left_running_is_ended_at_the_next_start() {
     assert!(!left.iter().any(|pid| runs(*pid)));
 }
 
+#[tokio::test]
+async fn what_stayed_in_the_group_of_a_killed_engines_program_dies_with_the_engine() {
+    let place = tempfile::tempdir().unwrap();
+    let mut engine = Engine::play("runs daemons", place.path());
+    until("the daemon runs", || pids(&place.path().join("pids")).len() == 2).await;
+    let [program, daemon] = pids(&place.path().join("pids"))[..] else { panic!("two processes run") };
+    engine.kill();
+    until("the program is gone, without a next start", || !runs(program)).await;
+    assert!(runs(daemon), "what left the group is for the sweep");
+    leftovers::kill(&[]).await;
+    assert!(!runs(daemon));
+}
+
 /// A process that carries no marker of ours, only a record.
 fn unmarked() -> Child {
     use std::os::unix::process::CommandExt;
