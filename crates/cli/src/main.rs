@@ -11,6 +11,7 @@ mod exit;
 mod log;
 mod output;
 mod pages;
+mod records;
 mod summary;
 
 use std::process::ExitCode;

@@ -10,6 +10,8 @@ use glitchlab_runtime::{
 };
 use glitchlab_web::{Guard, Health, Sources};
 
+use crate::records::StoreRecords;
+
 /// What the web child understands.
 #[derive(Debug)]
 pub(crate) enum PagesMsg {
@@ -104,6 +106,7 @@ fn sources(engine: &Arc<Engine>) -> Sources {
             Some(wait) => Health::Degraded(format!("Nothing new starts: {}", wait.reason)),
             None => Health::Ok,
         }),
+        records: Arc::new(StoreRecords { reader: engine.reader.clone(), repo_id: engine.repo_id.clone() }),
         clock: Arc::clone(&engine.clock),
     }
 }

@@ -14,6 +14,8 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+#[path = "../tests/records.rs"]
+mod records;
 #[path = "../tests/sample/mod.rs"]
 mod sample;
 
@@ -32,6 +34,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             Some(tree)
         }),
         health: Arc::new(|| Health::Ok),
+        records: Arc::new(records::Made::new(now_ms())),
         clock: Arc::new(now_ms),
     };
     tokio::spawn(work(publisher));

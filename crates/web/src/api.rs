@@ -35,7 +35,8 @@ pub(crate) async fn actors(State(site): State<Arc<Site>>) -> Response {
     }
 }
 
-fn json(value: &impl serde::Serialize) -> Response {
+/// Answers with JSON.
+pub(crate) fn json(value: &impl serde::Serialize) -> Response {
     let body = serde_json::to_vec(value).expect("plain data with text keys is always JSON");
     ([(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")], body).into_response()
 }

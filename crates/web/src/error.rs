@@ -27,6 +27,15 @@ pub(crate) enum Refused {
     /// The engine has no supervision tree to show, or not yet.
     #[error("the supervision tree is not available in this process")]
     NoTree,
+    /// The path names a task by what is no text.
+    #[error("the task's name in the address cannot be read: encode it as UTF-8")]
+    Name,
+    /// There is no such task.
+    #[error("there is no such task")]
+    NoTask,
+    /// The records cannot be read.
+    #[error("the store cannot be read now")]
+    NoStore,
 }
 
 impl Refused {
@@ -34,8 +43,9 @@ impl Refused {
         match self {
             Self::Host => StatusCode::MISDIRECTED_REQUEST,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Query => StatusCode::BAD_REQUEST,
-            Self::Full | Self::Ending | Self::NoTree => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Query | Self::Name => StatusCode::BAD_REQUEST,
+            Self::NoTask => StatusCode::NOT_FOUND,
+            Self::Full | Self::Ending | Self::NoTree | Self::NoStore => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -43,9 +53,9 @@ impl Refused {
     const fn hint(self) -> Option<(HeaderName, &'static str)> {
         match self {
             Self::Method => Some((ALLOW, "GET, HEAD")),
-            Self::Full => Some((RETRY_AFTER, "5")),
+            Self::Full | Self::NoStore => Some((RETRY_AFTER, "5")),
             Self::Ending | Self::NoTree => Some((RETRY_AFTER, "1")),
-            Self::Host | Self::Query => None,
+            Self::Host | Self::Query | Self::Name | Self::NoTask => None,
         }
     }
 }

@@ -17,7 +17,9 @@ mod api;
 mod assets;
 mod error;
 mod guard;
+mod history;
 mod pages;
+mod records;
 mod seats;
 mod server;
 mod sse;
@@ -28,6 +30,7 @@ mod view;
 mod sample;
 
 pub use guard::Guard;
+pub use records::{Records, Unavailable};
 pub use server::{router, serve};
 
 /// Where the pages take what they show from.
@@ -40,6 +43,8 @@ pub struct Sources {
     pub tree: Arc<dyn Fn() -> Option<TreeSnapshot> + Send + Sync>,
     /// How the engine is; asked once a second and for each `/health`, so it must answer without waiting.
     pub health: Arc<dyn Fn() -> Health + Send + Sync>,
+    /// What is known of tasks, for the history pages.
+    pub records: Arc<dyn Records>,
     /// Now, ms UTC; this crate reads no clock of its own.
     pub clock: Arc<dyn Fn() -> i64 + Send + Sync>,
 }

@@ -129,7 +129,8 @@ fn opening(site: &Site, view: View) -> (Arc<Moment>, String) {
     (Arc::clone(&frame.moment), format!("{}?since={}", view.stream(), frame.id()))
 }
 
-fn page(html: String, headers: &HeaderMap) -> Response {
+/// Answers with a page, and with the browser's cookie when it has none.
+pub(crate) fn page(html: String, headers: &HeaderMap) -> Response {
     let mut response = ([(CACHE_CONTROL, "no-store")], Html(html)).into_response();
     if seats::browser(headers).is_none() {
         response.headers_mut().insert(SET_COOKIE, seats::new_cookie());

@@ -14,7 +14,7 @@ use crate::guard::{self, Guard};
 use crate::pages::View;
 use crate::seats::Seats;
 use crate::sse::{Frame, Renderer};
-use crate::{Sources, api, assets, pages};
+use crate::{Sources, api, assets, history, pages};
 
 /// How long a connection may take to end after the streams have ended. A client that does not read would else keep the
 /// engine from stopping.
@@ -85,9 +85,14 @@ fn assemble(sources: Sources, guard: &Guard, shutdown: &CancellationToken) -> (R
         .route("/events", get(pages::live_stream))
         .route("/actors", get(pages::actors))
         .route("/events/actors", get(pages::actors_stream))
+        .route("/tasks", get(history::tasks))
+        .route("/tasks/{id}", get(history::task))
         .route("/health", get(api::health))
         .route("/api/v1/state", get(api::state))
         .route("/api/v1/actors", get(api::actors))
+        .route("/api/v1/tasks", get(history::tasks_json))
+        .route("/api/v1/tasks.csv", get(history::tasks_csv))
+        .route("/api/v1/tasks/{id}", get(history::task_json))
         .route("/assets/{name}", get(assets::serve))
         .fallback(pages::missing)
         .layer(middleware::from_fn_with_state(Arc::new(guard.clone()), guard::stand))

@@ -15,12 +15,16 @@ pub(crate) mod engine;
 pub(crate) mod feed;
 pub(crate) mod glyph;
 pub(crate) mod lead;
+pub(crate) mod link;
 pub(crate) mod meter;
 pub(crate) mod money;
 pub(crate) mod now;
 pub(crate) mod page;
 pub(crate) mod queue;
 pub(crate) mod reason;
+pub(crate) mod state;
+pub(crate) mod story;
+pub(crate) mod tasks;
 pub(crate) mod text;
 pub(crate) mod tree;
 

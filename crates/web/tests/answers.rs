@@ -11,9 +11,14 @@ use crate::site::{Answer, HOST, NOW_MS, Site, answer};
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
                       form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-const PATHS: [&str; 9] = [
+const PATHS: [&str; 14] = [
     "/",
     "/actors",
+    "/tasks",
+    "/tasks/gl-li2.1",
+    "/api/v1/tasks",
+    "/api/v1/tasks.csv",
+    "/api/v1/tasks/gl-li2.1",
     "/health",
     "/api/v1/state",
     "/api/v1/actors",
@@ -84,7 +89,14 @@ async fn each_name_of_the_loopback_interface_is_answered() {
 #[tokio::test]
 async fn pages_carry_the_policy_and_nothing_inline() {
     let site = Site::new(live(NOW_MS));
-    for (path, status) in [("/", 200), ("/actors", 200), ("/nowhere", 404)] {
+    for (path, status) in [
+        ("/", 200),
+        ("/actors", 200),
+        ("/tasks", 200),
+        ("/tasks/gl-li2.1", 200),
+        ("/tasks/unknown", 404),
+        ("/nowhere", 404),
+    ] {
         let answer = site.get(path).await;
         assert_eq!((answer.status, answer.header("cache-control")), (status, "no-store"), "{path}");
         assert_guarded(&answer, path);
@@ -114,13 +126,13 @@ async fn navigation_shows_the_pages_that_exist_and_where_one_is() {
         nav.contains(r#"<a href="/"><span>Live"#)
             && nav.contains(r#"<a href="/actors" aria-current="page"><span>Actors"#)
     );
-    assert_eq!(nav.matches("<a ").count(), 2);
+    assert_eq!(nav.matches("<a ").count(), 3);
 }
 
 #[tokio::test]
 async fn a_path_that_leads_nowhere_gets_a_page_with_a_way_back() {
     let site = Site::new(live(NOW_MS));
-    let answer = site.get("/tasks/gl-1?x=1").await;
+    let answer = site.get("/task/gl-1?x=1").await;
     assert_eq!(answer.status, 404);
     assert!(answer.body.contains("There is no such page") && answer.body.contains(r#"<a href="/">Live</a>"#));
     assert!(!answer.body.contains("hx-sse:connect"), "a page without numbers needs no stream");

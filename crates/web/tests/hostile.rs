@@ -1,5 +1,7 @@
 //! Everything that comes from tasks and agents is hostile text.
 
+use std::sync::Arc;
+
 use glitchlab_domain::bead::BeadId;
 use glitchlab_domain::event::EventKind;
 use glitchlab_domain::outcome::Status;
@@ -7,6 +9,7 @@ use glitchlab_domain::reason::{Reason, Wait};
 use glitchlab_domain::snapshot::{Snapshot, Trouble};
 use glitchlab_web::Health;
 
+use crate::records::Made;
 use crate::sample::{self, live};
 use crate::site::{HOST, NOW_MS, Site};
 
@@ -57,6 +60,24 @@ async fn hostile_text_stays_text_on_the_pages() {
         assert_harmless(&site.get(path).await.body, path);
     }
     assert!(site.get("/").await.body.contains("&#60;script&#62;alert(1)"), "it is shown, not dropped");
+}
+
+#[tokio::test]
+async fn hostile_text_stays_text_in_the_history() {
+    let mut site = Site::new(poisoned());
+    site.sources.records = Arc::new(Made { now_ms: NOW_MS, text: EVIL, fails: false });
+    for path in ["/tasks", "/tasks/gl-li2.1", "/tasks/%22%3E%3Cscript%3Ealert(1)", "/tasks/unknown"] {
+        assert_harmless(&site.get(path).await.body, path);
+    }
+    assert!(
+        site.get("/tasks/gl-1").await.body.contains("&#60;script&#62;alert(1)"),
+        "it is shown, not dropped"
+    );
+    let csv = site.get("/api/v1/tasks.csv").await.body;
+    assert!(csv.contains("\"\"\"><script>"), "quotes are doubled: {csv}");
+    let json: serde_json::Value =
+        serde_json::from_str(&site.get("/api/v1/tasks/gl-1").await.body).expect("JSON");
+    assert_eq!(json["title"], EVIL);
 }
 
 #[tokio::test]

@@ -2,7 +2,9 @@
 
 mod answers;
 mod budget;
+mod history;
 mod hostile;
+mod records;
 mod sample;
 mod site;
 mod stream;

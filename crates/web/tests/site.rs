@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
+use crate::records::Made;
 use crate::sample;
 
 /// 2026-03-02T14:32:07Z.
@@ -37,6 +38,7 @@ impl Site {
             snapshot: receiver,
             tree: Arc::new(|| Some(sample::tree())),
             health: Arc::new(move || asked.lock().expect("no test panics with it").clone()),
+            records: Arc::new(Made::new(NOW_MS)),
             clock: Arc::new(|| NOW_MS),
         };
         Self { engine, health, shutdown: CancellationToken::new(), sources }

@@ -1,5 +1,8 @@
+use glitchlab_domain::bead::BeadId;
 use glitchlab_domain::event::EventKind;
+use glitchlab_domain::history::{TaskPage, TaskQuestion};
 use glitchlab_domain::snapshot::Snapshot;
+use glitchlab_domain::story::Story;
 
 use super::*;
 use crate::guard::Guard;
@@ -8,7 +11,21 @@ use crate::sample::{event, live};
 use crate::seats::Seats;
 use crate::sse::Renderer;
 use crate::view::NOW_MS;
-use crate::{Health, Sources};
+use crate::{Health, Records, Sources, Unavailable};
+
+/// Streams ask for no records.
+struct NoRecords;
+
+#[async_trait::async_trait]
+impl Records for NoRecords {
+    async fn tasks(&self, _: &TaskQuestion) -> Result<TaskPage, Unavailable> {
+        Err(Unavailable("there is no store".to_owned()))
+    }
+
+    async fn story(&self, _: &BeadId) -> Result<Option<Story>, Unavailable> {
+        Err(Unavailable("there is no store".to_owned()))
+    }
+}
 
 /// A renderer that runs, what it watches, and where its frames come out.
 struct World {
@@ -24,6 +41,7 @@ impl World {
             snapshot,
             tree: Arc::new(|| None),
             health: Arc::new(|| Health::Ok),
+            records: Arc::new(NoRecords),
             clock: Arc::new(|| NOW_MS),
         };
         let (renderer, mut frames) = Renderer::new(sources);

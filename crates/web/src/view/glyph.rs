@@ -95,7 +95,8 @@ pub(crate) const fn of_event(kind: &EventKind) -> (Glyph, &'static str) {
     }
 }
 
-const fn of_status(status: Status) -> (Glyph, &'static str) {
+/// Returns the glyph and the word of an outcome.
+pub(crate) const fn of_status(status: Status) -> (Glyph, &'static str) {
     match status {
         Status::PrCreated => (Glyph::Pr, "in review"),
         Status::Completed => (Glyph::Ok, "completed"),

@@ -9,11 +9,23 @@ use super::lead::Lead;
 use super::money::Money;
 use super::now::Now;
 use super::queue::Queue;
+use super::story::costs::Costs;
+use super::story::lead::TaskLead;
+use super::story::parts::Parts;
+use super::story::transcript::Transcript;
+use super::story::tree::PartsTree;
+use super::story::waterfall::Waterfall;
+use super::tasks::ask::Ask;
+use super::tasks::{self, Rows};
 use super::text::{self, Clock};
 use super::tree::{self, Tree};
-use super::{Moment, glyph::Glyph};
+use super::{Moment, glyph::Glyph, link, render};
 use crate::assets::{ICON, SCRIPT, STYLE};
+use crate::records::Unavailable;
+use crate::sse::Regions;
+use glitchlab_domain::history::TaskPage;
 use glitchlab_domain::snapshot::Activity;
+use glitchlab_domain::story::Story;
 
 /// What every page has around its content.
 #[derive(Clone, Debug)]
@@ -24,9 +36,11 @@ pub(crate) struct Layout {
     pub(crate) icon: String,
     pub(crate) views: Vec<ViewLink>,
     /// The page's own path, for its reload link.
-    pub(crate) path: &'static str,
+    pub(crate) path: String,
     /// The state of the stream when the page opens.
     pub(crate) stream: &'static str,
+    /// The page asks again for its own regions.
+    pub(crate) polls: bool,
     /// Where the live updates come from; unset on a page that has none.
     pub(crate) events: Option<String>,
     pub(crate) as_of: Clock,
@@ -51,10 +65,11 @@ impl Layout {
             style: STYLE.href(),
             script: SCRIPT.href(),
             icon: ICON.href(),
-            views: [("/", "Live"), ("/actors", "Actors")]
+            views: [("/", "Live"), ("/tasks", "Tasks"), ("/actors", "Actors")]
                 .map(|(to, word)| ViewLink { path: to, word, current: to == path })
                 .into(),
-            path,
+            path: path.to_owned(),
+            polls: false,
             stream: match &events {
                 _ if stopped => "off",
                 Some(_) => "wait",
@@ -65,6 +80,14 @@ impl Layout {
             engine: Engine::new(moment),
             banners: Banners::new(moment),
         }
+    }
+
+    /// Frames a page below a view that has no stream and is polled, at an address of its own.
+    fn polled(moment: &Moment, view: &'static str, here: String, title: String) -> Self {
+        let layout = Self::new(moment, view, title, None);
+        let stopped = moment.snapshot.activity == Activity::Stopped;
+        let stream = if stopped { layout.stream } else { "poll" };
+        Self { path: here, stream, polls: !stopped, ..layout }
     }
 }
 
@@ -111,6 +134,118 @@ impl ActorsPage {
             lead,
             tree: Tree::new(moment),
         }
+    }
+}
+
+/// The list of tasks.
+#[derive(Clone, Debug, Template)]
+#[template(path = "pages/tasks.html")]
+pub(crate) struct TasksView {
+    pub(crate) layout: Layout,
+    pub(crate) lead: Lead,
+    pub(crate) rows: Rows,
+}
+
+impl TasksView {
+    pub(crate) fn new(moment: &Moment, ask: &Ask, page: &TaskPage) -> Self {
+        let lead = tasks::lead::lead(ask, page);
+        Self {
+            layout: Layout::polled(moment, "/tasks", ask.href("/tasks"), lead.title()),
+            lead,
+            rows: Rows::new(ask, page, moment.now_ms),
+        }
+    }
+
+    /// Renders what a poll may change.
+    pub(crate) fn regions(&self) -> Regions {
+        regions(&self.layout, vec![("lead", render(&self.lead)), ("rows", render(&self.rows))])
+    }
+}
+
+/// One task.
+#[derive(Clone, Debug, Template)]
+#[template(path = "pages/task.html")]
+pub(crate) struct TaskView {
+    pub(crate) layout: Layout,
+    pub(crate) lead: TaskLead,
+    pub(crate) stages: Waterfall,
+    pub(crate) parts: Parts,
+    pub(crate) costs: Costs,
+    pub(crate) tree: Option<PartsTree>,
+    pub(crate) transcript: Transcript,
+}
+
+impl TaskView {
+    pub(crate) fn new(moment: &Moment, story: &Story) -> Self {
+        let lead = TaskLead::new(story, moment.now_ms);
+        let here = link::task(story.bead_id.as_str());
+        Self {
+            layout: Layout::polled(moment, "/tasks", here, lead.document()),
+            lead,
+            stages: Waterfall::new(story, moment.now_ms),
+            parts: Parts::new(story, moment.now_ms),
+            costs: Costs::new(story),
+            tree: PartsTree::new(story),
+            transcript: Transcript::new(story),
+        }
+    }
+
+    /// Renders what a poll may change.
+    pub(crate) fn regions(&self) -> Regions {
+        let units = vec![
+            ("lead", render(&self.lead)),
+            ("stages", render(&self.stages)),
+            ("parts", render(&self.parts)),
+            ("cost", render(&self.costs)),
+            ("below", render(&Below { tree: &self.tree })),
+            ("transcript", render(&self.transcript)),
+        ];
+        regions(&self.layout, units)
+    }
+}
+
+/// The place of the tree, which is there without one.
+#[derive(Template)]
+#[template(path = "fragments/below.html")]
+struct Below<'a> {
+    tree: &'a Option<PartsTree>,
+}
+
+/// The head of every page goes with its regions, so that the engine and the numbers never disagree.
+fn regions(layout: &Layout, mut units: Vec<(&'static str, String)>) -> Regions {
+    units.insert(0, ("engine", render(&layout.engine)));
+    units.insert(1, ("banners", render(&layout.banners)));
+    Regions { title: layout.title.clone(), say: String::new(), units, feed: None }
+}
+
+/// A page that stands for one that cannot be shown, with a way back.
+#[derive(Clone, Debug, Template)]
+#[template(path = "pages/refused.html")]
+pub(crate) struct RefusedPage {
+    pub(crate) layout: Layout,
+    pub(crate) lead: Lead,
+    pub(crate) title: &'static str,
+    pub(crate) text: &'static str,
+    pub(crate) back: (String, &'static str),
+}
+
+impl RefusedPage {
+    pub(crate) fn no_task(moment: &Moment, here: String, id: &str) -> Self {
+        let lead = Lead::says(Glyph::Skip, "There is no such task", format!("Nothing is known of {id}."));
+        let text = "It was never in this backlog, or belongs to another repository.";
+        let back = ("/tasks".to_owned(), "All tasks");
+        Self { layout: Self::layout(moment, here, &lead), lead, title: "Unknown", text, back }
+    }
+
+    pub(crate) fn no_store(moment: &Moment, here: String, error: &Unavailable) -> Self {
+        let lead = Lead::says(Glyph::Fail, "The history cannot be read", format!("{error}."));
+        let text = "The store does not answer. What is known of tasks is shown again when it does.";
+        let back = (here.clone(), "Try again");
+        Self { layout: Self::layout(moment, here, &lead), lead, title: "Unavailable", text, back }
+    }
+
+    fn layout(moment: &Moment, here: String, lead: &Lead) -> Layout {
+        Layout { path: here, ..Layout::new(moment, "/tasks", lead.title(), None) }
     }
 }
 

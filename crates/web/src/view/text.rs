@@ -22,6 +22,14 @@ pub(crate) fn clock(at_ms: i64) -> Clock {
     Clock { iso: at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(), text: at.strftime("%H:%M:%S").to_string() }
 }
 
+/// Writes an instant given in ms UTC as its hour and minute, and as its date too when that is not today's.
+pub(crate) fn moment(at_ms: i64, now_ms: i64) -> Clock {
+    let Some(at) = Timestamp::from_millisecond(at_ms).ok().filter(|_| at_ms != 0) else { return clock(0) };
+    let day = |at_ms: i64| at_ms.div_euclid(86_400_000);
+    let form = if day(at_ms) == day(now_ms) { "%H:%M" } else { "%Y-%m-%d %H:%M" };
+    Clock { text: at.strftime(form).to_string(), ..clock(at_ms) }
+}
+
 /// Writes the hour and minute of an instant given in ms UTC.
 pub(crate) fn hour_minute(at_ms: i64) -> String {
     Timestamp::from_millisecond(at_ms)
@@ -43,6 +51,15 @@ pub(crate) fn span(ms: i64) -> String {
         60..3_600 => format!("{} m {:02} s", s / 60, s % 60),
         3_600..86_400 => format!("{} h {:02} m", s / 3_600, s / 60 % 60),
         _ => format!("{} d {:02} h", s / 86_400, s / 3_600 % 24),
+    }
+}
+
+/// Writes how long a part of the work took, in ms below a second, with tenths below a minute: `3 ms`, `20.8 s`, `7 m 12 s`.
+pub(crate) fn took(ms: i64) -> String {
+    match ms.max(0) {
+        ms @ 0..1_000 => format!("{ms} ms"),
+        ms @ 1_000..60_000 => format!("{}.{} s", ms / 1_000, ms / 100 % 10),
+        ms => span(ms),
     }
 }
 

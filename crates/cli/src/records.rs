@@ -1,0 +1,32 @@
+//! What the history pages ask, answered by a store.
+
+use async_trait::async_trait;
+use glitchlab_domain::bead::BeadId;
+use glitchlab_domain::history::{TaskPage, TaskQuestion};
+use glitchlab_domain::id::TaskKey;
+use glitchlab_domain::story::Story;
+use glitchlab_store::{Reader, StoreError};
+use glitchlab_web::{Records, Unavailable};
+
+/// The records of one repository.
+pub(crate) struct StoreRecords {
+    pub(crate) reader: Reader,
+    pub(crate) repo_id: String,
+}
+
+#[async_trait]
+impl Records for StoreRecords {
+    async fn tasks(&self, question: &TaskQuestion) -> Result<TaskPage, Unavailable> {
+        self.reader.task_page(&self.repo_id, question).await.map_err(unavailable)
+    }
+
+    async fn story(&self, bead_id: &BeadId) -> Result<Option<Story>, Unavailable> {
+        self.reader.story(&TaskKey::of(&self.repo_id, bead_id)).await.map_err(unavailable)
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` hands over")]
+fn unavailable(error: StoreError) -> Unavailable {
+    tracing::warn!(event = "pages.unavailable", "the pages cannot read the store: {error}");
+    Unavailable(error.to_string())
+}
