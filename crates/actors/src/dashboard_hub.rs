@@ -7,7 +7,7 @@ use std::time::Duration;
 use glitchlab_domain::ledger::Departures;
 use glitchlab_domain::money::MicroUsd;
 use glitchlab_domain::reason::Window;
-use glitchlab_domain::snapshot::{Activity, Lane, Snapshot, Trouble};
+use glitchlab_domain::snapshot::{Activity, Lane, LaneTask, Snapshot, Trouble};
 use glitchlab_runtime::{Actor, Context, Failure, MessageKind};
 use glitchlab_store::Committed;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -114,7 +114,31 @@ async fn first_snapshot(engine: &Engine) -> Result<Snapshot, Failure> {
     }
     let ours = |lane: &Lane| engine.slots.iter().any(|slot| slot.name == lane.slot);
     snapshot.lanes.retain(ours);
+    fill_lanes(engine, &mut snapshot).await?;
     Ok(snapshot)
+}
+
+/// Finds in the store what runs in lanes whose events are too long ago.
+async fn fill_lanes(engine: &Engine, snapshot: &mut Snapshot) -> Result<(), Failure> {
+    let mut open = None;
+    for (lane, slot) in snapshot.lanes.iter_mut().zip(engine.slots.iter()) {
+        let Some(given) = slot.assignment() else { continue };
+        let attempt_id = &given.claimed.attempt.attempt_id;
+        if lane.task.as_ref().is_some_and(|task| task.attempt_id == *attempt_id) {
+            continue;
+        }
+        let running = engine.reader.running_attempts().await?;
+        let Some(attempt) = running.into_iter().find(|row| row.attempt_id == *attempt_id) else { continue };
+        if open.is_none() {
+            open = Some(engine.reader.open_calls().await?);
+        }
+        let held = open.iter().flatten().filter(|call| call.key.attempt_id == *attempt_id);
+        let reserved = held.map(|call| call.bound).sum();
+        let steps = engine.reader.steps(attempt_id).await?;
+        let attempts = engine.settings.retry.attempts;
+        lane.task = Some(LaneTask::of(&given.claimed.task, &attempt, &steps, reserved, attempts));
+    }
+    Ok(())
 }
 
 impl HubState {

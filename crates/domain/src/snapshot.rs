@@ -11,7 +11,9 @@ use crate::ledger::Usage;
 use crate::money::MicroUsd;
 use crate::outcome::Size;
 use crate::reason::Wait;
+use crate::rows::{AttemptRow, StepRow};
 use crate::stage::Stage;
+use crate::task::TaskRow;
 
 /// How many events the feed keeps.
 pub const FEED: usize = 20;
@@ -273,6 +275,39 @@ impl Snapshot {
 }
 
 impl LaneTask {
+    /// Tells from the rows what an attempt is at, when its events are too long ago; `reserved` is what its open tries
+    /// hold.
+    #[must_use]
+    pub fn of(
+        task: &TaskRow,
+        attempt: &AttemptRow,
+        steps: &[StepRow],
+        reserved: MicroUsd,
+        max_attempts: u32,
+    ) -> Self {
+        let last = steps.iter().max_by_key(|step| step.n);
+        let open = last.filter(|step| step.ended_ms.is_none());
+        let ended = steps.iter().filter(|step| step.ended_ms.is_some()).max_by_key(|step| step.n);
+        Self {
+            task_key: task.key.clone(),
+            bead_id: task.bead_id.clone(),
+            title: task.title.clone(),
+            attempt_id: attempt.attempt_id.clone(),
+            n: task.failures + 1,
+            max_attempts,
+            claimed_ms: attempt.started_ms,
+            model: attempt.model.clone(),
+            stage: open.map(|step| step.stage),
+            stage_since_ms: open.map_or(attempt.started_ms, |step| step.started_ms),
+            last_stage: ended.map(|step| (step.stage, step.ok)),
+            size: attempt.size,
+            tokens: attempt.tokens,
+            cost: attempt.cost,
+            reserved,
+            waiting: attempt.waiting.clone(),
+        }
+    }
+
     /// Keeps what an attempt has spent and reached when another slot goes on with it.
     fn going_on_from(self, known: &Self) -> Self {
         Self {

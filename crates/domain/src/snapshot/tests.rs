@@ -191,3 +191,56 @@ fn a_snapshot_never_becomes_older_whatever_the_clock_does() {
     snapshot.apply(&event(3, 5, "a", settled(50, 20)));
     assert_eq!(snapshot.as_of_ms, 2_000);
 }
+
+#[test]
+fn rows_tell_of_a_lane_what_its_events_would() {
+    let text = |value: &str| value.to_owned();
+    let task = crate::task::SourceTask {
+        key: TaskKey::from("t"),
+        repo_id: text("r"),
+        bead_id: BeadId::from("bead"),
+        source: text("file"),
+        parent: None,
+        title: text("a task"),
+        body: String::new(),
+        priority: 1,
+        kind: text("task"),
+        labels: Vec::new(),
+        created_ms: 0,
+        state: text("open"),
+        rev: String::new(),
+    };
+    let row = serde_json::json!({
+        "attempt_id": "a", "task_key": "t", "root_key": "t", "n": 1, "generation": 0, "slot": "w", "boot_id": "b",
+        "model": "m", "simulated": false, "size": "S", "branch": "", "span_id": "", "hold": 0, "tokens": 7, "cost": 20,
+        "status": null, "failure": null, "detail": "", "files_changed": 0, "crashes": 0, "waiting": null,
+        "started_ms": 1_000, "ended_ms": null
+    });
+    let step = |n: u32, stage: Stage, started_ms: i64, ended_ms: Option<i64>| StepRow {
+        attempt_id: AttemptId::from("a"),
+        n,
+        stage,
+        input_hash: String::new(),
+        output: None,
+        ok: true,
+        summary: String::new(),
+        span_id: String::new(),
+        started_ms,
+        ended_ms,
+    };
+    let steps = [step(0, Stage::ArchitectTriage, 2_000, Some(5_000)), step(1, Stage::Planner, 6_000, None)];
+    let told =
+        LaneTask::of(&task.into_row(0), &serde_json::from_value(row).unwrap(), &steps, MicroUsd::new(30), 3);
+    let done = EventKind::StageFinished {
+        stage: Stage::ArchitectTriage,
+        n: 0,
+        ok: true,
+        summary: String::new(),
+        took_ms: 1,
+        size: Some(Size::S),
+    };
+    let started = |stage, n| EventKind::StageStarted { stage, n };
+    let begin = [claimed("w"), started(Stage::ArchitectTriage, 0), reserved(50), settled(50, 20), done];
+    let snapshot = folded(begin.into_iter().chain([started(Stage::Planner, 1), reserved(30)]));
+    assert_eq!(snapshot.lanes[0].task.as_ref(), Some(&told));
+}
