@@ -48,7 +48,7 @@ pub async fn suspend(engine: &Engine) -> usize {
 /// Ends the work, then the process row, then the rest of the tree in reverse.
 pub async fn end(engine: &Arc<Engine>, tree: &Tree, why: &str) -> ExitReason {
     // Whatever still writes for this boot ends before its row does. A tree that gave up has no such child any more.
-    let _ = tree.handle().terminate("glitchlab/work").await;
+    let _ = tree.handle().terminate_child("glitchlab/work").await;
     note_end(engine, why).await;
     tree.stop().await
 }

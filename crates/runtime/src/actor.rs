@@ -34,6 +34,9 @@ pub trait Actor: Sized + Send + Sync + 'static {
     type State: Send + 'static;
 
     /// Starts an incarnation; its supervisor, and with it every later sibling, waits until this returns.
+    ///
+    /// Returning [`Ignore`] as the error says that there is nothing to do: the child counts as started, but has no
+    /// process.
     fn start(
         &self,
         context: &Context<Self::Msg>,
@@ -58,6 +61,13 @@ pub trait Actor: Sized + Send + Sync + 'static {
         async { Ok(()) }
     }
 }
+
+/// Is returned by [`Actor::start`] to decline: the child counts as started, but there is no process.
+///
+/// A restart that is declined is no failure. A temporary child that declines is forgotten, others can be started later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("there is nothing to do here, so it was not started")]
+pub struct Ignore;
 
 /// The reasons our own stops carry through `ractor`, whose exits have a string for it.
 pub(crate) mod stop_reason {

@@ -1,24 +1,21 @@
 //! What a supervisor knows of a child before it starts it.
 
+use std::borrow::Borrow;
 use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ractor::{ActorCell, ActorId, SpawnErr};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use crate::actor::Actor;
 use crate::backoff::Backoff;
-use crate::exit::{ExitReason, ExitRecord};
+use crate::exit::ExitReason;
 use crate::gauges::Gauges;
 use crate::handle::Handle;
-use crate::shutdown::Spawned;
-use crate::supervised::Supervised;
 use crate::supervisor::SupervisorSpec;
 use crate::task::{Attached, TaskSlot};
+use crate::worker::{StartFn, Worker};
 
 /// How long a killed child may take to be gone before it is declared a zombie, unless its spec says otherwise.
 pub const KILL_GRACE: Duration = Duration::from_secs(1);
@@ -38,6 +35,12 @@ impl ChildId {
 impl<T: Into<Arc<str>>> From<T> for ChildId {
     fn from(id: T) -> Self {
         Self(id.into())
+    }
+}
+
+impl Borrow<str> for ChildId {
+    fn borrow(&self) -> &str {
+        &self.0
     }
 }
 
@@ -112,6 +115,7 @@ pub struct ChildSpec {
     pub(crate) id: ChildId,
     pub(crate) start: StartFn,
     pub(crate) restart: Restart,
+    pub(crate) significant: bool,
     pub(crate) shutdown: Shutdown,
     pub(crate) kill_grace: Duration,
     pub(crate) backoff: Option<Backoff>,
@@ -142,6 +146,7 @@ impl ChildSpec {
             id,
             start,
             restart: Restart::default(),
+            significant: false,
             shutdown,
             kill_grace: KILL_GRACE,
             backoff: None,
@@ -153,6 +158,14 @@ impl ChildSpec {
     #[must_use]
     pub fn restart(self, restart: Restart) -> Self {
         Self { restart, ..self }
+    }
+
+    /// Makes the child one whose end can be that of its supervisor, as [`AutoShutdown`](crate::AutoShutdown) says.
+    ///
+    /// A permanent child never ends for good, and so cannot be significant.
+    #[must_use]
+    pub fn significant(self) -> Self {
+        Self { significant: true, ..self }
     }
 
     /// Sets how the child is stopped.
@@ -202,58 +215,9 @@ impl fmt::Debug for ChildSpec {
             .field("id", &self.id)
             .field("kind", &self.kind())
             .field("restart", &self.restart)
+            .field("significant", &self.significant)
             .field("shutdown", &self.shutdown)
             .field("backoff", &self.backoff)
             .finish_non_exhaustive()
-    }
-}
-
-/// Knows how to start a child.
-#[derive(Clone)]
-pub(crate) enum StartFn {
-    Worker(Arc<dyn StartWorker>),
-    Supervisor(Arc<SupervisorSpec>),
-}
-
-impl StartFn {
-    /// Lets the child's handle go of an incarnation.
-    pub(crate) fn retire(&self, id: ActorId) {
-        if let Self::Worker(worker) = self {
-            worker.retire(id);
-        }
-    }
-}
-
-pub(crate) type Starting = Pin<Box<dyn Future<Output = Result<Spawned, SpawnErr>> + Send>>;
-
-/// Starts workers of one kind, with their types left behind.
-pub(crate) trait StartWorker: Send + Sync {
-    fn start(&self, child: ChildContext, exit: ExitRecord, supervisor: ActorCell) -> Starting;
-    fn retire(&self, id: ActorId);
-    fn gauges(&self) -> &Arc<Gauges>;
-}
-
-struct Worker<A: Actor, F> {
-    handle: Handle<A::Msg>,
-    make: F,
-}
-
-impl<A, F> StartWorker for Worker<A, F>
-where
-    A: Actor,
-    F: Fn(ChildContext) -> (A, A::Arguments) + Send + Sync + 'static,
-{
-    fn start(&self, child: ChildContext, exit: ExitRecord, supervisor: ActorCell) -> Starting {
-        let (actor, arguments) = (self.make)(child.clone());
-        let incarnation = Supervised { actor, child, handle: self.handle.clone(), exit };
-        Box::pin(incarnation.spawn(arguments, supervisor))
-    }
-
-    fn retire(&self, id: ActorId) {
-        self.handle.retire(id);
-    }
-
-    fn gauges(&self) -> &Arc<Gauges> {
-        self.handle.gauges()
     }
 }

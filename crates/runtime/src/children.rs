@@ -1,48 +1,60 @@
-//! The children of one supervisor: start, stop, and what happens when one ends.
+//! The children of one supervisor: how they start and stop. What follows on an end is in `endings`, what others ask
+//! for in `orders`.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
+use futures_util::future::join_all;
 use ractor::{ActorId, ActorRef};
-use tokio::time::Instant;
 
-use crate::child::{ChildId, Restart};
-use crate::exit::{Breach, ExitReason, ExitRecord};
+use crate::child::{ChildId, ChildSpec, Restart};
+use crate::control::Started;
+use crate::exit::{ExitReason, ExitRecord};
 use crate::group::{Group, Shared};
 use crate::lifecycle::LifecycleEvent;
 use crate::member::{Child, Running, end_tasks};
 use crate::node::{Node, State};
+use crate::ordered::{Ordered, Place};
 use crate::pending::Pending;
-use crate::snapshot::ms;
 use crate::start::StartError;
+use crate::strategy::Strategy;
 use crate::supervisor::{Boot, SupervisorMsg, SupervisorSpec};
 
 /// The state of a supervisor.
 pub(crate) struct Children {
-    spec: Arc<SupervisorSpec>,
-    node: Arc<Node>,
-    shared: Arc<Shared>,
-    exit: ExitRecord,
-    myself: ActorRef<SupervisorMsg>,
-    members: Vec<Child>,
-    pending: Pending,
+    pub(crate) spec: Arc<SupervisorSpec>,
+    pub(crate) node: Arc<Node>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) exit: ExitRecord,
+    pub(crate) myself: ActorRef<SupervisorMsg>,
+    pub(crate) members: Ordered<Child>,
+    /// Which child an actor is an incarnation of, while it is up.
+    pub(crate) actors: HashMap<ActorId, Place>,
+    pub(crate) pending: Pending,
 }
 
 impl Children {
     pub(crate) fn new(boot: Boot, myself: ActorRef<SupervisorMsg>) -> Self {
         let Boot { spec, node, shared, exit } = boot;
-        let mut members = Vec::new();
+        let fixed = node.group.iter().flat_map(|group| &group.fixed);
+        let members = spec
+            .children
+            .iter()
+            .zip(fixed)
+            .map(|(spec, node)| (spec.id.clone(), Child::new(spec, node)))
+            .collect();
         if let Some(group) = &node.group {
             group.open(myself.clone());
-            members = spec.children.iter().zip(&group.children).map(Child::new).collect();
         }
-        Self { spec, node, shared, exit, myself, members, pending: Pending::default() }
+        let (actors, pending) = (HashMap::new(), Pending::default());
+        Self { spec, node, shared, exit, myself, members, actors, pending }
     }
 
     /// Starts all children in order; when one fails, those before it are stopped in reverse.
     pub(crate) async fn start_all(&mut self) -> Result<(), StartError> {
-        for index in 0..self.members.len() {
-            if let Err(cause) = self.start(index, false).await {
-                let path = self.members[index].node.path.to_string();
+        for at in self.members.places(..) {
+            let path = self.members[at].node.path.to_string();
+            if let Err(cause) = self.start(at, false).await {
                 self.stop_all().await;
                 return Err(StartError::Child { path, cause });
             }
@@ -50,75 +62,33 @@ impl Children {
         Ok(())
     }
 
-    /// Stops all children in reverse, after an order to stop.
+    /// Stops all children, after an order to stop.
     pub(crate) async fn shut_down(&mut self) {
         self.stop_all().await;
         self.exit.set(ExitReason::Shutdown);
     }
 
-    /// Reacts to the end of an actor. One that is no current child was stopped by us, and is swallowed.
-    pub(crate) async fn exited(&mut self, id: ActorId, seen: ExitReason) -> Result<(), Breach> {
-        let Some(index) = self.members.iter().position(|child| child.is(id)) else { return Ok(()) };
-        let Some(mut running) = self.members[index].running.take() else { return Ok(()) };
-        let cause = running.exit.get().unwrap_or(seen);
-        if !running.spawned.gone_within(self.members[index].spec.kill_grace).await {
-            tracing::warn!(path = %self.members[index].node.path, "An actor ended, but its state is still being dropped");
-        }
-        self.bury(index, running, &cause);
-        self.decide(index, cause).await
-    }
-
-    /// Kills a child, and looks after it once the grace is over.
-    pub(crate) fn kill(&self, id: &ChildId) {
-        let Some(child) = self.find(id).map(|index| &self.members[index]) else { return };
-        let Some(running) = &child.running else { return };
-        running.spawned.cell.kill();
-        let expired = SupervisorMsg::KillExpired { child: id.clone(), incarnation: running.incarnation };
-        let _timer = self.myself.send_after(child.spec.kill_grace, || expired);
-    }
-
-    /// Goes on without a child that a kill did not end.
-    pub(crate) async fn kill_expired(&mut self, id: &ChildId, incarnation: u32) -> Result<(), Breach> {
-        let Some(index) = self.find(id) else { return Ok(()) };
-        let killed = |running: &mut Running| running.incarnation == incarnation;
-        let Some(running) = self.members[index].running.take_if(killed) else { return Ok(()) };
-        self.bury(index, running, &ExitReason::Zombie);
-        self.decide(index, ExitReason::Zombie).await
-    }
-
-    /// Stops a child for good, also one that was about to be restarted.
-    pub(crate) async fn terminate(&mut self, id: &ChildId) {
-        let Some(index) = self.find(id) else { return };
-        self.pending.withdraw(id);
-        self.stop(index).await;
-        self.forget_temporary(std::slice::from_ref(id));
-    }
-
-    /// Starts the children whose restart is due.
-    pub(crate) async fn restart(&mut self, pending: u64) -> Result<(), Breach> {
-        for id in self.pending.take(pending).unwrap_or_default() {
-            let Some(index) = self.find(&id) else { continue };
-            if let Err(cause) = self.start(index, true).await {
-                return self.fail(index, cause).await;
-            }
-        }
-        Ok(())
-    }
-
-    /// Starts a child that is not running; `again` says that this is a restart.
-    async fn start(&mut self, index: usize, again: bool) -> Result<(), ExitReason> {
-        let child = &mut self.members[index];
+    /// Starts a child that is not running; `again` says that this is a restart. One that declines for good is forgotten.
+    pub(crate) async fn start(&mut self, at: Place, again: bool) -> Result<Started, ExitReason> {
+        let child = &mut self.members[at];
         let context = child.node.begin();
         let (path, incarnation) = (child.node.path.to_string(), context.incarnation);
         match child.launch(context, &self.shared, self.myself.get_cell()).await {
-            Ok(running) => {
+            Ok(Some(running)) => {
+                self.actors.insert(running.spawned.cell.get_id(), at);
                 child.running = Some(running);
                 child.node.running(again);
                 self.emit(&match again {
                     true => LifecycleEvent::Restarted { path, incarnation },
                     false => LifecycleEvent::Started { path, incarnation },
                 });
-                Ok(())
+                Ok(Started::Running)
+            }
+            Ok(None) => {
+                child.node.ended(State::Stopped);
+                self.emit(&LifecycleEvent::Ignored { path, incarnation });
+                self.forget_if_over(at);
+                Ok(Started::Ignored)
             }
             Err(cause) => {
                 child.node.ended(State::Stopped);
@@ -128,94 +98,67 @@ impl Children {
         }
     }
 
-    async fn stop_all(&mut self) {
+    /// Stops all children: in reverse, or all at once where there is no order among them.
+    pub(crate) async fn stop_all(&mut self) {
         self.pending.clear();
-        for index in (0..self.members.len()).rev() {
-            self.stop(index).await;
+        if self.is_dynamic() {
+            return self.stop_together().await;
+        }
+        for at in self.members.places(..).into_iter().rev() {
+            self.stop(at).await;
         }
     }
 
     /// Stops a child as its spec says, or lets it rest when it was waiting for its restart.
-    async fn stop(&mut self, index: usize) {
-        let child = &mut self.members[index];
+    pub(crate) async fn stop(&mut self, at: Place) {
+        let child = &mut self.members[at];
         if let Some(mut running) = child.running.take() {
             child.node.set(State::Stopping);
             let ending = running.spawned.stop(child.spec.shutdown, child.spec.kill_grace).await;
             let cause = ending.reason(&running.exit);
-            self.bury(index, running, &cause);
+            self.bury(at, running, &cause);
         }
-        let child = &self.members[index];
+        let child = &self.members[at];
         child.node.rest();
         if self.shared.is_closing() {
             end_tasks(&child.spec).await;
         }
     }
 
-    /// Decides what follows on the end of a child.
-    async fn decide(&mut self, index: usize, cause: ExitReason) -> Result<(), Breach> {
-        let child = &self.members[index];
-        if child.spec.restart.wants_restart(&cause) {
-            return self.fail(index, cause).await;
+    /// Stops all children at the same time, so that many take no longer than the slowest.
+    async fn stop_together(&mut self) {
+        let closing = self.shared.is_closing();
+        let stops = self.members.iter_mut().map(|(at, child)| async move {
+            let running = child.running.take();
+            let buried = match running {
+                Some(mut running) => {
+                    child.node.set(State::Stopping);
+                    let ending = running.spawned.stop(child.spec.shutdown, child.spec.kill_grace).await;
+                    let cause = ending.reason(&running.exit);
+                    Some((running, cause))
+                }
+                None => None,
+            };
+            child.node.rest();
+            if closing {
+                end_tasks(&child.spec).await;
+            }
+            (at, buried)
+        });
+        for (at, buried) in join_all(stops).await {
+            if let Some((running, cause)) = buried {
+                self.bury(at, running, &cause);
+            }
+            self.forget(at);
         }
-        child.spec.tasks.iter().for_each(|task| task.end());
-        let id = child.spec.id.clone();
-        self.forget_temporary(&[id]);
-        Ok(())
-    }
-
-    /// Counts a failure, and then gives up or stops the group and promises its restart.
-    async fn fail(&mut self, index: usize, cause: ExitReason) -> Result<(), Breach> {
-        if let Some(reasons) = self.group().and_then(|group| group.count_restart(cause)) {
-            return Err(self.breach(index, reasons).await);
-        }
-        let after = self.members[index].next_delay(self.spec.jitter_seed);
-        let path = self.members[index].node.path.to_string();
-        let group = self.stop_group(index).await;
-        let due = Instant::now() + after;
-        for index in group.iter().filter_map(|id| self.find(id)) {
-            self.members[index].node.set(State::Restarting { until: due });
-        }
-        self.emit(&LifecycleEvent::RestartScheduled { path, after_ms: ms(after) });
-        self.pending.add(group, due, &self.myself);
-        Ok(())
-    }
-
-    /// Stops in reverse those who share the fate of the child at `index`, and returns in order who comes back.
-    async fn stop_group(&mut self, index: usize) -> Vec<ChildId> {
-        let group = self.spec.strategy.group(index, self.members.len());
-        let mut ids: Vec<ChildId> =
-            self.members[group.clone()].iter().map(|child| child.spec.id.clone()).collect();
-        for index in group.rev() {
-            self.stop(index).await;
-        }
-        ids.iter().for_each(|id| self.pending.withdraw(id));
-        self.forget_temporary(&ids);
-        ids.retain(|id| self.find(id).is_some());
-        ids
-    }
-
-    /// Gives up: everything is stopped, and the reason is an abnormal one that the parent can tell from others.
-    async fn breach(&mut self, index: usize, reasons: Vec<ExitReason>) -> Breach {
-        let breach = Breach {
-            supervisor: self.node.path.to_string(),
-            child: self.members[index].node.path.to_string(),
-            reasons,
-            window_ms: ms(self.spec.intensity.within),
-            max: self.spec.intensity.max,
-        };
-        self.exit.set(ExitReason::Breach(Box::new(breach.clone())));
-        if self.node.is_root() {
-            self.shared.close();
-        }
-        self.emit(&LifecycleEvent::Breach(breach.clone()));
-        self.stop_all().await;
-        breach
     }
 
     /// Does what is due once an incarnation is gone, or given up for gone.
-    fn bury(&mut self, index: usize, running: Running, cause: &ExitReason) {
-        let child = &mut self.members[index];
-        child.spec.start.retire(running.spawned.cell.get_id());
+    pub(crate) fn bury(&mut self, at: Place, running: Running, cause: &ExitReason) {
+        let child = &mut self.members[at];
+        let actor = running.spawned.cell.get_id();
+        self.actors.remove(&actor);
+        child.spec.start.retire(actor);
         child.forgive();
         let (path, incarnation) = (child.node.path.to_string(), running.incarnation);
         if *cause == ExitReason::Zombie {
@@ -229,25 +172,46 @@ impl Children {
         self.emit(&LifecycleEvent::Exited { path, incarnation, cause: cause.clone() });
     }
 
-    fn forget_temporary(&mut self, ids: &[ChildId]) {
-        self.members.retain(|child| {
-            let goes = child.spec.restart == Restart::Temporary && ids.contains(&child.spec.id);
-            if goes {
-                child.node.forget();
-            }
-            !goes
-        });
+    /// Makes room for a child that was not in the spec.
+    pub(crate) fn adopt(&mut self, spec: ChildSpec) -> Place {
+        let node = Node::child(&self.node.path, &spec);
+        if let Some(group) = self.group() {
+            group.add(Arc::clone(&node));
+        }
+        self.members.push(spec.id.clone(), Child::new(&spec, &node))
     }
 
-    fn find(&self, id: &ChildId) -> Option<usize> {
-        self.members.iter().position(|child| child.spec.id == *id)
+    /// Forgets a child that ended and is not started again, unless it is one that can be started by an order.
+    pub(crate) fn forget_if_over(&mut self, at: Place) {
+        if self.is_dynamic() || self.members[at].spec.restart == Restart::Temporary {
+            self.forget(at);
+        }
     }
 
-    fn group(&self) -> Option<&Group> {
+    /// Takes a child that is not running out of the tree; one that did not quite end can still be seen.
+    pub(crate) fn forget(&mut self, at: Place) {
+        let id = self.members[at].spec.id.clone();
+        let Some(child) = self.members.remove(id.as_str()) else { return };
+        child.spec.tasks.iter().for_each(|task| task.end());
+        if let Some(group) = self.group().filter(|_| !child.node.is_zombie()) {
+            group.remove(&id);
+        }
+    }
+
+    /// Returns whether the children are made from a template.
+    pub(crate) fn is_dynamic(&self) -> bool {
+        self.spec.strategy == Strategy::SimpleOneForOne
+    }
+
+    pub(crate) fn find(&self, id: &ChildId) -> Option<Place> {
+        self.members.place(id.as_str())
+    }
+
+    pub(crate) fn group(&self) -> Option<&Group> {
         self.node.group.as_ref()
     }
 
-    fn emit(&self, event: &LifecycleEvent) {
+    pub(crate) fn emit(&self, event: &LifecycleEvent) {
         self.shared.events.emit(event);
     }
 }

@@ -85,8 +85,11 @@
 
 mod actor;
 mod backoff;
+mod check;
 mod child;
 mod children;
+mod control;
+mod endings;
 mod envelope;
 mod exit;
 mod gauges;
@@ -96,9 +99,12 @@ mod intensity;
 mod lifecycle;
 mod member;
 mod node;
+mod ordered;
+mod orders;
 mod pending;
 mod run;
 mod shutdown;
+mod significance;
 mod slot;
 mod snapshot;
 mod start;
@@ -107,17 +113,21 @@ mod supervised;
 mod supervisor;
 mod sync;
 mod task;
+mod template;
 mod tree;
+mod worker;
 
-pub use actor::{Actor, Context, MessageKind};
+pub use actor::{Actor, Context, Ignore, MessageKind};
 pub use backoff::Backoff;
 pub use child::{ChildContext, ChildId, ChildKind, ChildSpec, KILL_GRACE, Restart, Shutdown};
+pub use control::{ChildCounts, ChildInfo, ControlError, Started};
 pub use envelope::{Envelope, Propagator, PropagatorInstalled, TraceContext, install_propagator};
 pub use exit::{Breach, ExitReason, Failure};
 pub use gauges::{Gauges, GaugesReading, Handling, LastError};
 pub use handle::{CallError, Gone, Handle, ReplyPort};
 pub use intensity::{Intensity, RestartLog};
 pub use lifecycle::{LifecycleEvent, LifecycleEvents};
+pub use significance::AutoShutdown;
 pub use snapshot::{
     Activity, CurrentHandler, ErrorSnapshot, NodeSnapshot, NodeState, RunningTask, Supervision, TaskSnapshot,
     TreeSnapshot,
@@ -126,4 +136,5 @@ pub use start::{StartError, start_tree, start_tree_with};
 pub use strategy::Strategy;
 pub use supervisor::SupervisorSpec;
 pub use task::{Grace, Occupied, Task, TaskExit, TaskFailure, TaskInfo, TaskScope, TaskSlot};
-pub use tree::{ControlError, Tree, TreeHandle};
+pub use template::Template;
+pub use tree::{Tree, TreeHandle};

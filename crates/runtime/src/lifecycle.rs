@@ -19,6 +19,13 @@ pub enum LifecycleEvent {
         /// Which life of it.
         incarnation: u32,
     },
+    /// A child declined its start: it is there without a process.
+    Ignored {
+        /// Which child.
+        path: String,
+        /// Which life of it.
+        incarnation: u32,
+    },
     /// A child did not come up.
     StartFailed {
         /// Which child.

@@ -4,15 +4,17 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ractor::{Actor, ActorCell, ActorId, SpawnErr};
+use ractor::{Actor, ActorCell, SpawnErr};
 use tokio_util::sync::DropGuard;
 
-use crate::child::{ChildContext, ChildSpec, StartFn, Starting};
+use crate::actor::Ignore;
+use crate::child::{ChildContext, ChildSpec};
 use crate::exit::{ExitReason, ExitRecord, Failure, caught};
 use crate::group::Shared;
 use crate::node::Node;
 use crate::shutdown::Spawned;
 use crate::supervisor::{Boot, Supervisor};
+use crate::worker::{StartFn, Starting};
 
 /// One child. Temporary children leave the list when they end.
 pub(crate) struct Child {
@@ -33,36 +35,38 @@ pub(crate) struct Running {
 }
 
 impl Child {
-    pub(crate) fn new((spec, node): (&ChildSpec, &Arc<Node>)) -> Self {
+    pub(crate) fn new(spec: &ChildSpec, node: &Arc<Node>) -> Self {
         Self { spec: spec.clone(), node: Arc::clone(node), running: None, failures: 0 }
     }
 
-    pub(crate) fn is(&self, id: ActorId) -> bool {
-        self.running.as_ref().is_some_and(|running| running.spawned.cell.get_id() == id)
-    }
-
-    /// Starts an incarnation; a panic on the way is a failure of the child and not of its supervisor.
+    /// Starts an incarnation, unless it declines; a panic on the way is a failure of the child and not of its
+    /// supervisor.
     pub(crate) async fn launch(
         &self,
         context: ChildContext,
         shared: &Arc<Shared>,
         supervisor: ActorCell,
-    ) -> Result<Running, ExitReason> {
+    ) -> Result<Option<Running>, ExitReason> {
         let exit = ExitRecord::default();
         let starting = async {
-            match &self.spec.start {
+            let started = match &self.spec.start {
                 StartFn::Worker(worker) => worker.start(context.clone(), exit.clone(), supervisor).await,
                 StartFn::Supervisor(spec) => {
                     let (spec, node, shared) = (Arc::clone(spec), Arc::clone(&self.node), Arc::clone(shared));
                     start_supervisor(Boot { spec, node, shared, exit: exit.clone() }, supervisor).await
                 }
             }
-            .map_err(why)
+            .map_err(why);
+            match started {
+                Err(failure) if failure.is::<Ignore>() => Ok(None),
+                started => started.map(Some),
+            }
         };
         match caught(starting).await {
-            Ok(spawned) => {
+            Ok(None) => Ok(None),
+            Ok(Some(spawned)) => {
                 let _ended = context.ended.drop_guard();
-                Ok(Running { spawned, incarnation: context.incarnation, exit, _ended })
+                Ok(Some(Running { spawned, incarnation: context.incarnation, exit, _ended }))
             }
             Err(cause) => Err(exit.get().unwrap_or(cause)),
         }

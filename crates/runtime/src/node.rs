@@ -6,19 +6,22 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::child::{ChildContext, ChildId, ChildKind, ChildSpec, Restart, StartFn};
+use crate::child::{ChildContext, ChildId, ChildKind, ChildSpec, Restart};
+use crate::control::ChildInfo;
 use crate::gauges::Gauges;
 use crate::group::Group;
 use crate::snapshot::{Activity, NodeSnapshot, NodeState, ms};
 use crate::supervisor::SupervisorSpec;
 use crate::sync::lock;
 use crate::task::Attached;
+use crate::worker::StartFn;
 
 /// One place in the tree. It outlives the incarnations of what lives there, and of its supervisor.
 pub(crate) struct Node {
     pub(crate) id: ChildId,
     pub(crate) path: Arc<str>,
     restart: Restart,
+    significant: bool,
     pub(crate) gauges: Arc<Gauges>,
     pub(crate) tasks: Vec<Arc<dyn Attached>>,
     /// What only a supervisor has.
@@ -40,43 +43,56 @@ struct Life {
 pub(crate) enum State {
     Starting,
     Running,
-    Restarting {
-        until: Instant,
-    },
+    Restarting { until: Instant },
     Stopping,
     Stopped,
     Zombie,
-    /// A temporary child that ended; no longer part of the tree.
-    Forgotten,
 }
 
 impl Node {
     /// Builds the place of a root supervisor and of everything under it.
     pub(crate) fn root(id: ChildId, spec: &SupervisorSpec) -> Arc<Self> {
         let path = Arc::from(id.as_str());
-        Arc::new(Self::new(id, path, Restart::Temporary, Arc::default(), Vec::new(), Some(spec)))
+        let group = Some(Group::new(&path, spec));
+        Arc::new(Self {
+            id,
+            path,
+            restart: Restart::Temporary,
+            significant: false,
+            gauges: Arc::default(),
+            tasks: Vec::new(),
+            group,
+            life: Mutex::new(Life::new()),
+        })
     }
 
-    /// Builds the place of a child.
+    /// Builds the place of a child and of everything under it.
     pub(crate) fn child(parent: &str, spec: &ChildSpec) -> Arc<Self> {
-        let path = Arc::from(format!("{parent}/{}", spec.id));
+        let path: Arc<str> = Arc::from(format!("{parent}/{}", spec.id));
         let (gauges, group) = match &spec.start {
             StartFn::Worker(worker) => (Arc::clone(worker.gauges()), None),
-            StartFn::Supervisor(spec) => (Arc::default(), Some(spec.as_ref())),
+            StartFn::Supervisor(spec) => (Arc::default(), Some(Group::new(&path, spec))),
         };
-        Arc::new(Self::new(spec.id.clone(), path, spec.restart, gauges, spec.tasks.clone(), group))
+        Arc::new(Self {
+            id: spec.id.clone(),
+            path,
+            restart: spec.restart,
+            significant: spec.significant,
+            gauges,
+            tasks: spec.tasks.clone(),
+            group,
+            life: Mutex::new(Life::new()),
+        })
     }
 
-    fn new(
-        id: ChildId,
-        path: Arc<str>,
-        restart: Restart,
-        gauges: Arc<Gauges>,
-        tasks: Vec<Arc<dyn Attached>>,
-        spec: Option<&SupervisorSpec>,
-    ) -> Self {
-        let group = spec.map(|spec| Group::new(&path, spec));
-        Self { id, path, restart, gauges, tasks, group, life: Mutex::new(Life::new()) }
+    /// Goes on counting where a node of the same path, whose child was forgotten, left off.
+    pub(crate) fn succeed(&self, before: &Self) {
+        let (incarnation, zombies) = {
+            let before = lock(&before.life);
+            (before.incarnation, before.zombies)
+        };
+        let mut life = lock(&self.life);
+        (life.started_once, life.incarnation, life.zombies) = (true, incarnation, zombies);
     }
 
     /// Begins the next incarnation.
@@ -118,7 +134,7 @@ impl Node {
         if let Some(group) = &self.group {
             group.close();
             group
-                .children
+                .children()
                 .iter()
                 .filter(|child| child.is_live())
                 .for_each(|child| child.ended(State::Stopped));
@@ -133,18 +149,15 @@ impl Node {
         }
     }
 
-    /// Takes a temporary child that ended out of the picture, unless it did not quite end.
-    pub(crate) fn forget(&self) {
-        let mut life = lock(&self.life);
-        if !matches!(life.state, State::Zombie) {
-            life.state = State::Forgotten;
-        }
+    /// Returns whether there is more to show of it than that it ended.
+    pub(crate) fn is_zombie(&self) -> bool {
+        matches!(lock(&self.life).state, State::Zombie)
     }
 
     /// Ends all work that still runs beside this node or under it.
     pub(crate) fn end_tasks(&self) {
         self.tasks.iter().for_each(|task| task.end());
-        self.group.iter().flat_map(|group| &group.children).for_each(|child| child.end_tasks());
+        self.group.iter().flat_map(Group::children).for_each(|child| child.end_tasks());
     }
 
     /// Returns whether nobody supervises this node.
@@ -163,23 +176,29 @@ impl Node {
     }
 
     fn is_live(&self) -> bool {
-        !matches!(lock(&self.life).state, State::Stopped | State::Zombie | State::Forgotten)
-    }
-
-    pub(crate) fn is_forgotten(&self) -> bool {
-        matches!(lock(&self.life).state, State::Forgotten)
+        !matches!(lock(&self.life).state, State::Stopped | State::Zombie)
     }
 
     /// Finds the node at a path that starts with this node's own.
     pub(crate) fn find(self: &Arc<Self>, path: &str) -> Option<Arc<Self>> {
-        if *self.path == *path {
-            return Some(Arc::clone(self));
+        let mut ids = path.strip_prefix(&*self.path)?.split('/');
+        ids.next().filter(|rest_of_own| rest_of_own.is_empty())?;
+        ids.try_fold(Arc::clone(self), |node, id| node.group.as_ref()?.child(id))
+    }
+
+    /// Describes this node as its supervisor does.
+    pub(crate) fn info(&self, now: Instant) -> ChildInfo {
+        ChildInfo {
+            id: self.id.clone(),
+            kind: self.kind(),
+            restart: self.restart,
+            significant: self.significant,
+            state: lock(&self.life).state.at(now),
         }
-        let group = self.group.as_ref()?;
-        group.children.iter().find_map(|child| {
-            let under = path.strip_prefix(&*child.path)?;
-            (under.is_empty() || under.starts_with('/')).then(|| child.find(path)).flatten()
-        })
+    }
+
+    fn kind(&self) -> ChildKind {
+        if self.group.is_some() { ChildKind::Supervisor } else { ChildKind::Worker }
     }
 
     pub(crate) fn snapshot(&self, now: Instant) -> NodeSnapshot {
@@ -190,7 +209,7 @@ impl Node {
         NodeSnapshot {
             id: self.id.to_string(),
             path: self.path.to_string(),
-            kind: if self.group.is_some() { ChildKind::Supervisor } else { ChildKind::Worker },
+            kind: self.kind(),
             restart: self.restart,
             state: state.at(now),
             incarnation,
@@ -227,7 +246,7 @@ impl State {
                 NodeState::Restarting { in_ms: ms(until.saturating_duration_since(now)) }
             }
             Self::Stopping => NodeState::Stopping,
-            Self::Stopped | Self::Forgotten => NodeState::Stopped,
+            Self::Stopped => NodeState::Stopped,
             Self::Zombie => NodeState::Zombie,
         }
     }

@@ -58,6 +58,11 @@ impl Pending {
         self.groups.retain(|group| !group.members.is_empty());
     }
 
+    /// Returns whether the start of this child was promised.
+    pub(crate) fn holds(&self, child: &ChildId) -> bool {
+        self.groups.iter().any(|group| group.members.contains(child))
+    }
+
     /// Calls off everything.
     pub(crate) fn clear(&mut self) {
         self.groups.clear();

@@ -1,13 +1,13 @@
 //! Starts a tree.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use ractor::{Actor, SpawnErr};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::child::{ChildId, StartFn};
+use crate::check::{check, check_id};
+use crate::child::ChildId;
 use crate::exit::{ExitReason, ExitRecord, describe};
 use crate::lifecycle::LifecycleEvent;
 use crate::node::{Node, State};
@@ -38,6 +38,22 @@ pub enum StartError {
         id: String,
         /// Path of its supervisor.
         parent: String,
+    },
+    /// A child cannot be significant.
+    #[error(
+        "{path} cannot be significant: make it transient or temporary, and have its supervisor shut down by itself"
+    )]
+    Significant {
+        /// Which child.
+        path: String,
+    },
+    /// A supervisor has a template and another strategy or children of its own, or the one without the other.
+    #[error(
+        "{path} is not sound: a template and the strategy simple_one_for_one go together, without other children"
+    )]
+    Template {
+        /// Which supervisor.
+        path: String,
     },
     /// The handle belongs to another tree.
     #[error("the handle already belongs to a tree; make one for each tree")]
@@ -96,29 +112,6 @@ pub async fn start_tree_with(
 fn conclude(root: &Node) {
     root.ended(State::Stopped);
     root.end_tasks();
-}
-
-/// Checks the ids of a supervisor's children and of all below.
-fn check(path: &str, spec: &SupervisorSpec) -> Result<(), StartError> {
-    let mut seen = HashSet::new();
-    for child in &spec.children {
-        check_id(child.id(), path)?;
-        let child_path = format!("{path}/{}", child.id());
-        if !seen.insert(child.id()) {
-            return Err(StartError::DuplicateChild { path: child_path });
-        }
-        if let StartFn::Supervisor(spec) = &child.start {
-            check(&child_path, spec)?;
-        }
-    }
-    Ok(())
-}
-
-fn check_id(id: &ChildId, parent: &str) -> Result<(), StartError> {
-    if id.as_str().is_empty() || id.as_str().contains('/') {
-        return Err(StartError::BadId { id: id.to_string(), parent: parent.to_owned() });
-    }
-    Ok(())
 }
 
 fn why(error: SpawnErr) -> StartError {

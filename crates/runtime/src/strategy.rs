@@ -1,6 +1,6 @@
 //! Which children are restarted together. Pure.
 
-use std::ops::Range;
+use std::ops::Bound;
 
 use serde::{Deserialize, Serialize};
 
@@ -15,17 +15,19 @@ pub enum Strategy {
     OneForAll,
     /// The child that failed and those that were started after it.
     RestForOne,
+    /// Only the child that failed, of many that a [`Template`](crate::Template) makes at run time. Without an order
+    /// among them they stop together.
+    SimpleOneForOne,
 }
 
 impl Strategy {
-    /// Returns the places, in start order, of the children that are restarted when the child at `failed` of
-    /// `children` fails.
+    /// Returns the bounds, in start order, of the children that are restarted when the child at `failed` fails.
     #[must_use]
-    pub fn group(self, failed: usize, children: usize) -> Range<usize> {
+    pub fn group<P: Copy>(self, failed: P) -> (Bound<P>, Bound<P>) {
         match self {
-            Self::OneForOne => failed..failed + 1,
-            Self::OneForAll => 0..children,
-            Self::RestForOne => failed..children,
+            Self::OneForOne | Self::SimpleOneForOne => (Bound::Included(failed), Bound::Included(failed)),
+            Self::OneForAll => (Bound::Unbounded, Bound::Unbounded),
+            Self::RestForOne => (Bound::Included(failed), Bound::Unbounded),
         }
     }
 
@@ -36,18 +38,25 @@ impl Strategy {
             Self::OneForOne => "one_for_one",
             Self::OneForAll => "one_for_all",
             Self::RestForOne => "rest_for_one",
+            Self::SimpleOneForOne => "simple_one_for_one",
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::ops::RangeBounds;
+
     use super::Strategy;
 
     #[test]
     fn each_strategy_names_its_group_in_start_order() {
-        assert_eq!(Strategy::OneForOne.group(1, 4), 1..2);
-        assert_eq!(Strategy::OneForAll.group(1, 4), 0..4);
-        assert_eq!(Strategy::RestForOne.group(1, 4), 1..4);
+        let of = |strategy: Strategy| -> Vec<u32> {
+            (0..4).filter(|place| strategy.group(1).contains(place)).collect()
+        };
+        assert_eq!(of(Strategy::OneForOne), [1]);
+        assert_eq!(of(Strategy::OneForAll), [0, 1, 2, 3]);
+        assert_eq!(of(Strategy::RestForOne), [1, 2, 3]);
+        assert_eq!(of(Strategy::SimpleOneForOne), [1]);
     }
 }

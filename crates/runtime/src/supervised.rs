@@ -5,7 +5,7 @@ use std::future::Future;
 use ractor::{ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
 use tracing::Instrument;
 
-use crate::actor::{Actor, Context, MessageKind};
+use crate::actor::{Actor, Context, Ignore, MessageKind};
 use crate::child::ChildContext;
 use crate::envelope::{Envelope, TraceContext, receive_span};
 use crate::exit::{ExitReason, ExitRecord, Failure, caught};
@@ -44,6 +44,18 @@ impl<A: Actor> Supervised<A> {
         Ok(Spawned { cell: started.get_cell(), tokio_task })
     }
 
+    /// Starts the actor, which may decline: that is no failure.
+    async fn begin(
+        &self,
+        context: &Context<A::Msg>,
+        arguments: A::Arguments,
+    ) -> Result<Option<A::State>, Failure> {
+        match self.actor.start(context, arguments).await {
+            Err(failure) if failure.is::<Ignore>() => Ok(None),
+            started => started.map(Some),
+        }
+    }
+
     /// Runs a piece of the actor; a failure is recorded for the supervisor and shown as the last error.
     async fn recorded<T>(
         &self,
@@ -72,9 +84,14 @@ impl<A: Actor> ractor::Actor for Supervised<A> {
         self.handle.connect(myself.clone());
         let id = myself.get_id();
         let context = Context::new(self.child.clone(), self.handle.clone(), myself);
-        let started = self.recorded(None, self.actor.start(&context, arguments)).await;
-        let state = started.inspect_err(|_| self.handle.retire(id))?;
-        Ok(Alive { context, state, fresh: true })
+        let started = self.recorded(None, self.begin(&context, arguments)).await;
+        match started.and_then(|state| state.ok_or_else(|| Ignore.into())) {
+            Ok(state) => Ok(Alive { context, state, fresh: true }),
+            Err(failure) => {
+                self.handle.retire(id);
+                Err(failure)
+            }
+        }
     }
 
     async fn handle(

@@ -7,17 +7,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ractor::{ActorProcessingErr, ActorRef, SupervisionEvent};
+use ractor::{ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
 
 use crate::actor::stop_reason;
 use crate::child::{ChildId, ChildSpec};
 use crate::children::Children;
+use crate::control::{ControlError, Started};
 use crate::exit::{ExitReason, ExitRecord};
 use crate::group::Shared;
 use crate::handle::ReplyPort;
 use crate::intensity::Intensity;
 use crate::node::Node;
+use crate::significance::AutoShutdown;
 use crate::strategy::Strategy;
+use crate::template::Template;
 
 /// Describes a supervisor: its children in start order, who shares whose fate, and how much it tolerates.
 #[derive(Debug, Clone, Default)]
@@ -28,6 +31,10 @@ pub struct SupervisorSpec {
     pub intensity: Intensity,
     /// The children, in start order.
     pub children: Vec<ChildSpec>,
+    /// What makes its children at run time, with the strategy that goes with it.
+    pub template: Option<Template>,
+    /// Whether the end of significant children is its own.
+    pub auto_shutdown: AutoShutdown,
     /// Seeds the jitter of back-offs; the same seed gives the same waits.
     pub jitter_seed: u64,
 }
@@ -37,6 +44,12 @@ impl SupervisorSpec {
     #[must_use]
     pub fn new(strategy: Strategy) -> Self {
         Self { strategy, ..Self::default() }
+    }
+
+    /// Describes a supervisor whose children are all made from a template, at run time.
+    #[must_use]
+    pub fn dynamic(template: Template) -> Self {
+        Self { template: Some(template), ..Self::new(Strategy::SimpleOneForOne) }
     }
 
     /// Sets how many restarts are tolerated in which window.
@@ -50,6 +63,12 @@ impl SupervisorSpec {
     pub fn child(mut self, child: ChildSpec) -> Self {
         self.children.push(child);
         self
+    }
+
+    /// Sets whether the end of significant children is its own.
+    #[must_use]
+    pub fn auto_shutdown(self, auto_shutdown: AutoShutdown) -> Self {
+        Self { auto_shutdown, ..self }
     }
 
     /// Seeds the jitter of back-offs.
@@ -67,9 +86,24 @@ pub(crate) enum SupervisorMsg {
     /// Kill a child, and go on without it if that does not help.
     Kill { child: ChildId },
     /// The grace after a kill is over.
-    KillExpired { child: ChildId, incarnation: u32 },
+    KillExpired { actor: ActorId },
+    /// Carry out what somebody waits for.
+    Order(Order),
+}
+
+/// What somebody asks of a supervisor and waits for.
+#[derive(Debug)]
+pub(crate) enum Order {
+    /// Start a child that is not in the spec.
+    Start { child: ChildSpec, reply: ReplyPort<Result<Started, ControlError>> },
     /// Stop a child for good.
-    Terminate { child: ChildId, reply: ReplyPort<()> },
+    Terminate { child: ChildId, reply: ReplyPort<Result<(), ControlError>> },
+    /// Start a child that rests.
+    Restart { child: ChildId, reply: ReplyPort<Result<Started, ControlError>> },
+    /// Forget a child that rests.
+    Delete { child: ChildId, reply: ReplyPort<Result<(), ControlError>> },
+    /// Give a sign of life.
+    Beat { reply: ReplyPort<()> },
 }
 
 /// The actor.
@@ -107,13 +141,8 @@ impl ractor::Actor for Supervisor {
         match msg {
             SupervisorMsg::Restart { pending } => children.restart(pending).await?,
             SupervisorMsg::Kill { child } => children.kill(&child),
-            SupervisorMsg::KillExpired { child, incarnation } => {
-                children.kill_expired(&child, incarnation).await?;
-            }
-            SupervisorMsg::Terminate { child, reply } => {
-                children.terminate(&child).await;
-                reply.send(());
-            }
+            SupervisorMsg::KillExpired { actor } => children.kill_expired(actor).await?,
+            SupervisorMsg::Order(order) => children.carry_out(order).await,
         }
         Ok(())
     }

@@ -7,36 +7,13 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::actor::stop_reason;
+use crate::control::{ControlError, split};
 use crate::exit::ExitReason;
-use crate::group::{Group, Shared};
-use crate::handle::ReplyPort;
+use crate::group::Shared;
 use crate::lifecycle::LifecycleEvents;
 use crate::node::Node;
 use crate::snapshot::{TreeSnapshot, ms};
 use crate::supervisor::SupervisorMsg;
-
-/// Says why a child could not be told something.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ControlError {
-    /// There is no such child.
-    #[error("no child at {path}; the tree's snapshot lists the paths")]
-    Unknown {
-        /// The path that was asked for.
-        path: String,
-    },
-    /// The order is not for a supervisor, or not for the root.
-    #[error("{path} is a supervisor; name one of its workers, or stop the tree")]
-    Supervisor {
-        /// The path that was asked for.
-        path: String,
-    },
-    /// The child's supervisor is not running.
-    #[error("the supervisor of {path} is not running; try again after its next start")]
-    Orphan {
-        /// The path that was asked for.
-        path: String,
-    },
-}
 
 /// Looks at a tree and reaches into it; made before the tree, so that its own actors can hold one.
 #[derive(Clone, Default)]
@@ -84,34 +61,23 @@ impl TreeHandle {
     /// # Errors
     /// [`ControlError`] when there is no such worker or its supervisor is not running.
     pub fn kill(&self, path: &str) -> Result<(), ControlError> {
-        let node = self.find(path)?;
-        if node.group.is_some() {
+        if self.find(path)?.group.is_some() {
             return Err(ControlError::Supervisor { path: path.to_owned() });
         }
-        self.tell(path, SupervisorMsg::Kill { child: node.id.clone() })
+        let (supervisor, child) = split(path)?;
+        self.tell(supervisor, SupervisorMsg::Kill { child })
     }
 
-    /// Stops a child for good, as its spec says; a restart that is pending is called off.
-    ///
-    /// # Errors
-    /// [`ControlError`] when there is no such child, it is the root, or its supervisor is not running.
-    pub async fn terminate(&self, path: &str) -> Result<(), ControlError> {
-        let child = self.find(path)?.id.clone();
-        let (reply, done) = ReplyPort::new();
-        self.tell(path, SupervisorMsg::Terminate { child, reply })?;
-        done.await.map_err(|_| ControlError::Orphan { path: path.to_owned() })
+    pub(crate) fn tell(&self, supervisor: &str, msg: SupervisorMsg) -> Result<(), ControlError> {
+        let node = self.find(supervisor)?;
+        let Some(group) = &node.group else {
+            return Err(ControlError::Worker { path: supervisor.to_owned() });
+        };
+        let told = group.mailbox().and_then(|mailbox| mailbox.send_message(msg).ok());
+        told.ok_or_else(|| ControlError::Down { path: supervisor.to_owned() })
     }
 
-    fn tell(&self, path: &str, msg: SupervisorMsg) -> Result<(), ControlError> {
-        let (parent, _) =
-            path.rsplit_once('/').ok_or_else(|| ControlError::Supervisor { path: path.to_owned() })?;
-        let supervisor = self.find(parent)?.group.as_ref().and_then(Group::mailbox);
-        supervisor
-            .and_then(|supervisor| supervisor.send_message(msg).ok())
-            .ok_or_else(|| ControlError::Orphan { path: path.to_owned() })
-    }
-
-    fn find(&self, path: &str) -> Result<Arc<Node>, ControlError> {
+    pub(crate) fn find(&self, path: &str) -> Result<Arc<Node>, ControlError> {
         let found = self.root.get().and_then(|root| root.node.find(path));
         found.ok_or_else(|| ControlError::Unknown { path: path.to_owned() })
     }

@@ -45,7 +45,7 @@ async fn backoff_is_cancellable() {
     announced_wait(&mut events).await;
     let crashed_at = Instant::now();
 
-    tree.handle().terminate("root/one").await.unwrap();
+    tree.handle().terminate_child("root/one").await.unwrap();
     assert_eq!(tree.snapshot().root.children[0].state, NodeState::Stopped);
     tokio::time::advance(HOUR * 2).await;
     settle().await;
@@ -93,7 +93,7 @@ async fn terminating_one_of_a_waiting_group_leaves_the_others_their_restart() {
         start(spec(Strategy::OneForAll, 1, [slow(&one), two.spec()]).jitter_seed(7)).await;
     one.tell(ProbeMsg::Fail("crash"));
     announced_wait(&mut events).await;
-    tree.handle().terminate("root/one").await.unwrap();
+    tree.handle().terminate_child("root/one").await.unwrap();
     until_restarted(&mut events, "root/two").await;
     assert_eq!((one.incarnation().await, two.incarnation().await), (None, Some(1)));
 }

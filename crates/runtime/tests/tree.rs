@@ -35,7 +35,7 @@ async fn tree() {
     let d = node(&seen.root, "root/right/d");
     assert_eq!((d.incarnation, d.restarts_total, d.uptime_ms), (1, 1, Some(60_000)));
 
-    tree.handle().terminate("root/left").await.unwrap();
+    tree.handle().terminate_child("root/left").await.unwrap();
     assert_eq!((a.incarnation().await, b.incarnation().await, c.incarnation().await), (None, None, Some(1)));
     let states: Vec<NodeState> = tree.snapshot().root.children.iter().map(|child| child.state).collect();
     assert_eq!(states, [NodeState::Stopped, NodeState::Running]);
@@ -103,7 +103,7 @@ async fn an_order_that_cannot_be_carried_out_says_why() {
     let path = |path: &str| path.to_owned();
     assert_eq!(handle.kill("root/two"), Err(ControlError::Unknown { path: path("root/two") }));
     assert_eq!(handle.kill("root/inner"), Err(ControlError::Supervisor { path: path("root/inner") }));
-    assert_eq!(handle.terminate("root").await, Err(ControlError::Supervisor { path: path("root") }));
+    assert_eq!(handle.terminate_child("root").await, Err(ControlError::Supervisor { path: path("root") }));
     tree.stop().await;
-    assert_eq!(handle.kill("root/inner/one"), Err(ControlError::Orphan { path: path("root/inner/one") }));
+    assert_eq!(handle.kill("root/inner/one"), Err(ControlError::Down { path: path("root/inner") }));
 }

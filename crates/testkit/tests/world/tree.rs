@@ -37,6 +37,7 @@ fn add(node: &NodeSnapshot, rows: &mut Vec<Row>) {
         Strategy::OneForOne => "one_for_one",
         Strategy::OneForAll => "one_for_all",
         Strategy::RestForOne => "rest_for_one",
+        Strategy::SimpleOneForOne => "simple_one_for_one",
     });
     let restart = match node.restart {
         Restart::Permanent => "permanent",

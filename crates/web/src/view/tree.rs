@@ -182,6 +182,7 @@ fn kind(node: &NodeSnapshot) -> &'static str {
         Some(Strategy::OneForOne) => "one_for_one",
         Some(Strategy::OneForAll) => "one_for_all",
         Some(Strategy::RestForOne) => "rest_for_one",
+        Some(Strategy::SimpleOneForOne) => "simple_one_for_one",
         None => "worker",
     }
 }

@@ -1,0 +1,140 @@
+//! What follows when a child of a supervisor has ended.
+
+use ractor::ActorId;
+use tokio::time::Instant;
+
+use crate::actor::stop_reason;
+use crate::child::{ChildId, Restart};
+use crate::children::Children;
+use crate::exit::{Breach, ExitReason};
+use crate::group::Group;
+use crate::lifecycle::LifecycleEvent;
+use crate::node::State;
+use crate::ordered::Place;
+use crate::snapshot::ms;
+use crate::supervisor::SupervisorMsg;
+
+impl Children {
+    /// Reacts to the end of an actor. One that is no current child was stopped by us, and is swallowed.
+    pub(crate) async fn exited(&mut self, id: ActorId, seen: ExitReason) -> Result<(), Breach> {
+        let Some(at) = self.actors.get(&id).copied() else { return Ok(()) };
+        let Some(mut running) = self.members[at].running.take() else { return Ok(()) };
+        let cause = running.exit.get().unwrap_or(seen);
+        if !running.spawned.gone_within(self.members[at].spec.kill_grace).await {
+            tracing::warn!(path = %self.members[at].node.path, "An actor ended, but its state is still being dropped");
+        }
+        self.bury(at, running, &cause);
+        self.decide(at, cause).await
+    }
+
+    /// Kills a child, and looks after it once the grace is over.
+    pub(crate) fn kill(&self, id: &ChildId) {
+        let Some(child) = self.find(id).map(|at| &self.members[at]) else { return };
+        let Some(running) = &child.running else { return };
+        running.spawned.cell.kill();
+        let expired = SupervisorMsg::KillExpired { actor: running.spawned.cell.get_id() };
+        let _timer = self.myself.send_after(child.spec.kill_grace, || expired);
+    }
+
+    /// Goes on without a child that a kill did not end.
+    pub(crate) async fn kill_expired(&mut self, actor: ActorId) -> Result<(), Breach> {
+        let Some(at) = self.actors.get(&actor).copied() else { return Ok(()) };
+        let Some(running) = self.members[at].running.take() else { return Ok(()) };
+        self.bury(at, running, &ExitReason::Zombie);
+        self.decide(at, ExitReason::Zombie).await
+    }
+
+    /// Starts the children whose restart is due.
+    pub(crate) async fn restart(&mut self, pending: u64) -> Result<(), Breach> {
+        for id in self.pending.take(pending).unwrap_or_default() {
+            let Some(at) = self.find(&id) else { continue };
+            if let Err(cause) = self.start(at, true).await {
+                return self.fail(at, cause).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// Decides what follows on the end of a child.
+    async fn decide(&mut self, at: Place, cause: ExitReason) -> Result<(), Breach> {
+        let child = &self.members[at];
+        if child.spec.restart.wants_restart(&cause) {
+            return self.fail(at, cause).await;
+        }
+        child.spec.tasks.iter().for_each(|task| task.end());
+        let significant = child.spec.significant;
+        self.forget_if_over(at);
+        if self.spec.auto_shutdown.follows(significant, self.has_significant()) {
+            self.retire();
+        }
+        Ok(())
+    }
+
+    /// Returns whether a significant child is up, or will be.
+    fn has_significant(&self) -> bool {
+        self.members.iter().any(|child| {
+            child.spec.significant && (child.running.is_some() || self.pending.holds(&child.spec.id))
+        })
+    }
+
+    /// Ends this supervisor as if it had been asked to.
+    fn retire(&self) {
+        if self.node.is_root() {
+            self.shared.close();
+        }
+        self.myself.stop(Some(stop_reason::SHUTDOWN.to_owned()));
+    }
+
+    /// Counts a failure, and then gives up or stops the group and promises its restart.
+    async fn fail(&mut self, at: Place, cause: ExitReason) -> Result<(), Breach> {
+        if let Some(reasons) = self.group().and_then(|group: &Group| group.count_restart(cause)) {
+            return Err(self.breach(at, reasons).await);
+        }
+        let after = self.members[at].next_delay(self.spec.jitter_seed);
+        let path = self.members[at].node.path.to_string();
+        let group = self.stop_group(at).await;
+        let due = Instant::now() + after;
+        for at in group.iter().filter_map(|id| self.find(id)) {
+            self.members[at].node.set(State::Restarting { until: due });
+        }
+        self.emit(&LifecycleEvent::RestartScheduled { path, after_ms: ms(after) });
+        self.pending.add(group, due, &self.myself);
+        Ok(())
+    }
+
+    /// Stops in reverse those who share the fate of the child at this place, and returns in order who comes back.
+    async fn stop_group(&mut self, at: Place) -> Vec<ChildId> {
+        let group = self.members.places(self.spec.strategy.group(at));
+        for &at in group.iter().rev() {
+            self.stop(at).await;
+        }
+        let mut ids = Vec::new();
+        for at in group {
+            let spec = &self.members[at].spec;
+            self.pending.withdraw(&spec.id);
+            match spec.restart {
+                Restart::Temporary => self.forget(at),
+                Restart::Permanent | Restart::Transient => ids.push(spec.id.clone()),
+            }
+        }
+        ids
+    }
+
+    /// Gives up: everything is stopped, and the reason is an abnormal one that the parent can tell from others.
+    async fn breach(&mut self, at: Place, reasons: Vec<ExitReason>) -> Breach {
+        let breach = Breach {
+            supervisor: self.node.path.to_string(),
+            child: self.members[at].node.path.to_string(),
+            reasons,
+            window_ms: ms(self.spec.intensity.within),
+            max: self.spec.intensity.max,
+        };
+        self.exit.set(ExitReason::Breach(Box::new(breach.clone())));
+        if self.node.is_root() {
+            self.shared.close();
+        }
+        self.emit(&LifecycleEvent::Breach(breach.clone()));
+        self.stop_all().await;
+        breach
+    }
+}

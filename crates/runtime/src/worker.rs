@@ -1,0 +1,67 @@
+//! What starts a child, with the types of its actor left behind.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use ractor::{ActorCell, ActorId, SpawnErr};
+
+use crate::actor::Actor;
+use crate::child::ChildContext;
+use crate::exit::ExitRecord;
+use crate::gauges::Gauges;
+use crate::handle::Handle;
+use crate::shutdown::Spawned;
+use crate::supervised::Supervised;
+use crate::supervisor::SupervisorSpec;
+
+/// Knows how to start a child.
+#[derive(Clone)]
+pub(crate) enum StartFn {
+    Worker(Arc<dyn StartWorker>),
+    Supervisor(Arc<SupervisorSpec>),
+}
+
+impl StartFn {
+    /// Lets the child's handle go of an incarnation.
+    pub(crate) fn retire(&self, id: ActorId) {
+        if let Self::Worker(worker) = self {
+            worker.retire(id);
+        }
+    }
+}
+
+pub(crate) type Starting = Pin<Box<dyn Future<Output = Result<Spawned, SpawnErr>> + Send>>;
+
+/// Starts workers of one kind.
+pub(crate) trait StartWorker: Send + Sync {
+    fn start(&self, child: ChildContext, exit: ExitRecord, supervisor: ActorCell) -> Starting;
+    fn retire(&self, id: ActorId);
+    fn gauges(&self) -> &Arc<Gauges>;
+}
+
+/// A worker's handle and what builds its actor anew for each incarnation.
+pub(crate) struct Worker<A: Actor, F> {
+    pub(crate) handle: Handle<A::Msg>,
+    pub(crate) make: F,
+}
+
+impl<A, F> StartWorker for Worker<A, F>
+where
+    A: Actor,
+    F: Fn(ChildContext) -> (A, A::Arguments) + Send + Sync + 'static,
+{
+    fn start(&self, child: ChildContext, exit: ExitRecord, supervisor: ActorCell) -> Starting {
+        let (actor, arguments) = (self.make)(child.clone());
+        let incarnation = Supervised { actor, child, handle: self.handle.clone(), exit };
+        Box::pin(incarnation.spawn(arguments, supervisor))
+    }
+
+    fn retire(&self, id: ActorId) {
+        self.handle.retire(id);
+    }
+
+    fn gauges(&self) -> &Arc<Gauges> {
+        self.handle.gauges()
+    }
+}
