@@ -202,7 +202,7 @@ fn claim(engine: &Engine, booking: &Booking, key: &TaskKey, bead_id: &BeadId) ->
         hold: engine.settings.hold,
         model: engine.tools.model.id().to_owned(),
         simulated: engine.tools.model.simulated(),
-        max_attempts: engine.settings.retry.attempts,
+        max_attempts: engine.live.borrow().retry.attempts,
         trace_id: random(),
         span_id: span(),
     })
@@ -217,6 +217,6 @@ fn take_over(engine: &Engine, booking: &Booking, claim: &ClaimRow) -> Command {
         old_boot: claim.boot_id.clone(),
         fence: Fence::new(random()),
         slot: booking.slot().to_owned(),
-        max_attempts: engine.settings.retry.attempts,
+        max_attempts: engine.live.borrow().retry.attempts,
     })
 }

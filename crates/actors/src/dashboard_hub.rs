@@ -135,7 +135,7 @@ async fn fill_lanes(engine: &Engine, snapshot: &mut Snapshot) -> Result<(), Fail
         let held = open.iter().flatten().filter(|call| call.key.attempt_id == *attempt_id);
         let reserved = held.map(|call| call.bound).sum();
         let steps = engine.reader.steps(attempt_id).await?;
-        let attempts = engine.settings.retry.attempts;
+        let attempts = engine.live.borrow().retry.attempts;
         lane.task = Some(LaneTask::of(&given.claimed.task, &attempt, &steps, reserved, attempts));
     }
     Ok(())
@@ -196,7 +196,9 @@ impl HubState {
         self.snapshot.queue = board.queue;
         let gate = closed.filter(|_| !self.engine.gate.is_draining());
         let stopped = gate.map(|wait| (true, format!("Nothing new starts: {}", wait.reason)));
-        let found = stopped.into_iter().chain(board.faults.into_iter().map(|fault| (false, fault)));
+        let config = self.engine.config_faults.borrow().clone();
+        let minor = board.faults.into_iter().chain(config).map(|fault| (false, fault));
+        let found = stopped.into_iter().chain(minor);
         self.snapshot.troubles = found.map(|(critical, what)| self.trouble(critical, what)).collect();
     }
 

@@ -44,6 +44,10 @@ pub struct Engine {
     pub scope: String,
     /// The settings that decisions take.
     pub settings: Settings,
+    /// The settings that may change while it runs.
+    pub live: watch::Sender<Live>,
+    /// What is wrong with the configuration as it now stands in its files, one sentence each.
+    pub config_faults: watch::Sender<Vec<String>>,
     /// The wall clock, or a test's.
     pub clock: Clock,
     /// The store's writer; only the journal runs it.
@@ -82,6 +86,8 @@ pub struct Parts {
     pub scope: String,
     /// The settings; what they say of the boot and the model is filled in.
     pub settings: Settings,
+    /// The settings that may change while it runs.
+    pub live: Live,
     /// How many worker slots.
     pub workers: usize,
     /// Where the store is written.
@@ -98,19 +104,24 @@ pub struct Parts {
     pub writer_clock: Clock,
 }
 
-/// The settings of one engine.
-#[derive(Clone, Debug)]
-pub struct Settings {
+/// The settings that may change while an engine runs; whoever needs one reads it anew each time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Live {
     /// Which ready beads are work.
     pub filter: WorkFilter,
     /// When a task is tried again.
     pub retry: RetryRules,
     /// How often the backlog and open requests are looked at.
     pub poll_interval: Duration,
-    /// Close epics whose children are all closed.
-    pub close_epics: bool,
     /// Admission stops at this many open requests; 0 is no limit.
     pub max_open: u32,
+}
+
+/// The settings of one engine that stay as they were at its start.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Close epics whose children are all closed.
+    pub close_epics: bool,
     /// The expected cost of a task that nothing is known of.
     pub hold: MicroUsd,
     /// Admission stops below this many free bytes on the disks that we write.
@@ -208,6 +219,8 @@ impl Engine {
             scope: parts.scope,
             slots: Slots::new(parts.workers, Grace { cancel: settings.grace, abort: ABORT }),
             settings,
+            live: watch::Sender::new(parts.live),
+            config_faults: watch::Sender::new(Vec::new()),
             clock,
             writer,
             queue,
@@ -239,6 +252,14 @@ impl Engine {
             started_ms: now_ms,
             lease_until_ms: now_ms + LEASE_MS,
             alive: true,
+        }
+    }
+
+    /// Takes other settings over and has the scheduler look at everything anew; the same ones change nothing.
+    pub fn take_live(&self, live: Live) {
+        if self.live.send_if_modified(|now| std::mem::replace(now, live.clone()) != live) {
+            // One that is restarting reads everything when it starts.
+            let _ = self.handles.scheduler.send(SchedulerMsg::Rebuild);
         }
     }
 

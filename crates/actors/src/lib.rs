@@ -21,4 +21,4 @@ pub mod slots;
 pub mod tree;
 pub mod worker;
 
-pub use engine::{BoardView, Engine, Handles, Parts, Settings, Tools};
+pub use engine::{BoardView, Engine, Handles, Live, Parts, Settings, Tools};

@@ -118,7 +118,8 @@ async fn fence_off(engine: Arc<Engine>, by: Bearer) {
 }
 
 async fn work(engine: &Arc<Engine>, slot: &Slot, assignment: &Assignment, scope: &TaskScope) {
-    if let Some(outcome) = crashed_too_often(&assignment.claimed.attempt, &engine.settings.retry) {
+    let rules = engine.live.borrow().retry;
+    if let Some(outcome) = crashed_too_often(&assignment.claimed.attempt, &rules) {
         let detail = "its work crashed again and again".to_owned();
         let ended = Ended { outcome, detail, learned: None, files_changed: 0, keep_worktree: true };
         return finish(engine, assignment, ended).await;
@@ -164,7 +165,7 @@ async fn finish(engine: &Arc<Engine>, assignment: &Assignment, ended: Ended) {
         detail: ended.detail.clone(),
         learned: ended.learned,
         files_changed: ended.files_changed,
-        rules: engine.settings.retry,
+        rules: engine.live.borrow().retry,
     });
     let attempt = &assignment.claimed.attempt;
     let (task, attempt_id) = (assignment.claimed.task.bead_id.as_str(), attempt.attempt_id.as_str());

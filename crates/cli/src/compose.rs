@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use glitchlab_actors::{Engine, Parts, Settings, Tools};
+use glitchlab_actors::{Engine, Live, Parts, Settings, Tools};
 use glitchlab_backlog::JsonlSource;
 use glitchlab_domain::id::TaskKey;
 use glitchlab_domain::policy::DEFAULT_HOLD;
@@ -74,6 +74,7 @@ pub(crate) async fn compose(config: &Config) -> Result<Composed, Stop> {
         repo_id,
         scope,
         settings: settings(config, &repo),
+        live: live(config),
         workers: usize::try_from(config.workers).unwrap_or(1),
         backend: Backend::Sqlite(Box::new(sqlite)),
         reader,
@@ -161,13 +162,19 @@ pub(crate) fn repo_id(repo: &GitRepo) -> String {
     TaskKey::of("repository", &place.as_ref().into()).as_str()[..16].to_owned()
 }
 
-fn settings(config: &Config, repo: &GitRepo) -> Settings {
-    Settings {
+/// The settings that a reload may change.
+pub(crate) fn live(config: &Config) -> Live {
+    Live {
         filter: config.filter.clone(),
         retry: config.retry,
         poll_interval: config.poll_interval,
-        close_epics: config.close_epics,
         max_open: config.max_open,
+    }
+}
+
+fn settings(config: &Config, repo: &GitRepo) -> Settings {
+    Settings {
+        close_epics: config.close_epics,
         hold: DEFAULT_HOLD,
         min_free_bytes: config.min_free_bytes,
         watched_disks: vec![absolute(state_of(config)), repo.common_dir.clone()],

@@ -48,7 +48,7 @@ impl Summary {
     /// Returns what the store says.
     pub(crate) async fn of(engine: &Engine) -> anyhow::Result<Self> {
         let now_ms = engine.now_ms();
-        let mut board = Board::new(engine.settings.filter.clone(), now_ms);
+        let mut board = Board::new(engine.live.borrow().filter.clone(), now_ms);
         for task in engine.reader.tasks(&engine.repo_id).await? {
             board.take_task(task);
         }

@@ -42,6 +42,7 @@ pub fn compose(setup: &Setup, around: Surroundings) -> Arc<Engine> {
         repo_id: REPO.to_owned(),
         scope: SCOPE.to_owned(),
         settings: setup.engine(),
+        live: setup.live(),
         workers: setup.workers,
         backend: around.backend,
         reader: around.reader,

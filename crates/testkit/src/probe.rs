@@ -47,7 +47,7 @@ async fn look(engine: &Engine, backlog: &FakeBacklog) -> Result<(), String> {
 
 /// The scheduler's own view, made anew from the store and the backlog.
 fn board(engine: &Engine, backlog: &FakeBacklog, tasks: &[TaskRow]) -> Board {
-    let mut board = Board::new(engine.settings.filter.clone(), engine.now_ms());
+    let mut board = Board::new(engine.live.borrow().filter.clone(), engine.now_ms());
     for task in tasks {
         board.take_task(task.clone());
     }
@@ -59,7 +59,7 @@ fn board(engine: &Engine, backlog: &FakeBacklog, tasks: &[TaskRow]) -> Board {
 
 /// Whether nothing new may start now, for a reason that pages can show.
 fn is_held(engine: &Engine) -> bool {
-    let limit = u64::from(engine.settings.max_open);
+    let limit = u64::from(engine.live.borrow().max_open);
     let board = engine.board.borrow();
     let is_full = limit > 0 && board.queue.in_review >= limit;
     engine.slots.free() == 0 || engine.gate.closed().is_some() || board.held.is_some() || is_full

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use glitchlab_actors::Settings;
+use glitchlab_actors::{Live, Settings};
 use glitchlab_domain::money::MicroUsd;
 use glitchlab_domain::policy::{DEFAULT_HOLD, Limits, RetryRules, WorkFilter};
 use glitchlab_domain::snapshot;
@@ -63,11 +63,7 @@ impl Setup {
     #[must_use]
     pub fn engine(&self) -> Settings {
         Settings {
-            filter: WorkFilter::default(),
-            retry: self.retry,
-            poll_interval: self.poll_interval,
             close_epics: true,
-            max_open: self.max_open,
             hold: DEFAULT_HOLD,
             min_free_bytes: 0,
             watched_disks: Vec::new(),
@@ -82,6 +78,17 @@ impl Setup {
                 // The engine fills in its boot and its model.
                 ..snapshot::Engine::default()
             },
+        }
+    }
+
+    /// Makes the settings that may change while an engine runs.
+    #[must_use]
+    pub fn live(&self) -> Live {
+        Live {
+            filter: WorkFilter::default(),
+            retry: self.retry,
+            poll_interval: self.poll_interval,
+            max_open: self.max_open,
         }
     }
 

@@ -158,7 +158,7 @@ impl SchedulerState {
         let SchedulerArguments { engine, tasks } = arguments;
         // Followed before the query: what commits in between is taken twice rather than not at all.
         let commits = engine.feed.follow(engine.handles.look.clone());
-        let mut board = Board::new(engine.settings.filter.clone(), engine.now_ms());
+        let mut board = Board::new(engine.live.borrow().filter.clone(), engine.now_ms());
         let ledger = engine.reader.ledger(&engine.scope, engine.now_ms()).await?;
         let cap = ledger.map(|(head, _)| head.cap_hour.min(head.cap_day)).unwrap_or_default();
         let mut affordable = Vec::new();

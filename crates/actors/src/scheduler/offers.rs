@@ -40,11 +40,11 @@ impl SchedulerState {
     fn request_room(&self) -> usize {
         let queue = self.board.queue();
         let merges_here = self.engine.tools.stages.merge == Merge::WhenGreen;
-        request_room(self.engine.settings.max_open, queue.in_review, queue.in_progress, merges_here)
+        request_room(self.engine.live.borrow().max_open, queue.in_review, queue.in_progress, merges_here)
     }
 
     fn full_of_requests(&self) -> Option<Reason> {
-        full_of_requests(self.engine.settings.max_open, self.board.in_review())
+        full_of_requests(self.engine.live.borrow().max_open, self.board.in_review())
     }
 
     /// Says how the backlog stands, for pages and the program.

@@ -34,7 +34,7 @@ impl Alarms {
 impl SchedulerState {
     /// Starts to read the backlog and to ask for open requests, and plans the next time.
     pub(super) fn poll(&mut self, context: &Context<SchedulerMsg>) -> Result<(), Failure> {
-        let next = context.send_after(self.engine.settings.poll_interval, SchedulerMsg::Poll);
+        let next = context.send_after(self.engine.live.borrow().poll_interval, SchedulerMsg::Poll);
         Alarms::set(&mut self.alarms.poll, Some(next));
         self.take_exits()?;
         if self.tasks.backlog.running().is_none() {
