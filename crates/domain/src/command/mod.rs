@@ -60,6 +60,17 @@ pub enum Command {
         /// Boots that the caller has seen to be dead.
         dead: Vec<BootId>,
     },
+    /// Lowers the caps of a scope while it is in use; an amount above the present cap changes nothing.
+    LowerCaps {
+        /// The boot.
+        by: BootBearer,
+        /// The ledger's scope.
+        scope: String,
+        /// The cap of a rolling hour.
+        cap_hour: MicroUsd,
+        /// The cap of a rolling day.
+        cap_day: MicroUsd,
+    },
     /// Says that the process lives.
     Beat {
         /// Which.

@@ -15,6 +15,7 @@ impl Command {
                 let boots = dead.iter().chain([&process.boot_id]).cloned().map(RowKey::Process);
                 plus(boots.collect(), [RowKey::AliveProcesses, ledger(scope, MicroUsd::ZERO)])
             }
+            Self::LowerCaps { by, scope, .. } => vec![boot(by), ledger(scope, MicroUsd::ZERO)],
             Self::Beat { by, .. } | Self::EndBoot { by, .. } => vec![boot(by)],
             Self::Sync { beads } => beads.iter().map(|bead| RowKey::Task(bead.key.clone())).collect(),
             Self::Claim(claim) => plus(

@@ -70,6 +70,29 @@ fn empty(scope: &str, (hour, day): (MicroUsd, MicroUsd), stamp: &Stamp) -> Head 
     head
 }
 
+/// Takes the smaller of each cap. What is reserved or settled above the new cap stays: it delays what follows.
+pub(super) fn lower_caps(
+    rows: &Rows,
+    by: &BootBearer,
+    scope: &str,
+    (hour, day): (MicroUsd, MicroUsd),
+    stamp: &Stamp,
+) -> Result<Writes, Refusal> {
+    live(rows, by)?;
+    let old = rows.heads.get(scope).ok_or(Refusal::Missing("ledger head"))?;
+    let mut head = Head { cap_hour: old.cap_hour.min(hour), cap_day: old.cap_day.min(day), ..old.clone() };
+    if (head.cap_hour, head.cap_day) == (old.cap_hour, old.cap_day) {
+        return Ok(Writes::nothing(Reply::Done));
+    }
+    head.nonce.clone_from(&stamp.nonce);
+    let changed = EventKind::CapChanged { usage: head.usage() };
+    Ok(Writes {
+        rows: vec![Write::Head(head)],
+        events: vec![(About::default(), changed)],
+        reply: Reply::Done,
+    })
+}
+
 pub(super) fn beat(rows: &Rows, by: &BootBearer, lease_until_ms: i64) -> Result<Writes, Refusal> {
     let process = live(rows, by)?.clone();
     Ok(Writes {

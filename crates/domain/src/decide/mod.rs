@@ -43,9 +43,22 @@ impl Writes {
 ///
 /// Returns a [`Refusal`] when the caller has lost its right to write or asks for something that is not there.
 pub fn decide(rows: &Rows, command: &Command, stamp: &Stamp) -> Result<Writes, Refusal> {
+    let mut writes = decided(rows, command, stamp)?;
+    for write in &mut writes.rows {
+        if let Write::Task(task) = write {
+            task.note_since(rows.tasks.get(&task.key), stamp.now_ms);
+        }
+    }
+    Ok(writes)
+}
+
+fn decided(rows: &Rows, command: &Command, stamp: &Stamp) -> Result<Writes, Refusal> {
     match command {
         Command::StartBoot { process, scope, cap_hour, cap_day, dead } => {
             Ok(boot::start(rows, process, scope, (*cap_hour, *cap_day), dead, stamp))
+        }
+        Command::LowerCaps { by, scope, cap_hour, cap_day } => {
+            boot::lower_caps(rows, by, scope, (*cap_hour, *cap_day), stamp)
         }
         Command::Beat { by, lease_until_ms } => boot::beat(rows, by, *lease_until_ms),
         Command::EndBoot { by, why } => boot::end(rows, by, why, stamp),

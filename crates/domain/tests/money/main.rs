@@ -3,6 +3,7 @@
 
 mod desk;
 mod history;
+mod lowered;
 mod oracle;
 mod pages;
 mod provider;
