@@ -18,6 +18,10 @@ pub(crate) enum Command {
     Continuous(Box<Continuous>),
     /// Says what the engine of a repository does and what it has spent
     Status(Status),
+    /// Lists the attempts that have ended, the newest first
+    History(History),
+    /// Adds up what was spent, by task, model, stage or day
+    Report(Report),
 }
 
 #[derive(Clone, Debug, Default, Parser)]
@@ -90,4 +94,72 @@ pub(crate) struct Status {
     /// Prints JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Clone, Debug, Parser)]
+pub(crate) struct History {
+    /// The git repository [default: the current directory]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) repo: Option<PathBuf>,
+    /// The store [default: glitchlab/state.db in the user's state directory]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) store: Option<String>,
+    /// Only what ended within this time, such as 7d or 12h
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
+    /// Only this task
+    #[arg(long, value_name = "ID")]
+    pub(crate) task: Option<String>,
+    /// The most attempts
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    pub(crate) limit: u32,
+    /// Prints JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Prints CSV
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) csv: bool,
+}
+
+#[derive(Clone, Debug, Parser)]
+pub(crate) struct Report {
+    /// The git repository [default: the current directory]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) repo: Option<PathBuf>,
+    /// The store [default: glitchlab/state.db in the user's state directory]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) store: Option<String>,
+    /// How far back, such as 7d or 12h
+    #[arg(long, value_name = "TIME", default_value = "7d")]
+    pub(crate) since: String,
+    /// What to add up by, one or several
+    #[arg(long, value_name = "LIST", value_enum, value_delimiter = ',', default_value = "task")]
+    pub(crate) by: Vec<Dimension>,
+    /// Prints JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What a report adds up by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Dimension {
+    /// The task
+    Task,
+    /// The model that was asked; attempts count for the one that implements
+    Model,
+    /// The stage that asked
+    Stage,
+    /// The day, UTC
+    Day,
+}
+
+impl Dimension {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Task => "task",
+            Self::Model => "model",
+            Self::Stage => "stage",
+            Self::Day => "day",
+        }
+    }
 }

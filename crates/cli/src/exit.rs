@@ -9,6 +9,8 @@ pub(crate) enum Code {
     Done = 0,
     /// Unexpected.
     Unexpected = 1,
+    /// An argument cannot be read.
+    Usage = 2,
     /// `status`: paused, or a person is needed.
     NeedsPerson = 3,
     /// `status`: no engine runs.

@@ -8,11 +8,13 @@ mod compose;
 mod config;
 mod demo;
 mod exit;
+mod history_file;
 mod log;
 mod output;
 mod pages;
 mod records;
 mod summary;
+mod table;
 
 use std::process::ExitCode;
 
@@ -27,6 +29,8 @@ fn main() -> ExitCode {
     let run = match args.command {
         Command::Continuous(flags) => commands::continuous::run(&flags),
         Command::Status(flags) => commands::status::run(&flags),
+        Command::History(flags) => commands::history::run(&flags),
+        Command::Report(flags) => commands::report::run(&flags),
     };
     run.unwrap_or_else(|stop: Stop| stop.tell())
 }

@@ -7,6 +7,11 @@ pub(crate) fn say(text: &str) {
     let _the_reader_may_be_gone = writeln!(std::io::stdout().lock(), "{text}");
 }
 
+/// Writes a remark to stderr, beside what is said.
+pub(crate) fn remark(text: &str) {
+    let _the_reader_may_be_gone = writeln!(std::io::stderr().lock(), "{text}");
+}
+
 /// Makes hostile text one plain line, so that it cannot forge a line of its own.
 pub(crate) fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()

@@ -15,6 +15,7 @@ use crate::boot::RepoHold;
 use crate::compose::{Composed, compose};
 use crate::config::{self, Config};
 use crate::exit::{Code, OrStop, Stop};
+use crate::history_file::HistoryFile;
 use crate::output::say;
 use crate::summary::Summary;
 use crate::{banner, boot, demo, log, pages};
@@ -63,7 +64,10 @@ async fn work(config: Config) -> Result<ExitCode, Stop> {
     };
     let end = until_told(&config, &up, &mut signals).await;
     tokio::select! {
-        code = go_down(&config, &up, end) => Ok(code.into()),
+        code = go_down(&config, &up, end) => {
+            up.history.end().await;
+            Ok(code.into())
+        }
         name = signals.next() => Ok(at_once(name, Some(&up.engine)).await),
     }
 }
@@ -72,6 +76,7 @@ async fn work(config: Config) -> Result<ExitCode, Stop> {
 struct Up {
     engine: Arc<Engine>,
     tree: Tree,
+    history: HistoryFile,
     /// Held to the end of the process.
     _hold: RepoHold,
 }
@@ -79,12 +84,13 @@ struct Up {
 async fn start(config: &Config) -> Result<Up, Stop> {
     let Composed { engine, process, repo, workspace, listener, address, hold } = compose(config).await?;
     log::follow(&engine.feed);
+    let history = HistoryFile::keep(&engine, &repo).await;
     let caps = (config.per_hour, config.per_day);
     let found = boot::begin(&engine, process, caps, &repo, &workspace).await.or_stop(Code::Configuration)?;
     say(&banner::text(config, &engine, &repo, &found, address));
     let pages = pages::child(&engine, listener);
     let tree = tree::start(&engine, vec![pages]).await.context("the supervision tree did not come up")?;
-    Ok(Up { engine, tree, _hold: hold })
+    Ok(Up { engine, tree, history, _hold: hold })
 }
 
 /// Why a run ends.

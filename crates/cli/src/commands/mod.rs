@@ -1,4 +1,7 @@
 //! One file for each command.
 
 pub(crate) mod continuous;
+pub(crate) mod history;
+pub(crate) mod past;
+pub(crate) mod report;
 pub(crate) mod status;

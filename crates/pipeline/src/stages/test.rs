@@ -11,7 +11,7 @@ use crate::prompt;
 use crate::run::Run;
 use crate::step::{Report, Step};
 use crate::trouble;
-use crate::workspace::{DiffSummary, TestRun, Worktree};
+use crate::workspace::{DiffSummary, FileChange, TestRun, Worktree};
 
 /// How much of the output the log keeps; the end of it says most.
 const OUTPUT_BYTES: usize = 16 * 1024;
@@ -28,7 +28,7 @@ pub(crate) struct Test {
 }
 
 /// What the tests say.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Tested {
     pub(crate) passed: bool,
     /// There is no test command.
@@ -39,6 +39,9 @@ pub(crate) struct Tested {
     pub(crate) output: String,
     /// Files in the diff.
     pub(crate) files: u32,
+    /// What they differ by, for the pages.
+    #[serde(default)]
+    pub(crate) changes: Vec<FileChange>,
     /// The commit of the base that the tests ran on.
     base_commit: String,
 }
@@ -71,13 +74,11 @@ impl Step for Test {
             return Err(end.into());
         }
         let files = u32::try_from(diff.files.len()).unwrap_or(u32::MAX);
-        match &run.job.settings.test {
-            Some(command) => {
-                let ran = run_tests(run, &at, command).await?;
-                Ok(Tested { files, base_commit: at.base_commit, ..ran.into() })
-            }
-            None => skip(run, files, at),
-        }
+        let tested = match &run.job.settings.test {
+            Some(command) => run_tests(run, &at, command).await?.into(),
+            None => skip(run)?,
+        };
+        Ok(Tested { files, changes: diff.files, base_commit: at.base_commit, ..tested })
     }
 
     fn report(tested: &Tested) -> Report {
@@ -121,14 +122,13 @@ async fn refuse_stopped(durable: &dyn Durable) -> Result<(), Lost> {
     }
 }
 
-fn skip(run: &Run<'_>, files: u32, at: Worktree) -> Result<Tested, Stop> {
+fn skip(run: &Run<'_>) -> Result<Tested, Stop> {
     if !run.job.settings.allow_untested {
         let why = "there is no test command: name one under `[work] test`, or allow untested work";
         return Err(End::permanent(why).into());
     }
     let verdict = "skipped: there is no test command".to_owned();
-    let output = String::new();
-    Ok(Tested { passed: true, skipped: true, verdict, output, files, base_commit: at.base_commit })
+    Ok(Tested { passed: true, skipped: true, verdict, ..Tested::default() })
 }
 
 impl From<TestRun> for Tested {
@@ -142,6 +142,6 @@ impl From<TestRun> for Tested {
         };
         let start = ran.output.ceil_char_boundary(ran.output.len().saturating_sub(OUTPUT_BYTES));
         let output = ran.output[start..].to_owned();
-        Self { passed: ran.passed, skipped: false, verdict, output, files: 0, base_commit: String::new() }
+        Self { passed: ran.passed, verdict, output, ..Self::default() }
     }
 }

@@ -1,0 +1,111 @@
+//! `glitchlab history`: the attempts that have ended, the newest first.
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use glitchlab_domain::bead::BeadId;
+use glitchlab_domain::history::{EndedAttempt, EndedFilter};
+
+use super::past::{self, Past};
+use crate::args::History;
+use crate::exit::{Code, OrStop, Stop};
+use crate::output::{one_line, say};
+use crate::table::{Side, table};
+
+/// How much of what happened is shown in a table, in characters.
+const DETAIL: usize = 60;
+
+/// Runs the command.
+///
+/// # Errors
+///
+/// Returns why the store or the repository cannot be read.
+pub(crate) fn run(flags: &History) -> Result<ExitCode, Stop> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime")?;
+    runtime.block_on(history(flags))
+}
+
+async fn history(flags: &History) -> Result<ExitCode, Stop> {
+    let since_ms = flags.since.as_deref().map(past::since).transpose().or_stop(Code::Usage)?;
+    let filter = EndedFilter { since_ms, bead_id: flags.task.as_deref().map(BeadId::from) };
+    let past = Past::open(flags.repo.as_deref(), flags.store.clone()).await?;
+    let ended = past.ended(&filter, flags.limit).await.or_stop(Code::Configuration)?;
+    match (flags.json, flags.csv) {
+        (true, _) => say(&serde_json::to_string_pretty(&ended).context("the rows are plain data")?),
+        (_, true) => say(csv(&ended).trim_end()),
+        _ if ended.is_empty() => say("No attempt has ended"),
+        _ => say(&text(&ended)),
+    }
+    Ok(Code::Done.into())
+}
+
+fn text(ended: &[EndedAttempt]) -> String {
+    let head = [
+        ("ENDED", Side::Left),
+        ("TASK", Side::Left),
+        ("N", Side::Right),
+        ("STATUS", Side::Left),
+        ("SIZE", Side::Left),
+        ("TOKENS", Side::Right),
+        ("COST", Side::Right),
+        ("TOOK", Side::Right),
+        ("MODEL", Side::Left),
+        ("WHAT HAPPENED", Side::Left),
+    ];
+    let rows: Vec<_> = ended.iter().map(row).collect();
+    table(&head.map(|(name, side)| (name.to_owned(), side)), &rows)
+}
+
+fn row(it: &EndedAttempt) -> Vec<String> {
+    vec![
+        instant(it.ended_ms),
+        one_line(it.bead_id.as_str()),
+        it.n.to_string(),
+        it.failure.map_or(it.status.name(), |failure| failure.name()).to_owned(),
+        it.size.map_or("—", |size| size.name()).to_owned(),
+        it.tokens.to_string(),
+        it.cost.to_string(),
+        format!("{} s", (it.ended_ms - it.started_ms) / 1_000),
+        one_line(&it.model),
+        one_line(&it.detail).chars().take(DETAIL).collect(),
+    ]
+}
+
+const HEAD: &str = "attempt_id,task,title,n,status,failure,size,model,simulated,tokens,cost_micro,files_changed,branch,started,ended,detail\n";
+
+fn csv(ended: &[EndedAttempt]) -> String {
+    let line = |it: &EndedAttempt| {
+        let cells = [
+            quoted(it.attempt_id.as_str()),
+            quoted(it.bead_id.as_str()),
+            quoted(&it.title),
+            it.n.to_string(),
+            it.status.name().to_owned(),
+            it.failure.map_or("", |failure| failure.name()).to_owned(),
+            it.size.map_or("", |size| size.name()).to_owned(),
+            quoted(&it.model),
+            it.simulated.to_string(),
+            it.tokens.to_string(),
+            it.cost.micro().to_string(),
+            it.files_changed.to_string(),
+            quoted(&it.branch),
+            instant(it.started_ms),
+            instant(it.ended_ms),
+            quoted(&it.detail),
+        ];
+        cells.join(",") + "\n"
+    };
+    std::iter::once(HEAD.to_owned()).chain(ended.iter().map(line)).collect()
+}
+
+/// Quotes a hostile text, with an apostrophe before what a spreadsheet would take for a formula.
+fn quoted(text: &str) -> String {
+    let guard = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { "'" } else { "" };
+    format!("\"{guard}{}\"", text.replace('"', "\"\""))
+}
+
+/// Writes an instant given in ms UTC.
+fn instant(at_ms: i64) -> String {
+    jiff::Timestamp::from_millisecond(at_ms)
+        .map_or_else(|_| "—".to_owned(), |at| at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
+}
