@@ -173,12 +173,12 @@ impl Children {
     }
 
     /// Makes room for a child that was not in the spec.
-    pub(crate) fn adopt(&mut self, spec: ChildSpec) -> Place {
-        let node = Node::child(&self.node.path, &spec);
+    pub(crate) fn adopt(&mut self, spec: &ChildSpec) -> Place {
+        let node = Node::child(&self.node.path, spec);
         if let Some(group) = self.group() {
             group.add(Arc::clone(&node));
         }
-        self.members.push(spec.id.clone(), Child::new(&spec, &node))
+        self.members.push(spec.id.clone(), Child::new(spec, &node))
     }
 
     /// Forgets a child that ended and is not started again, unless it is one that can be started by an order.

@@ -7,8 +7,8 @@ use crate::actor::stop_reason;
 use crate::child::{ChildId, Restart};
 use crate::children::Children;
 use crate::exit::{Breach, ExitReason};
-use crate::group::Group;
 use crate::lifecycle::LifecycleEvent;
+use crate::member::Running;
 use crate::node::State;
 use crate::ordered::Place;
 use crate::snapshot::ms;
@@ -27,10 +27,11 @@ impl Children {
         self.decide(at, cause).await
     }
 
-    /// Kills a child, and looks after it once the grace is over.
-    pub(crate) fn kill(&self, id: &ChildId) {
+    /// Kills an incarnation, if it is still there, and looks after it once the grace is over.
+    pub(crate) fn kill(&self, id: &ChildId, incarnation: u32) {
         let Some(child) = self.find(id).map(|at| &self.members[at]) else { return };
-        let Some(running) = &child.running else { return };
+        let meant = |running: &&Running| running.incarnation == incarnation;
+        let Some(running) = child.running.as_ref().filter(meant) else { return };
         running.spawned.cell.kill();
         let expired = SupervisorMsg::KillExpired { actor: running.spawned.cell.get_id() };
         let _timer = self.myself.send_after(child.spec.kill_grace, || expired);
@@ -87,7 +88,7 @@ impl Children {
 
     /// Counts a failure, and then gives up or stops the group and promises its restart.
     async fn fail(&mut self, at: Place, cause: ExitReason) -> Result<(), Breach> {
-        if let Some(reasons) = self.group().and_then(|group: &Group| group.count_restart(cause)) {
+        if let Some(reasons) = self.group().and_then(|group| group.count_restart(cause)) {
             return Err(self.breach(at, reasons).await);
         }
         let after = self.members[at].next_delay(self.spec.jitter_seed);

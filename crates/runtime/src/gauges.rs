@@ -137,6 +137,11 @@ impl Gauges {
         HandlerGuard { gauges: Arc::clone(self), seq: current.seq, started_at }
     }
 
+    /// A new incarnation handles nothing yet, whatever a zombie before it is still at.
+    pub(crate) fn renew(&self) {
+        lock(&self.current).handler = None;
+    }
+
     fn progressed_at(&self, now: Instant) {
         let since_born = nanos(now.saturating_duration_since(self.born));
         self.progress_ns.fetch_max(since_born.saturating_add(1), Relaxed);
@@ -214,6 +219,14 @@ mod tests {
         assert!(after.current.is_none());
         assert_eq!((after.busy.as_secs(), after.messages_total), (3, 1));
         assert_eq!(after.since_progress, Some(Duration::from_secs(2)));
+    }
+
+    #[test]
+    fn what_a_zombie_is_still_at_is_not_shown_as_the_work_of_its_successor() {
+        let gauges = Arc::new(Gauges::default());
+        let _zombie = gauges.begin("stuck");
+        gauges.renew();
+        assert_eq!(gauges.current(Instant::now()), None);
     }
 
     #[test]

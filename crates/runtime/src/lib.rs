@@ -95,6 +95,7 @@ mod exit;
 mod gauges;
 mod group;
 mod handle;
+mod hang;
 mod intensity;
 mod lifecycle;
 mod member;
@@ -125,6 +126,7 @@ pub use envelope::{Envelope, Propagator, PropagatorInstalled, TraceContext, inst
 pub use exit::{Breach, ExitReason, Failure};
 pub use gauges::{Gauges, GaugesReading, Handling, LastError};
 pub use handle::{CallError, Gone, Handle, ReplyPort};
+pub use hang::{Budgets, Overdue};
 pub use intensity::{Intensity, RestartLog};
 pub use lifecycle::{LifecycleEvent, LifecycleEvents};
 pub use significance::AutoShutdown;

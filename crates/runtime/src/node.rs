@@ -103,6 +103,7 @@ impl Node {
         }
         life.started_once = true;
         life.state = State::Starting;
+        self.gauges.renew();
         ChildContext {
             path: Arc::clone(&self.path),
             incarnation: life.incarnation,

@@ -30,7 +30,7 @@ impl Children {
             });
         }
         check_child(&self.node.path, self.spec.auto_shutdown, &spec)?;
-        let at = self.adopt(spec);
+        let at = self.adopt(&spec);
         match self.start(at, false).await {
             Ok(started) => Ok(started),
             Err(cause) => {

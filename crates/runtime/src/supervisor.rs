@@ -83,8 +83,8 @@ impl SupervisorSpec {
 pub(crate) enum SupervisorMsg {
     /// A restart is due.
     Restart { pending: u64 },
-    /// Kill a child, and go on without it if that does not help.
-    Kill { child: ChildId },
+    /// Kill an incarnation of a child, and go on without it if that does not help.
+    Kill { child: ChildId, incarnation: u32 },
     /// The grace after a kill is over.
     KillExpired { actor: ActorId },
     /// Carry out what somebody waits for.
@@ -140,7 +140,7 @@ impl ractor::Actor for Supervisor {
     ) -> Result<(), ActorProcessingErr> {
         match msg {
             SupervisorMsg::Restart { pending } => children.restart(pending).await?,
-            SupervisorMsg::Kill { child } => children.kill(&child),
+            SupervisorMsg::Kill { child, incarnation } => children.kill(&child, incarnation),
             SupervisorMsg::KillExpired { actor } => children.kill_expired(actor).await?,
             SupervisorMsg::Order(order) => children.carry_out(order).await,
         }

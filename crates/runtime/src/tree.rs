@@ -56,16 +56,18 @@ impl TreeHandle {
         self.root.get().map(Root::snapshot)
     }
 
-    /// Asks a worker's supervisor to kill it; it is restarted as its spec says, in the end without it.
+    /// Asks a worker's supervisor to kill the incarnation that is up; it is restarted as its spec says, in the end
+    /// without it. An order that comes late does not touch the next incarnation.
     ///
     /// # Errors
     /// [`ControlError`] when there is no such worker or its supervisor is not running.
     pub fn kill(&self, path: &str) -> Result<(), ControlError> {
-        if self.find(path)?.group.is_some() {
+        let node = self.find(path)?;
+        if node.group.is_some() {
             return Err(ControlError::Supervisor { path: path.to_owned() });
         }
         let (supervisor, child) = split(path)?;
-        self.tell(supervisor, SupervisorMsg::Kill { child })
+        self.tell(supervisor, SupervisorMsg::Kill { child, incarnation: node.incarnation() })
     }
 
     pub(crate) fn tell(&self, supervisor: &str, msg: SupervisorMsg) -> Result<(), ControlError> {

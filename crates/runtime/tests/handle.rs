@@ -2,28 +2,10 @@
 
 use std::time::Duration;
 
-use glitchlab_runtime::{Backoff, CallError, Gone, Strategy};
+use glitchlab_runtime::{CallError, Gone, Strategy};
 use tokio::time::{Instant, advance};
 
-use crate::probe::{Log, Probe, ProbeMsg, settle, spec, start, until_exited, until_restarted};
-
-#[tokio::test(start_paused = true)]
-async fn handle_survives_restart() {
-    let log = Log::default();
-    let one = Probe::new("one", &log);
-    let day = Duration::from_secs(86_400);
-    let child = one.spec().backoff(Backoff::new(day, day));
-    let (_tree, mut events) = start(spec(Strategy::OneForOne, 1, [child]).jitter_seed(7)).await;
-    let clone = one.handle.clone();
-    assert!(clone.is_up());
-    one.tell(ProbeMsg::Fail("crash"));
-    until_exited(&mut events, "root/one").await;
-    assert_eq!(clone.send(ProbeMsg::Stop), Err(Gone { name: "one".into() }), "nothing is kept for later");
-    assert!(!clone.is_up());
-    until_restarted(&mut events, "root/one").await;
-    assert!(clone.is_up());
-    assert_eq!(one.incarnation().await, Some(1));
-}
+use crate::probe::{Log, Probe, ProbeMsg, settle, spec, start, until_restarted};
 
 #[tokio::test(start_paused = true)]
 async fn a_call_says_why_it_got_no_reply() {

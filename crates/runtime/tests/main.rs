@@ -1,9 +1,11 @@
-//! Conformance tests. Their names are those of OTP's `supervisor_SUITE`, whose meaning decides.
+//! All tests of the crate, in one binary: the conformance table in `conformance`, and beside it what goes beyond it.
 
 mod backoff;
-mod exits;
+mod conformance;
+mod dynamic;
 mod groups;
 mod handle;
+mod hang;
 mod invariants;
 mod probe;
 mod start;

@@ -1,14 +1,19 @@
 //! An actor that fails on demand and writes down what happens to it.
 
-use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
+use std::future::Future;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use glitchlab_runtime::{
-    Actor, ChildSpec, Context, Failure, Handle, LifecycleEvent, LifecycleEvents, MessageKind, NodeSnapshot,
-    ReplyPort, Restart, Shutdown, Strategy, SupervisorSpec, Tree, start_tree,
+    Actor, ChildSpec, Context, ExitReason, Failure, Handle, Ignore, LifecycleEvent, LifecycleEvents,
+    MessageKind, NodeSnapshot, NodeState, ReplyPort, Restart, Shutdown, Strategy, SupervisorSpec, Template,
+    Tree, start_tree,
 };
 use tokio::time::Instant;
+
+/// How long a test on the real clock waits for what does not come.
+pub(crate) const SHORT: Duration = Duration::from_millis(20);
 
 /// What a probe can be told.
 pub(crate) enum ProbeMsg {
@@ -60,9 +65,13 @@ pub(crate) struct Probe {
     log: Log,
     /// How many of its next starts fail.
     pub(crate) failing_starts: Arc<AtomicU32>,
+    /// Whether its next starts decline.
+    declines: Arc<AtomicBool>,
     panics_at_start: bool,
     may_overlap: bool,
+    failing_start_takes: Duration,
     stop_takes: Duration,
+    fails_at_stop: bool,
     alive: Arc<AtomicU32>,
 }
 
@@ -73,9 +82,12 @@ impl Probe {
             handle: Handle::new(id),
             log: log.clone(),
             failing_starts: Arc::default(),
+            declines: Arc::default(),
             panics_at_start: false,
             may_overlap: false,
+            failing_start_takes: Duration::ZERO,
             stop_takes: Duration::ZERO,
+            fails_at_stop: false,
             alive: Arc::default(),
         }
     }
@@ -93,6 +105,16 @@ impl Probe {
         Self { stop_takes, ..self }
     }
 
+    /// Lets a start that fails take its time before it does.
+    pub(crate) fn failing_start_takes(self, failing_start_takes: Duration) -> Self {
+        Self { failing_start_takes, ..self }
+    }
+
+    /// Makes its stop end in an error.
+    pub(crate) fn fails_at_stop(self) -> Self {
+        Self { fails_at_stop: true, ..self }
+    }
+
     pub(crate) fn spec(&self) -> ChildSpec {
         let probe = self.clone();
         ChildSpec::worker(self.id, &self.handle, move |_child| (probe.clone(), ()))
@@ -105,6 +127,11 @@ impl Probe {
 
     pub(crate) fn fail_next_starts(&self, times: u32) {
         self.failing_starts.store(times, SeqCst);
+    }
+
+    /// Makes its next starts decline, or not.
+    pub(crate) fn decline_starts(&self, declines: bool) {
+        self.declines.store(declines, SeqCst);
     }
 
     pub(crate) async fn incarnation(&self) -> Option<u32> {
@@ -136,9 +163,14 @@ impl Actor for Probe {
     type State = Alive;
 
     async fn start(&self, _context: &Context<ProbeMsg>, (): ()) -> Result<Alive, Failure> {
+        if self.declines.load(SeqCst) {
+            self.log.write(format!("decline {}", self.id));
+            return Err(Ignore.into());
+        }
         let failing = self.failing_starts.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1));
         if failing.is_ok() {
             self.log.write(format!("fail {}", self.id));
+            tokio::time::sleep_until(Instant::now() + self.failing_start_takes).await;
             assert!(!self.panics_at_start, "no start today");
             return Err("no start today".into());
         }
@@ -166,7 +198,7 @@ impl Actor for Probe {
     async fn stop(&self, _context: &Context<ProbeMsg>, _: &mut Alive) -> Result<(), Failure> {
         tokio::time::sleep_until(Instant::now() + self.stop_takes).await;
         self.log.write(format!("stop {}", self.id));
-        Ok(())
+        if self.fails_at_stop { Err("no stop today".into()) } else { Ok(()) }
     }
 }
 
@@ -183,6 +215,12 @@ pub(crate) fn spec(
 ) -> SupervisorSpec {
     let spec = SupervisorSpec::new(strategy).intensity(max, Duration::from_secs(3_600));
     children.into_iter().fold(spec, SupervisorSpec::child)
+}
+
+/// Describes a supervisor that makes its children from probes and tolerates `max` restarts in an hour.
+pub(crate) fn pool(max: u32, child: impl Fn(&Probe) -> ChildSpec + Send + Sync + 'static) -> SupervisorSpec {
+    SupervisorSpec::dynamic(Template::new(move |_id, probe: Probe| child(&probe)))
+        .intensity(max, Duration::from_secs(3_600))
 }
 
 /// Starts a tree named `root` and subscribes to it.
@@ -216,6 +254,56 @@ pub(crate) async fn until_restarted(events: &mut LifecycleEvents, child: &str) {
 /// Reads events up to the exit of a child.
 pub(crate) async fn until_exited(events: &mut LifecycleEvents, child: &str) -> LifecycleEvent {
     until(events, |event| matches!(event, LifecycleEvent::Exited { path, .. } if path == child)).await
+}
+
+/// Starts these probes in a pool that is the root.
+pub(crate) async fn fill(tree: &Tree, probes: &[Probe]) {
+    for probe in probes {
+        tree.handle().start_child_with("root", probe.id, probe.clone()).await.expect("it starts");
+    }
+}
+
+/// Makes a probe fail, and lets happen what follows.
+pub(crate) async fn crash(probe: &Probe) {
+    probe.tell(ProbeMsg::Fail("crash"));
+    settle().await;
+}
+
+/// Returns which incarnation of each probe is up.
+pub(crate) async fn incarnations(probes: &[Probe]) -> Vec<Option<u32>> {
+    let mut seen = Vec::new();
+    for probe in probes {
+        seen.push(probe.incarnation().await);
+    }
+    seen
+}
+
+pub(crate) fn is_breach(reason: &ExitReason) -> bool {
+    matches!(reason, ExitReason::Breach(_))
+}
+
+/// Returns the children of a supervisor with what each is doing.
+pub(crate) fn children(tree: &Tree, supervisor: &str) -> Vec<(String, NodeState)> {
+    let children = tree.handle().which_children(supervisor).expect("it is there");
+    children.into_iter().map(|child| (child.id.to_string(), child.state)).collect()
+}
+
+/// Waits on the real clock, but not for ever.
+pub(crate) async fn soon(what: impl Future<Output = ()>) {
+    tokio::time::timeout(Duration::from_secs(20), what).await.expect("it happens soon");
+}
+
+/// Blocks a probe's thread.
+pub(crate) async fn block(probe: &Probe) -> mpsc::Sender<()> {
+    let (release, released) = mpsc::channel();
+    probe.tell(ProbeMsg::Block(released));
+    soon(async {
+        while probe.handle.gauges().current(tokio::time::Instant::now()).is_none() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    release
 }
 
 /// Lets everything happen that can happen without time going by.

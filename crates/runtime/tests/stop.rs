@@ -7,47 +7,6 @@ use tokio::time::Instant;
 
 use crate::probe::{Log, Probe, ProbeMsg, probes, settle, spec, start, until_exited};
 
-const HOUR: Duration = Duration::from_secs(3_600);
-
-/// Stops a tree of one probe and returns how the probe ended, and after which time.
-async fn stop_of(probe: &Probe, shutdown: Shutdown) -> (ExitReason, Duration) {
-    let (tree, mut events) = start(spec(Strategy::OneForOne, 1, [probe.spec().shutdown(shutdown)])).await;
-    let asked_at = Instant::now();
-    assert_eq!(tree.stop().await, ExitReason::Shutdown);
-    let took = asked_at.elapsed();
-    let LifecycleEvent::Exited { cause, .. } = until_exited(&mut events, "root/one").await else {
-        unreachable!()
-    };
-    (cause, took)
-}
-
-#[tokio::test(start_paused = true)]
-async fn sup_stop_infinity() {
-    let log = Log::default();
-    let one = Probe::new("one", &log).stop_takes(HOUR);
-    assert_eq!(stop_of(&one, Shutdown::Infinity).await, (ExitReason::Shutdown, HOUR));
-    assert_eq!(log.take(), ["start one", "stop one"]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn sup_stop_timeout() {
-    let log = Log::default();
-    let second = Duration::from_secs(1);
-    let quick = Probe::new("one", &log);
-    assert_eq!(stop_of(&quick, Shutdown::Timeout(second)).await, (ExitReason::Shutdown, Duration::ZERO));
-    let slow = Probe::new("one", &log).stop_takes(HOUR);
-    assert_eq!(stop_of(&slow, Shutdown::Timeout(second)).await, (ExitReason::Killed, second));
-    assert_eq!(log.take(), ["start one", "stop one", "start one"]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn sup_stop_brutal_kill() {
-    let log = Log::default();
-    let one = Probe::new("one", &log);
-    assert_eq!(stop_of(&one, Shutdown::BrutalKill).await, (ExitReason::Killed, Duration::ZERO));
-    assert_eq!(log.take(), ["start one"], "it was not asked");
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_handler_that_awaits_for_ever_is_killed_after_its_time() {
     let log = Log::default();

@@ -1,19 +1,16 @@
 //! What cannot be ended because it blocks its thread. On the real clock, with several threads.
 
-use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
 use std::sync::mpsc;
 use std::time::Duration;
 
 use glitchlab_runtime::{
-    Activity, Actor, ChildSpec, Context, ExitReason, Failure, Grace, Handle, LifecycleEvent, NodeState,
-    Shutdown, Strategy, Task, TaskExit, TaskSlot,
+    Actor, ChildSpec, Context, ExitReason, Failure, Grace, Handle, LifecycleEvent, NodeState, Shutdown,
+    Strategy, Task, TaskExit, TaskSlot,
 };
 
-use crate::probe::{Log, Probe, ProbeMsg, probes, spec, start, until, until_restarted};
-
-const SHORT: Duration = Duration::from_millis(20);
+use crate::probe::{Log, ProbeMsg, SHORT, block, probes, soon, spec, start, until, until_restarted};
 
 /// Makes work that blocks its thread until the sender is dropped, and a signal that it does so.
 fn blocking(fence: &Arc<AtomicBool>) -> (Task<u32>, mpsc::Sender<()>, tokio::sync::oneshot::Receiver<()>) {
@@ -32,12 +29,8 @@ fn blocking(fence: &Arc<AtomicBool>) -> (Task<u32>, mpsc::Sender<()>, tokio::syn
     (fenced, release, is_blocked)
 }
 
-async fn soon(what: impl Future<Output = ()>) {
-    tokio::time::timeout(Duration::from_secs(20), what).await.expect("it happens soon");
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
-async fn zombie_is_abandoned_and_replaced() {
+async fn a_task_that_cannot_be_ended_is_fenced_off_and_leaves_its_slot() {
     let woken = Arc::new(AtomicU32::new(0));
     let count = Arc::clone(&woken);
     let slot = TaskSlot::new("stage", Grace { cancel: SHORT, abort: SHORT }, move || {
@@ -102,19 +95,6 @@ async fn no_successor_starts_while_the_fence_does_not_hold() {
     drop(release);
 }
 
-/// Blocks a probe's thread.
-async fn block(probe: &Probe) -> mpsc::Sender<()> {
-    let (release, released) = mpsc::channel();
-    probe.tell(ProbeMsg::Block(released));
-    soon(async {
-        while probe.handle.gauges().current(tokio::time::Instant::now()).is_none() {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
-    release
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn a_stop_does_not_wait_for_an_actor_that_blocks_its_thread() {
     let log = Log::default();
@@ -130,30 +110,6 @@ async fn a_stop_does_not_wait_for_an_actor_that_blocks_its_thread() {
     assert!(!two.handle.is_up(), "nobody talks to a zombie");
     assert_eq!(log.take(), ["start one", "start two", "stop one"]);
     drop(release);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
-async fn an_actor_that_a_kill_does_not_end_is_replaced() {
-    let log = Log::default();
-    let one = Probe::new("one", &log).may_overlap();
-    let (tree, mut events) = start(spec(Strategy::OneForOne, 1, [one.spec().kill_grace(SHORT)])).await;
-    let release = block(&one).await;
-    tree.handle().kill("root/one").unwrap();
-    until_restarted(&mut events, "root/one").await;
-    assert_eq!(one.incarnation().await, Some(1));
-    let node = tree.snapshot().root.children.remove(0);
-    let Some(Activity { current, last_error, .. }) = node.activity else { panic!("a worker has gauges") };
-    assert_eq!((node.state, node.zombies, last_error), (NodeState::Running, 1, None));
-    assert!(current.is_none_or(|current| current.kind != "block"), "the gauge shows the successor");
-
-    drop(release);
-    soon(async {
-        while one.alive() > 1 {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
-    assert_eq!(one.incarnation().await, Some(1), "the zombie's end is swallowed");
 }
 
 /// An actor whose state takes until a signal to be dropped.

@@ -2,7 +2,7 @@
 
 use glitchlab_runtime::{ExitReason, LifecycleEvent, NodeState, Restart, Strategy};
 
-use crate::probe::{Log, Probe, ProbeMsg, probes, settle, spec, start, until_exited};
+use crate::probe::{Log, ProbeMsg, probes, settle, spec, start, until_exited};
 
 /// Ends a child next to a bystander and returns how it ended and which incarnation is up afterwards.
 async fn end(restart: Restart, msg: ProbeMsg) -> (ExitReason, Option<u32>) {
@@ -87,24 +87,4 @@ async fn temporary_bystander() {
         assert_eq!(log.take(), ["start one", "start bystander", "stop bystander", "start one"]);
         assert_eq!(tree.snapshot().root.children.len(), 1);
     }
-}
-
-#[tokio::test(start_paused = true)]
-async fn killed_transient_child_restarts() {
-    let log = Log::default();
-    let one = Probe::new("one", &log);
-    let (tree, mut events) = start(spec(Strategy::OneForOne, 1, [one.with(Restart::Transient)])).await;
-    one.tell(ProbeMsg::Hang);
-    settle().await;
-    tree.handle().kill("root/one").unwrap();
-    let exited = until_exited(&mut events, "root/one").await;
-    assert!(matches!(exited, LifecycleEvent::Exited { cause: ExitReason::Killed, .. }));
-    settle().await;
-    assert_eq!(one.incarnation().await, Some(1));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_panic_is_told_from_an_error_and_keeps_its_message() {
-    let cause = end(Restart::Permanent, ProbeMsg::Panic("the very words")).await.0;
-    assert_eq!(cause, ExitReason::Panicked("the very words".into()));
 }
