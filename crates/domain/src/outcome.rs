@@ -141,6 +141,27 @@ pub enum HumanReason {
         /// The cap, in micro-dollars.
         cap_micro: i64,
     },
+    /// What the task may cost in all, its attempts and its parts together, does not pay for another call.
+    TaskCap {
+        /// Settled so far, in micro-dollars.
+        spent_micro: i64,
+        /// The cap with what a person has granted beyond it, in micro-dollars.
+        cap_micro: i64,
+    },
+    /// The same in tokens.
+    TaskTokens {
+        /// Used so far.
+        spent: u64,
+        /// The cap.
+        cap: u64,
+    },
+    /// One call may use more tokens than a whole day's cap.
+    ExceedsTokens {
+        /// The most it may use.
+        bound: u64,
+        /// The cap.
+        cap: u64,
+    },
     /// Put back too often.
     DeferredTooOften,
     /// The gate rejected the plan.

@@ -1,11 +1,16 @@
 //! Why a task is not running: waits, which an instant or an event ends, and skips, where a fact must change.
 
+mod kind;
+mod unblock;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use crate::bead::BeadId;
 use crate::outcome::{FailureKind, HumanReason};
+
+pub use kind::{End, Group, ReasonKind};
 
 /// One rolling window of the caps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -51,6 +56,28 @@ pub enum Reason {
         /// Which window.
         window: Window,
     },
+    /// The caps have room, but spending is spread over the window; the instant says when the next task may start.
+    Paced {
+        /// Over which window.
+        spread: Window,
+    },
+    /// The cap in tokens of a rolling window has no room; the instant says when enough of it has left.
+    TokenCapReached {
+        /// Which window.
+        window: Window,
+    },
+    /// Open reservations fill the cap in tokens; the next settlement gives room back.
+    TokensAfterSettlement {
+        /// Which window.
+        window: Window,
+    },
+    /// Open reservations of other parts of the same task fill the task's cap; the next settlement gives room back.
+    TaskAfterSettlement,
+    /// A model billed more than the bound of a try; a person must trust it again.
+    ModelOverran {
+        /// The model.
+        model: String,
+    },
     /// The last attempt failed; the next one starts after a back-off.
     Backoff {
         /// How it failed.
@@ -69,6 +96,13 @@ pub enum Reason {
     Snoozed {
         /// The class.
         failure: FailureKind,
+    },
+    /// Nothing new starts until somebody resumes, or until the instant that was set.
+    Paused {
+        /// Who paused: a user's name, or `stop_loss`.
+        by: String,
+        /// Why, for people; may be empty.
+        why: String,
     },
     /// The dispatch breaker is open.
     BreakerOpen {
@@ -149,37 +183,61 @@ pub enum Reason {
         /// Every member.
         members: Vec<BeadId>,
     },
+    /// A person has put it away.
+    Dropped,
 }
 
 impl Reason {
     /// Returns the variant's name.
     #[must_use]
     pub const fn name(&self) -> &'static str {
-        match self {
-            Self::CapReached { .. } => "CapReached",
-            Self::AfterSettlement { .. } => "AfterSettlement",
-            Self::Backoff { .. } => "Backoff",
-            Self::CoolDown { .. } => "CoolDown",
-            Self::Snoozed { .. } => "Snoozed",
-            Self::BreakerOpen { .. } => "BreakerOpen",
-            Self::BlockedBy { .. } => "BlockedBy",
-            Self::ChildrenOpen => "ChildrenOpen",
-            Self::InReview => "InReview",
-            Self::BaseCheckedOutDirty { .. } => "BaseCheckedOutDirty",
-            Self::TooManyOpenRequests { .. } => "TooManyOpenRequests",
-            Self::DiskLow { .. } => "DiskLow",
-            Self::StoreUnavailable { .. } => "StoreUnavailable",
-            Self::NoFreeWorker => "NoFreeWorker",
-            Self::ShuttingDown => "ShuttingDown",
-            Self::NeedsHuman { .. } => "NeedsHuman",
-            Self::NotWork { .. } => "NotWork",
-            Self::Label { .. } => "Label",
-            Self::LowPriority { .. } => "LowPriority",
-            Self::SourceStatus { .. } => "SourceStatus",
-            Self::DeferredUntil => "DeferredUntil",
-            Self::NotOffered { .. } => "NotOffered",
-            Self::Cycle { .. } => "Cycle",
+        self.kind().name()
+    }
+
+    /// Writes the variant's name with the one fact that tells it from its likes.
+    #[must_use]
+    pub fn chip(&self) -> String {
+        match self.fact() {
+            Some(fact) => format!("{}: {fact}", self.name()),
+            None => self.name().to_owned(),
         }
+    }
+
+    fn fact(&self) -> Option<String> {
+        Some(match self {
+            Self::CapReached { window }
+            | Self::AfterSettlement { window }
+            | Self::TokenCapReached { window }
+            | Self::TokensAfterSettlement { window }
+            | Self::Paced { spread: window } => window.name().to_owned(),
+            Self::Backoff { failure, .. } | Self::Snoozed { failure } | Self::BreakerOpen { failure } => {
+                failure.name().to_owned()
+            }
+            Self::BlockedBy { on: ids } | Self::Cycle { members: ids } => match ids.as_slice() {
+                [only] => only.to_string(),
+                several => several.len().to_string(),
+            },
+            Self::TooManyOpenRequests { open, limit } => format!("{open} of {limit}"),
+            Self::NeedsHuman { reason } => reason.name().to_owned(),
+            Self::Paused { by: fact, .. }
+            | Self::NotWork { kind: fact }
+            | Self::Label { label: fact }
+            | Self::SourceStatus { status: fact }
+            | Self::NotOffered { mark: fact } => fact.clone(),
+            Self::LowPriority { priority } => priority.to_string(),
+            Self::ModelOverran { model } => model.clone(),
+            Self::CoolDown { .. }
+            | Self::TaskAfterSettlement
+            | Self::ChildrenOpen
+            | Self::InReview
+            | Self::BaseCheckedOutDirty { .. }
+            | Self::DiskLow { .. }
+            | Self::StoreUnavailable { .. }
+            | Self::NoFreeWorker
+            | Self::ShuttingDown
+            | Self::DeferredUntil
+            | Self::Dropped => return None,
+        })
     }
 }
 
@@ -191,11 +249,26 @@ impl fmt::Display for Reason {
             Self::AfterSettlement { window } => {
                 write!(f, "open reservations fill the cap of the rolling {}", window.name())
             }
+            Self::Paced { spread } => write!(f, "spending is spread over the {}", spread.name()),
+            Self::TokenCapReached { window } => {
+                write!(f, "the cap in tokens of the rolling {} has no room", window.name())
+            }
+            Self::TokensAfterSettlement { window } => {
+                write!(f, "open reservations fill the cap in tokens of the rolling {}", window.name())
+            }
+            Self::TaskAfterSettlement => {
+                f.write_str("open reservations of other parts of its task fill the task's cap")
+            }
+            Self::ModelOverran { model } => {
+                write!(f, "{model} billed more than its bound and is not used until you trust it again")
+            }
             Self::Backoff { failure, attempts } => {
                 write!(f, "attempt {attempts} failed ({}), resting before the next", failure.name())
             }
             Self::CoolDown { why, deferrals } => write!(f, "put back {deferrals} times, last because {why}"),
             Self::Snoozed { failure } => write!(f, "waiting out {}", failure.name()),
+            Self::Paused { by, why } if why.is_empty() => write!(f, "paused by {by}"),
+            Self::Paused { by, why } => write!(f, "paused by {by}: {why}"),
             Self::BreakerOpen { failure } => {
                 write!(f, "the dispatch breaker is open after {}", failure.name())
             }
@@ -225,12 +298,31 @@ impl fmt::Display for Reason {
             Self::DeferredUntil => f.write_str("put off in the backlog"),
             Self::NotOffered { mark } => write!(f, "the backlog marks it as {mark}"),
             Self::Cycle { members } => write!(f, "it waits for itself: {}", list(members)),
+            Self::Dropped => f.write_str("a person has put it away"),
         }
     }
 }
 
 fn list(ids: &[BeadId]) -> String {
     ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+impl HumanReason {
+    /// Returns the variant's name.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::AttemptsUsed { .. } => "AttemptsUsed",
+            Self::ExceedsCap { .. } => "ExceedsCap",
+            Self::TaskCap { .. } => "TaskCap",
+            Self::TaskTokens { .. } => "TaskTokens",
+            Self::ExceedsTokens { .. } => "ExceedsTokens",
+            Self::DeferredTooOften => "DeferredTooOften",
+            Self::GateRejected { .. } => "GateRejected",
+            Self::TooDeep => "TooDeep",
+            Self::Permanent { .. } => "Permanent",
+        }
+    }
 }
 
 impl fmt::Display for HumanReason {
@@ -245,6 +337,19 @@ impl fmt::Display for HumanReason {
                 crate::money::MicroUsd::new(*bound_micro),
                 crate::money::MicroUsd::new(*cap_micro)
             ),
+            Self::TaskCap { spent_micro, cap_micro } => write!(
+                f,
+                "{} of the {} that the task may cost in all are spent, and the rest does not pay for one more call",
+                crate::money::MicroUsd::new(*spent_micro),
+                crate::money::MicroUsd::new(*cap_micro)
+            ),
+            Self::TaskTokens { spent, cap } => write!(
+                f,
+                "{spent} of the {cap} tokens that the task may use in all are used, and the rest does not do for one more call"
+            ),
+            Self::ExceedsTokens { bound, cap } => {
+                write!(f, "one call may use {bound} tokens, more than the cap of {cap} a day")
+            }
             Self::DeferredTooOften => f.write_str("it was put back too often"),
             Self::GateRejected { why } => write!(f, "the budget gate rejected its plan: {why}"),
             Self::TooDeep => f.write_str("it is still too large at the deepest level of decomposition"),

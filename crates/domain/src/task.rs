@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 
 use crate::bead::BeadId;
 use crate::id::TaskKey;
-use crate::outcome::Learned;
+use crate::outcome::{Learned, Size};
 use crate::reason::Reason;
 
 impl TaskKey {
@@ -115,12 +115,18 @@ pub struct TaskRow {
     pub reason: Option<Reason>,
     /// When that ends by itself, ms UTC.
     pub until_ms: Option<i64>,
+    /// Since when it is in this state for this kind of reason, ms UTC; unset in rows of before there was this field.
+    #[serde(default)]
+    pub since_ms: Option<i64>,
     /// Attempts that failed.
     pub failures: u32,
     /// Attempts that put it back.
     pub deferrals: u32,
     /// Attempts ever started.
     pub runs: u32,
+    /// The size that triage judged in the last attempt that got so far.
+    #[serde(default)]
+    pub size: Option<Size>,
     /// What the last attempts learned, oldest first, at most [`LEARNED`].
     pub learned: Vec<Learned>,
     /// The trace of the root task, 32 hex digits.
@@ -179,14 +185,27 @@ impl TaskRow {
         self.state == TaskState::Open && self.rests_until().is_none_or(|until| until <= now_ms)
     }
 
-    /// Returns until when it rests by our own decision, ms UTC. A wait for money is no rest: money may come back
-    /// before the instant that it was told.
+    /// Returns until when it rests by our own decision, ms UTC. What holds up whatever is next, such as a wait for money,
+    /// is no rest: money may come back before the instant that it was told.
     #[must_use]
     pub fn rests_until(&self) -> Option<i64> {
-        match self.reason {
-            Some(Reason::CapReached { .. } | Reason::AfterSettlement { .. }) => None,
-            _ => self.until_ms,
-        }
+        let holds_all = self.reason.as_ref().is_some_and(|reason| reason.kind().holds_admission());
+        self.until_ms.filter(|_| !holds_all)
+    }
+
+    /// Returns since when it is as it is, ms UTC, as far as we know.
+    #[must_use]
+    pub fn since(&self) -> i64 {
+        self.since_ms.unwrap_or(self.updated_ms)
+    }
+
+    /// Notes since when it is as it is: from `now_ms` on when its state or its kind of reason is another than `before`.
+    pub(crate) fn note_since(&mut self, before: Option<&Self>, now_ms: i64) {
+        let kind = |task: &Self| (task.state, task.generation, task.reason.as_ref().map(Reason::kind));
+        self.since_ms = match before.filter(|before| kind(before) == kind(self)) {
+            Some(before) => Some(before.since()),
+            None => Some(now_ms),
+        };
     }
 
     /// Puts it at rest, or clears the rest.
@@ -260,9 +279,11 @@ impl SourceTask {
             state: TaskState::Open,
             reason: None,
             until_ms: None,
+            since_ms: None,
             failures: 0,
             deferrals: 0,
             runs: 0,
+            size: None,
             learned: Vec::new(),
             trace_id: None,
             root_span_id: None,

@@ -128,7 +128,7 @@ fn draining(snapshot: &Snapshot) -> Lead {
 /// Says why nothing new starts, and until when.
 fn because(lead: Lead, wait: &Wait, now_ms: i64, before: &str) -> Lead {
     let text = sentence(&format!("{before}{}", wait.reason));
-    Lead { text, until: Until::of(wait, now_ms), chip: Some(reason::chip(&wait.reason)), ..lead }
+    Lead { text, until: Until::of(wait, now_ms), chip: Some(wait.reason.chip()), ..lead }
 }
 
 fn pace(free: usize, pending: u64) -> String {

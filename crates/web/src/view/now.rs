@@ -8,7 +8,7 @@ use glitchlab_domain::stage::Stage;
 use super::Moment;
 use super::glyph::Glyph;
 use super::meter::Meter;
-use super::reason::{self, Until};
+use super::reason::Until;
 use super::text::{self, Clock, UNKNOWN};
 
 /// How many lanes are drawn; more are only counted.
@@ -147,7 +147,7 @@ fn cost(snapshot: &Snapshot, task: &LaneTask) -> String {
 
 fn lane_wait(task: &LaneTask, now_ms: i64) -> Option<LaneWait> {
     let wait = task.waiting.as_ref()?;
-    let chip = reason::chip(&wait.reason);
+    let chip = wait.reason.chip();
     Some(LaneWait { text: wait.reason.to_string(), chip, until: Until::of(wait, now_ms) })
 }
 

@@ -22,38 +22,17 @@ impl Until {
     }
 }
 
-/// Writes the type's name as in the code, with the one fact that tells it from its likes.
-pub(crate) fn chip(reason: &Reason) -> String {
-    let name = reason.name();
-    match reason {
-        Reason::CapReached { window } | Reason::AfterSettlement { window } => {
-            format!("{name}: {}", window.name())
-        }
-        Reason::Backoff { failure, .. } | Reason::Snoozed { failure } | Reason::BreakerOpen { failure } => {
-            format!("{name}: {}", failure.name())
-        }
-        Reason::BlockedBy { on: ids } | Reason::Cycle { members: ids } => match ids.as_slice() {
-            [only] => format!("{name}: {only}"),
-            several => format!("{name}: {}", several.len()),
-        },
-        Reason::TooManyOpenRequests { open, limit } => format!("{name}: {open} of {limit}"),
-        Reason::NotWork { kind: fact }
-        | Reason::Label { label: fact }
-        | Reason::SourceStatus { status: fact } => {
-            format!("{name}: {fact}")
-        }
-        Reason::NotOffered { mark } => format!("{name}: {mark}"),
-        _ => name.to_owned(),
-    }
-}
-
 /// Says what it means for the engine when nothing starts for this reason.
 pub(crate) const fn headline(reason: &Reason) -> (Glyph, &'static str) {
     match reason {
-        Reason::CapReached { .. } => (Glyph::Wait, "Waiting for money"),
-        Reason::AfterSettlement { .. } => (Glyph::Wait, "Waiting for a settlement"),
+        Reason::CapReached { .. } | Reason::Paced { .. } => (Glyph::Wait, "Waiting for money"),
+        Reason::TokenCapReached { .. } => (Glyph::Wait, "Waiting for tokens"),
+        Reason::AfterSettlement { .. }
+        | Reason::TokensAfterSettlement { .. }
+        | Reason::TaskAfterSettlement => (Glyph::Wait, "Waiting for a settlement"),
         Reason::Backoff { .. } | Reason::CoolDown { .. } => (Glyph::Wait, "Resting before the next attempt"),
         Reason::Snoozed { .. } => (Glyph::Wait, "Waiting for the provider"),
+        Reason::Paused { .. } => (Glyph::Pause, "Paused"),
         Reason::BreakerOpen { .. } => (Glyph::Crit, "Dispatch is stopped"),
         Reason::BlockedBy { .. } | Reason::ChildrenOpen | Reason::Cycle { .. } => {
             (Glyph::Block, "Everything left is blocked")
@@ -64,12 +43,13 @@ pub(crate) const fn headline(reason: &Reason) -> (Glyph, &'static str) {
         Reason::StoreUnavailable { .. } => (Glyph::Crit, "The store refuses writes"),
         Reason::NoFreeWorker => (Glyph::Wait, "Waiting for a free worker"),
         Reason::ShuttingDown => (Glyph::Stop, "Shutting down"),
-        Reason::NeedsHuman { .. } => (Glyph::You, "Waiting for you"),
+        Reason::NeedsHuman { .. } | Reason::ModelOverran { .. } => (Glyph::You, "Waiting for you"),
         Reason::NotWork { .. }
         | Reason::Label { .. }
         | Reason::LowPriority { .. }
         | Reason::SourceStatus { .. }
         | Reason::DeferredUntil
-        | Reason::NotOffered { .. } => (Glyph::Skip, "Nothing here may start"),
+        | Reason::NotOffered { .. }
+        | Reason::Dropped => (Glyph::Skip, "Nothing here may start"),
     }
 }

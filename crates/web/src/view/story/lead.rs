@@ -6,7 +6,7 @@ use glitchlab_domain::task::TaskState;
 
 use crate::view::glyph::Glyph;
 use crate::view::text::{self, Clock, UNKNOWN, count};
-use crate::view::{link, reason, state};
+use crate::view::{link, state};
 
 /// The head.
 #[derive(Clone, Debug, Template)]
@@ -53,7 +53,7 @@ impl TaskLead {
             parent: parent.map(|parent| (link::task(parent.as_str()), parent.to_string())),
             title: story.title.clone(),
             sentence: sentence(story, last),
-            chip: waits.map(|wait| reason::chip(&wait.reason)),
+            chip: waits.map(|wait| wait.reason.chip()),
             until: waits.and_then(|wait| wait.until_ms).map(|at| text::moment(at, now_ms)),
             link: story.request.as_deref().and_then(link::outside),
             cost: if story.runs == 0 { UNKNOWN.to_owned() } else { story.whole_cost.to_string() },

@@ -8,7 +8,7 @@ use glitchlab_domain::story::{AttemptStory, StepStory, Story};
 use super::{AT_REST_S, WHILE_RUNNING_S};
 use crate::view::glyph::Glyph;
 use crate::view::text::{self, Clock};
-use crate::view::{reason, state};
+use crate::view::state;
 
 /// A gap shorter than this is not a wait, ms.
 const WAIT_MS: i64 = 2_000;
@@ -119,7 +119,7 @@ fn group(attempt: &AttemptStory, before: Option<&AttemptStory>, axis: Axis, now_
         at = step.ended_ms.unwrap_or(now_ms);
     }
     if let Some(wait) = &attempt.waits {
-        rows.push(Row { took: String::new(), ..waiting(&reason::chip(&wait.reason), Vec::new()) });
+        rows.push(Row { took: String::new(), ..waiting(&wait.reason.chip(), Vec::new()) });
     } else if attempt.ended_ms.is_none() {
         rows.extend(gap("since the last stage", at, now_ms, axis));
     }
