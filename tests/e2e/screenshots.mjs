@@ -14,6 +14,8 @@ function showsWork() {
 
 const pages = [
   { name: 'live', path: '/', ready: (page) => page.waitForFunction(showsWork, null, { timeout: 90_000 }) },
+  { name: 'tasks', path: '/tasks', ready: (page) => page.waitForSelector('#rows tbody tr', { timeout: 90_000 }) },
+  { name: 'task', path: '/tasks/al-5', whole: true, ready: (page) => page.waitForSelector('#diff tbody tr', { timeout: 90_000 }) },
   { name: 'actors', path: '/actors', ready: (page) => page.waitForSelector('main table', { timeout: 10_000 }) },
 ];
 
@@ -22,14 +24,14 @@ const errors = [];
 // One page for each size, for all its pictures: the demo is short, and a new scheme needs no new connection.
 for (const size of Object.keys(sizes)) {
   const page = await open(browser, { size });
-  for (const { name, path, ready } of pages) {
+  for (const { name, path, ready, whole = false } of pages) {
     await page.goto(address + path);
     if (name === 'live') await streamIsLive(page);
     for (const scheme of schemes) {
       await page.emulateMedia({ colorScheme: scheme });
       await ready(page);
       const file = join(folder, `${name}-${scheme}-${size}.png`);
-      await page.screenshot({ path: file, animations: 'disabled' });
+      await page.screenshot({ path: file, animations: 'disabled', fullPage: whole });
       console.log(file);
     }
   }

@@ -54,12 +54,97 @@ test(`the event stream connects on ${LOADS} of ${LOADS} loads`, () => withPage({
   }
 }));
 
-for (const path of ['/', '/actors']) {
+// A task of the demo that fails once and is then mended; its page is looked at after the list shows it.
+const TASK = 'al-5';
+
+async function openTasks(page, query = '') {
+  await page.goto(`${address}/tasks${query}`);
+  await page.waitForSelector('#rows');
+}
+
+async function taskIsListed(page) {
+  for (let look = 1; look <= 90; look += 1) {
+    await openTasks(page, `?q=${TASK}`);
+    if (await page.$(`#rows a.id[href="/tasks/${TASK}"]`)) return;
+    await page.waitForTimeout(1_000);
+  }
+  assert.fail(`${TASK} was never listed`);
+}
+
+test('a task of the list has a page that tells its story', () => withPage({}, async (page) => {
+  await taskIsListed(page);
+  await page.click(`#rows a.id[href="/tasks/${TASK}"]`);
+  await page.waitForSelector('#stages tbody tr');
+  assert.match(await page.textContent('#lead'), new RegExp(TASK));
+  for (const id of ['plan', 'tests', 'diff', 'cost', 'attempts', 'transcript']) {
+    assert.ok(await page.$(`#${id}`), `there is no #${id}`);
+  }
+  await page.click('#transcript summary');
+  assert.notEqual(await page.textContent('#transcript details[open] pre'), '');
+}));
+
+test('a poll renews the numbers, and keeps what is open and where the focus is', () => withPage({}, async (page) => {
+  await taskIsListed(page);
+  await page.goto(`${address}/tasks/${TASK}`);
+  await page.click('#transcript summary');
+  await page.evaluate(() => document.activeElement.blur());
+  const polled = page.waitForResponse((response) => response.request().headers()['hx-request'] === 'true');
+  await page.evaluate(() => document.querySelector('[data-every]').setAttribute('data-every', '1'));
+  assert.equal((await polled).status(), 200);
+  await page.waitForFunction(() => document.querySelector('[data-every]').dataset.every !== '1');
+  assert.ok(await page.$('#transcript details[open]'), 'the poll closed what was open');
+  assert.equal(await page.getAttribute('body', 'data-stream'), 'poll');
+  // While a field is being filled in, nothing moves.
+  await openTasks(page);
+  await page.focus('#q');
+  let polls = 0;
+  page.on('request', (request) => { if (request.headers()['hx-request']) polls += 1; });
+  await page.evaluate(() => document.querySelector('[data-every]').setAttribute('data-every', '1'));
+  await page.waitForTimeout(2_500);
+  assert.equal(polls, 0, 'it polled under the hands of a person');
+}));
+
+test('the list is filtered with the keyboard alone', () => withPage({}, async (page) => {
+  await taskIsListed(page);
+  await openTasks(page);
+  await page.focus('#q');
+  await page.keyboard.type(TASK);
+  await page.keyboard.press('Enter');
+  await page.waitForURL((url) => url.searchParams.get('q') === TASK);
+  assert.deepEqual(await page.$$eval('#rows tbody a.id', (all) => all.map((one) => one.textContent)), [TASK]);
+  await page.focus('#q');
+  const reached = [];
+  for (let step = 0; step < 30; step += 1) {
+    await page.keyboard.press('Tab');
+    reached.push(await page.evaluate(() => document.activeElement.textContent.trim()));
+  }
+  for (const words of ['Filter', '30 d', 'CSV', 'Cost', TASK]) {
+    assert.ok(reached.includes(words), `Tab does not reach ${words}: ${reached.join(' | ')}`);
+  }
+}));
+
+test('the list works without a script', async () => {
+  const context = await browser.newContext({ javaScriptEnabled: false });
+  const page = await context.newPage();
+  await page.goto(`${address}/tasks`);
+  await page.fill('#q', 'no such task');
+  await page.selectOption('#s', 'failed');
+  await page.click('#rows button');
+  assert.match(page.url(), /q=no\+such\+task/);
+  assert.match(await page.textContent('#lead'), /No task matches/);
+  await page.click('text=Clear the filter');
+  assert.ok(await page.$('#rows form'));
+  await context.close();
+});
+
+for (const path of ['/', '/actors', '/tasks', `/tasks/${TASK}`, '/tasks?q=nothing', '/tasks/no-such-task']) {
   for (const scheme of schemes) {
     for (const size of Object.keys(sizes)) {
       test(`${path} is accessible and fits, ${scheme} and ${size}`, () => withPage({ scheme, size }, async (page) => {
         await page.goto(address + path);
         if (path === '/') await streamIsLive(page);
+        // A page that is missing is an error to the console as well, and rightly so.
+        if (path.endsWith('no-such-task')) page.errors.length = 0;
         await page.evaluate(axeSource);
         const { violations } = await page.evaluate(() => globalThis.axe.run());
         assert.deepEqual(violations.map(asText), [], 'violations');

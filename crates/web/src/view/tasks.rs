@@ -118,7 +118,7 @@ impl Line {
             tokens: text::tokens(line.tokens),
             cost: line.cost.to_string(),
             bar: share.filter(|share| *share > 0).map(text::percent),
-            took: text::span(line.took_ms + running),
+            took: text::took(line.took_ms + running),
             ended: line.ended_ms.map(|at| text::moment(at, now_ms)),
             link: link::outside(&result),
             result,

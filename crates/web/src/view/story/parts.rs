@@ -45,7 +45,15 @@ pub(crate) struct File {
     pub(crate) path: String,
     pub(crate) added: String,
     pub(crate) removed: String,
-    pub(crate) bars: Option<(String, String)>,
+    pub(crate) bars: Option<Bars>,
+}
+
+/// Added lines, and after them removed lines.
+#[derive(Clone, Debug)]
+pub(crate) struct Bars {
+    pub(crate) added: String,
+    pub(crate) removed_x: String,
+    pub(crate) removed: String,
 }
 
 /// One attempt in a line.
@@ -120,12 +128,17 @@ fn changes(story: &Story) -> Option<Changes> {
 
 fn counted(files: &[FileDelta]) -> Changes {
     let most = files.iter().map(|file| file.added + file.removed).max().unwrap_or(0).max(1);
-    let share = |lines: u64| percent(i64::try_from(lines * 9_800 / most).unwrap_or(0));
+    let share = |lines: u64| i64::try_from(lines * 9_800 / most).unwrap_or(0);
+    let gap = |file: &FileDelta| if file.added > 0 { 150 } else { 0 };
     let file = |file: &FileDelta| File {
         path: file.path.clone(),
         added: format!("+{}", file.added),
         removed: format!("−{}", file.removed),
-        bars: Some((share(file.added), share(file.removed))),
+        bars: Some(Bars {
+            added: percent(share(file.added)),
+            removed_x: percent(share(file.added) + gap(file)),
+            removed: percent(share(file.removed)),
+        }),
     };
     let sum = |lines: fn(&FileDelta) -> u64| files.iter().map(lines).sum::<u64>();
     let n = count(u64::try_from(files.len()).unwrap_or(0), "file");

@@ -69,6 +69,6 @@ fn row(branch: &Branch, lines: &mut Vec<char>) -> TreeRow {
         word,
         own: tried(branch.cost.to_string()),
         whole: tried(branch.whole_cost.to_string()),
-        took: branch.took_ms.map_or(String::new(), text::span),
+        took: branch.took_ms.map_or(String::new(), text::took),
     }
 }

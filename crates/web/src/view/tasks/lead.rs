@@ -62,12 +62,12 @@ fn sentence(ask: &Ask, tally: &Tally) -> String {
     let counts = parts.map(|(state, words)| (tally.count(state), words));
     let told: Vec<_> =
         counts.iter().filter(|(n, _)| *n > 0).map(|(n, words)| format!("{n} {words}")).collect();
-    let rest = if told.is_empty() { "nothing else".to_owned() } else { told.join(", ") };
+    let rest = if told.is_empty() { String::new() } else { format!(": {}", told.join(", ")) };
     let filter = if ask.is_filtered() { format!(", of those where {}", filter(ask)) } else { String::new() };
     let range = ask.range.words();
     let cut = if tally.is_cut { format!(" Only the newest {COUNTED} are counted.") } else { String::new() };
     format!(
-        "{}{filter}: {rest}.{cut} A cost includes all attempts and sub-tasks.",
+        "{}{filter}{rest}.{cut} A cost includes all attempts and sub-tasks.",
         range[..1].to_uppercase() + &range[1..]
     )
 }
