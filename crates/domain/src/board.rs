@@ -6,6 +6,8 @@
 mod explain;
 mod known;
 mod parts;
+mod reading;
+mod standing;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -17,6 +19,8 @@ use crate::readiness::{Cycle, Index, Node, Overlay, Readiness};
 use crate::reason::Reason;
 use crate::snapshot;
 use crate::task::{TaskRow, TaskState};
+
+pub use standing::{Circles, Stand};
 
 /// Where a task stands, as the queue counts it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

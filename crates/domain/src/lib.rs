@@ -23,3 +23,4 @@ pub mod snapshot;
 pub mod stage;
 pub mod story;
 pub mod task;
+pub mod why;

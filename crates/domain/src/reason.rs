@@ -42,6 +42,9 @@ impl Window {
     }
 }
 
+/// Who pauses when nothing has succeeded for too much money.
+pub const STOP_LOSS: &str = "stop_loss";
+
 /// Why a task is not running, as the code knows it; pages and commands show the variant's name verbatim.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -192,6 +195,15 @@ impl Reason {
     #[must_use]
     pub const fn name(&self) -> &'static str {
         self.kind().name()
+    }
+
+    /// Returns whose turn it is: that of its kind, but a pause by the loss limit is a question to a person.
+    #[must_use]
+    pub fn group(&self) -> Group {
+        match self {
+            Self::Paused { by, .. } if by == STOP_LOSS => Group::You,
+            _ => self.kind().group(),
+        }
     }
 
     /// Writes the variant's name with the one fact that tells it from its likes.

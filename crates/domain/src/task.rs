@@ -1,5 +1,7 @@
 //! A task: our own copy of a bead and where we stand with it.
 
+mod source;
+
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 

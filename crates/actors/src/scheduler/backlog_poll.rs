@@ -6,7 +6,6 @@ use glitchlab_backlog::{Polled, Revision};
 use glitchlab_domain::bead::Bead;
 use glitchlab_domain::command::Command;
 use glitchlab_domain::event::{About, EventKind};
-use glitchlab_domain::id::TaskKey;
 use glitchlab_domain::task::SourceTask;
 use glitchlab_runtime::{Failure, Task};
 
@@ -57,7 +56,8 @@ async fn read(engine: &Engine, seen: Option<Revision>, known: &[String]) -> Resu
         }
     };
     for chunk in poll.beads.chunks(CHUNK) {
-        let beads = chunk.iter().map(|bead| source_task(engine, bead)).collect();
+        let source = engine.source.name();
+        let beads = chunk.iter().map(|bead| SourceTask::of(&engine.repo_id, source, bead)).collect();
         insist(&engine.queue, Command::Sync { beads }).await??;
     }
     let is_complete = poll.is_complete();
@@ -76,37 +76,4 @@ async fn note(engine: &Engine, line: Option<u64>, what: &str, known: &[String]) 
     let kind = EventKind::BacklogFaulty { line, what: what.to_owned() };
     insist(&engine.queue, Command::Note { about: About::default(), kind }).await??;
     Ok(())
-}
-
-fn source_task(engine: &Engine, bead: &Bead) -> SourceTask {
-    let body = body(bead);
-    SourceTask {
-        key: TaskKey::of(&engine.repo_id, &bead.id),
-        repo_id: engine.repo_id.clone(),
-        bead_id: bead.id.clone(),
-        source: engine.source.name().to_owned(),
-        parent: bead.parent().cloned(),
-        rev: SourceTask::revision(&bead.title, &body),
-        title: bead.title.clone(),
-        body,
-        priority: bead.priority,
-        kind: bead.issue_type.clone(),
-        labels: bead.labels.clone(),
-        created_ms: bead.created_ms,
-        state: bead.status.as_str().to_owned(),
-    }
-}
-
-/// Puts together what the work needs to know, each part under its name.
-fn body(bead: &Bead) -> String {
-    let parts = [
-        ("", &bead.description),
-        ("Design", &bead.design),
-        ("Acceptance criteria", &bead.acceptance_criteria),
-        ("Notes", &bead.notes),
-    ];
-    let filled = parts.iter().filter(|(_, text)| !text.trim().is_empty());
-    let titled =
-        filled.map(|(name, text)| if name.is_empty() { (*text).clone() } else { format!("{name}:\n{text}") });
-    titled.collect::<Vec<_>>().join("\n\n")
 }

@@ -1,6 +1,5 @@
 //! When the scheduler looks outward, and what it takes from there.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use glitchlab_domain::bead::BeadId;
@@ -116,19 +115,8 @@ impl SchedulerState {
     }
 
     fn take_changed(&mut self, changed: Changed) {
-        for bead in &changed.beads {
-            self.board.take_bead(bead);
-        }
-        if changed.is_complete {
-            let now: BTreeSet<BeadId> = changed.beads.into_iter().map(|bead| bead.id).collect();
-            let gone: Vec<BeadId> = self.known.difference(&now).cloned().collect();
-            gone.iter().for_each(|id| self.board.drop_bead(id));
-            self.tell_gone(&gone);
-            self.known = now;
-            self.board.release_known();
-        } else {
-            self.board.keep_known();
-        }
+        let gone = self.board.take_reading(&changed.beads, changed.is_complete, &mut self.known);
+        self.tell_gone(&gone);
         self.revision = Some(changed.revision);
         self.faults = changed.faults;
     }

@@ -29,8 +29,10 @@ impl Board {
     #[must_use]
     pub fn why(&self, key: &TaskKey) -> Option<Reason> {
         let task = self.tasks.get(key)?;
-        if task.state != TaskState::Open {
-            return task.reason.clone();
+        match task.state {
+            TaskState::Open => {}
+            TaskState::Dropped => return Some(Reason::Dropped),
+            _ => return task.reason.clone(),
         }
         self.above_obstacle(task)
             .or_else(|| self.obstacle(task))

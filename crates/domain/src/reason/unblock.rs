@@ -25,7 +25,9 @@ impl Reason {
                 "The next call that ends: it gives back what it had set aside and did not use".to_owned()
             }
             Self::ModelOverran { model } => format!("`glitchlab approve {model}`, when you know why"),
-            Self::Backoff { .. } => format!("Its rest ends by itself; `glitchlab retry {id}` starts it at once"),
+            Self::Backoff { .. } => {
+                format!("Its rest ends by itself; `glitchlab retry {id}` starts it at once")
+            }
             Self::CoolDown { .. } => {
                 format!("Its cool-down ends by itself; `glitchlab retry {id}` starts it at once")
             }
@@ -35,7 +37,8 @@ impl Reason {
             Self::Snoozed { .. } => "The provider, when its wait is over; no attempt is used up".to_owned(),
             Self::Paused { .. } => "`glitchlab resume`".to_owned(),
             Self::BreakerOpen { .. } => {
-                "One task on trial after the cool-down; it closes when that does not fail in the same way".to_owned()
+                "One task on trial after the cool-down; it closes when that does not fail in the same way"
+                    .to_owned()
             }
             Self::BlockedBy { on } if on.len() == 1 => "That task, when it is closed".to_owned(),
             Self::BlockedBy { .. } => "These tasks, when all of them are closed".to_owned(),
@@ -74,9 +77,9 @@ impl Reason {
         match self {
             Self::CapReached { .. } | Self::Paced { .. } => "money comes back",
             Self::TokenCapReached { .. } => "tokens come back",
-            Self::AfterSettlement { .. }
-            | Self::TokensAfterSettlement { .. }
-            | Self::TaskAfterSettlement => "a call ends",
+            Self::AfterSettlement { .. } | Self::TokensAfterSettlement { .. } | Self::TaskAfterSettlement => {
+                "a call ends"
+            }
             Self::ModelOverran { .. } => "you trust it",
             Self::Backoff { .. } | Self::CoolDown { .. } => "its rest ends",
             Self::Snoozed { .. } => "the provider answers",
@@ -94,7 +97,9 @@ impl Reason {
             Self::NeedsHuman { .. } => "you answer",
             Self::NotWork { .. } | Self::LowPriority { .. } => "a setting changes",
             Self::Label { .. } => "a label changes",
-            Self::SourceStatus { .. } | Self::DeferredUntil | Self::NotOffered { .. } => "the backlog changes",
+            Self::SourceStatus { .. } | Self::DeferredUntil | Self::NotOffered { .. } => {
+                "the backlog changes"
+            }
             Self::Cycle { .. } => "you break it",
             Self::Dropped => "you retry it",
         }
@@ -107,9 +112,9 @@ impl HumanReason {
             Self::AttemptsUsed { .. } | Self::DeferredTooOften | Self::Permanent { .. } => {
                 format!("`glitchlab retry {id}` begins anew, `glitchlab drop {id}` puts it away")
             }
-            Self::ExceedsCap { .. } => format!(
-                "Raise `budget.per_hour` and `budget.per_day` above it, or `glitchlab drop {id}`"
-            ),
+            Self::ExceedsCap { .. } => {
+                format!("Raise `budget.per_hour` and `budget.per_day` above it, or `glitchlab drop {id}`")
+            }
             Self::ExceedsTokens { .. } => {
                 format!("Raise `budget.tokens_per_day` above it, or `glitchlab drop {id}`")
             }

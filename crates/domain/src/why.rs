@@ -1,0 +1,234 @@
+//! Why nothing is happening: the headline, the gates that a task passes on its way to a worker, and every wait and every
+//! skip with since, until and what unblocks it.
+//!
+//! One pure function, [`explain`], says it for the page, for its JSON and for `glitchlab why`, so that they use the same
+//! words. [`explain_task`] says it of one task.
+
+mod blockers;
+mod entries;
+mod gates;
+mod headline;
+mod nearest;
+mod survey;
+mod task;
+
+use serde::{Deserialize, Serialize};
+
+use crate::bead::BeadId;
+use crate::board::Board;
+use crate::ledger::Head;
+use crate::reason::{Group, Reason, Wait};
+use crate::rows::AttemptRow;
+
+pub use nearest::nearest;
+pub use task::{Blocker, TaskWhy, explain_task};
+
+use survey::Survey;
+
+/// How many lines of a group a page shows.
+pub const LINES: usize = 50;
+
+/// What an engine is set to, as far as it decides what may start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rules {
+    /// Worker slots.
+    pub workers: u32,
+    /// Admission stops at this many open requests; 0 is no limit.
+    pub max_open: u32,
+    /// Finished work is merged here, so that what runs will not wait for a merge.
+    pub merges_here: bool,
+}
+
+/// Something that keeps every task from starting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Obstacle {
+    /// What, and until when.
+    pub wait: Wait,
+    /// Since when, ms UTC.
+    pub since_ms: Option<i64>,
+}
+
+/// What [`explain`] looks at.
+#[derive(Clone, Debug)]
+pub struct Facts<'a> {
+    /// All tasks.
+    pub board: &'a Board,
+    /// What keeps every task from starting: a shutdown, the store, the disk, a pause, the breaker.
+    pub obstacles: Vec<Obstacle>,
+    /// The head of the ledger, when there is one.
+    pub ledger: Option<&'a Head>,
+    /// The attempts that hold a slot, and what they wait for.
+    pub attempts: &'a [AttemptRow],
+    /// What the engine is set to.
+    pub rules: Rules,
+    /// An engine runs.
+    pub is_running: bool,
+    /// When the backlog was last read, ms UTC; none when it was not yet.
+    pub read_ms: Option<i64>,
+    /// Now, ms UTC.
+    pub now_ms: i64,
+}
+
+/// Why nothing is happening, or what is. Its JSON is stable.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Why {
+    /// When this was so, ms UTC.
+    pub as_of_ms: i64,
+    /// An engine runs.
+    pub running: bool,
+    /// The answer in one sentence.
+    pub headline: Headline,
+    /// The gates, in the order in which a task passes them.
+    pub gates: Vec<Gate>,
+    /// The waits and skips, by whose turn it is.
+    pub groups: Vec<Lines>,
+}
+
+/// The answer in one sentence.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Headline {
+    /// What kind of answer it is.
+    pub mark: Mark,
+    /// The sentence, without a full stop.
+    pub text: String,
+    /// What stands around it, whole sentences; commands are in backticks.
+    pub detail: String,
+    /// When that changes by itself, ms UTC.
+    pub until_ms: Option<i64>,
+    /// Why nothing new starts, when that has a reason.
+    pub reason: Option<Reason>,
+}
+
+/// What kind of answer a headline is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mark {
+    /// Work goes on or starts.
+    #[default]
+    Run,
+    /// Something that ends by itself.
+    Wait,
+    /// Somebody paused it.
+    Pause,
+    /// Nothing is ready.
+    Idle,
+    /// A person must act.
+    You,
+    /// Something is wrong.
+    Crit,
+    /// It does not run, or ends.
+    Stop,
+}
+
+/// One gate on the way of a task to a worker.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gate {
+    /// Its name.
+    pub name: String,
+    /// What it does.
+    pub state: GateState,
+    /// How many tasks got as far as its other side; for one that is held, as far as this one.
+    pub passing: u64,
+    /// How many there are at all.
+    pub all: u64,
+    /// The count in words.
+    pub count: String,
+    /// What stands behind it, without a full stop.
+    pub note: String,
+    /// When it opens by itself, ms UTC.
+    pub until_ms: Option<i64>,
+}
+
+/// What a gate does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GateState {
+    /// Lets tasks pass.
+    Passed,
+    /// Lets none pass.
+    Held,
+    /// None has come so far.
+    NotReached,
+}
+
+/// The waits and skips of one group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lines {
+    /// Whose turn it is.
+    pub group: Group,
+    /// The same for people.
+    pub title: String,
+    /// How many there are in all; `entries` may be fewer.
+    pub total: u64,
+    /// The first of them.
+    pub entries: Vec<Entry>,
+}
+
+/// One wait or skip.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// The task, when it is of one.
+    pub task: Option<BeadId>,
+    /// The task's title, hostile text; or of whom it is, such as `The engine`.
+    pub what: String,
+    /// How many tasks it stands for.
+    pub count: u64,
+    /// Why.
+    pub reason: Reason,
+    /// The reason's name with what tells it from its likes.
+    pub chip: String,
+    /// The reason in one sentence, without a full stop.
+    pub says: String,
+    /// Since when, ms UTC, as far as that is known.
+    pub since_ms: Option<i64>,
+    /// When it ends by itself, ms UTC.
+    pub until_ms: Option<i64>,
+    /// What ends it when no instant does, in a few words.
+    pub ends: String,
+    /// What unblocks it, one sentence without a full stop; commands and settings are in backticks.
+    pub unblocks: String,
+    /// Its place in the queue, from 1.
+    pub place: Option<u64>,
+}
+
+impl Why {
+    /// Returns the waits and skips of a group.
+    #[must_use]
+    pub fn lines(&self, group: Group) -> Option<&Lines> {
+        self.groups.iter().find(|lines| lines.group == group)
+    }
+
+    /// Returns how much waits for a person.
+    #[must_use]
+    pub fn needs_you(&self) -> u64 {
+        self.lines(Group::You).map_or(0, |lines| lines.total)
+    }
+
+    /// Returns the gate that lets nothing pass.
+    #[must_use]
+    pub fn held(&self) -> Option<&Gate> {
+        self.gates.iter().find(|gate| gate.state == GateState::Held)
+    }
+}
+
+/// Says why nothing is happening, or what is; each group with at most `lines` lines.
+#[must_use]
+pub fn explain(facts: &Facts<'_>, lines: usize) -> Why {
+    let survey = Survey::of(facts);
+    let (gates, held) = gates::gates(facts, &survey);
+    Why {
+        as_of_ms: facts.now_ms,
+        running: facts.is_running,
+        headline: headline::headline(facts, &survey, held.as_ref()),
+        groups: entries::groups(facts, &survey, held.as_ref(), lines),
+        gates,
+    }
+}
+
+/// Writes a count with its noun.
+fn count(n: u64, noun: &str) -> String {
+    if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
+}
+
+#[cfg(test)]
+mod tests;
