@@ -4,15 +4,14 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ractor::ActorRef;
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::child::ChildContext;
-use crate::envelope::Envelope;
 use crate::exit::Failure;
 use crate::gauges::Gauges;
 use crate::handle::{Gone, Handle};
+use crate::mailbox::Address;
 
 /// Names the kinds of a message, for gauges, spans and time budgets.
 pub trait MessageKind {
@@ -82,11 +81,11 @@ pub(crate) mod stop_reason {
 pub struct Context<M> {
     child: ChildContext,
     handle: Handle<M>,
-    myself: ActorRef<Envelope<M>>,
+    myself: Address<M>,
 }
 
 impl<M: Send + 'static> Context<M> {
-    pub(crate) fn new(child: ChildContext, handle: Handle<M>, myself: ActorRef<Envelope<M>>) -> Self {
+    pub(crate) fn new(child: ChildContext, handle: Handle<M>, myself: Address<M>) -> Self {
         Self { child, handle, myself }
     }
 
@@ -120,23 +119,28 @@ impl<M: Send + 'static> Context<M> {
         &self.handle
     }
 
+    /// Counts a message of this incarnation as taken out.
+    pub(crate) fn take(&self) {
+        self.myself.mailbox.take();
+    }
+
     /// Sends a message to this incarnation only.
     ///
     /// # Errors
     /// [`Gone`] when it is stopping.
     pub fn send_self(&self, msg: M) -> Result<(), Gone> {
-        send_to(&self.myself, &self.handle, msg)
+        self.myself.send(msg).map_err(|_refused| self.handle.gone())
     }
 
     /// Sends a message to this incarnation after a delay; it is dropped when the incarnation ends before.
     pub fn send_after(&self, delay: Duration, msg: M) -> AbortHandle {
-        let (myself, handle, ended) = (self.myself.clone(), self.handle.clone(), self.child.ended.clone());
+        let (myself, ended) = (self.myself.clone(), self.child.ended.clone());
         let timer = async move {
             tokio::select! {
                 biased;
                 () = ended.cancelled() => {}
                 () = tokio::time::sleep(delay) => {
-                    let _ended_meanwhile = send_to(&myself, &handle, msg);
+                    let _ended_meanwhile = myself.send(msg);
                 }
             }
         };
@@ -145,20 +149,11 @@ impl<M: Send + 'static> Context<M> {
 
     /// Ends this incarnation after the current message, as finished: only a permanent child is restarted.
     pub fn stop(&self) {
-        self.myself.stop(Some(stop_reason::NORMAL.to_owned()));
+        self.myself.actor.stop(Some(stop_reason::NORMAL.to_owned()));
     }
 
     /// Ends this incarnation after the current message, as if it had been asked to.
     pub fn shut_down(&self) {
-        self.myself.stop(Some(stop_reason::SHUTDOWN.to_owned()));
+        self.myself.actor.stop(Some(stop_reason::SHUTDOWN.to_owned()));
     }
-}
-
-fn send_to<M: Send + 'static>(
-    target: &ActorRef<Envelope<M>>,
-    handle: &Handle<M>,
-    msg: M,
-) -> Result<(), Gone> {
-    let envelope = Envelope::new(msg, handle.gauges());
-    target.send_message(envelope).map_err(|_| Gone { name: handle.name().into() })
 }

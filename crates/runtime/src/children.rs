@@ -72,13 +72,13 @@ impl Children {
     pub(crate) async fn start(&mut self, at: Place, again: bool) -> Result<Started, ExitReason> {
         let child = &mut self.members[at];
         let context = child.node.begin();
-        let (path, incarnation) = (child.node.path.to_string(), context.incarnation);
+        let incarnation = context.incarnation;
         match child.launch(context, &self.shared, self.myself.get_cell()).await {
             Ok(Some(running)) => {
                 self.actors.insert(running.spawned.cell.get_id(), at);
                 child.running = Some(running);
                 child.node.running(again);
-                self.emit(&match again {
+                self.emit(at, |path| match again {
                     true => LifecycleEvent::Restarted { path, incarnation },
                     false => LifecycleEvent::Started { path, incarnation },
                 });
@@ -86,13 +86,13 @@ impl Children {
             }
             Ok(None) => {
                 child.node.ended(State::Stopped);
-                self.emit(&LifecycleEvent::Ignored { path, incarnation });
+                self.emit(at, |path| LifecycleEvent::Ignored { path, incarnation });
                 self.forget_if_over(at);
                 Ok(Started::Ignored)
             }
             Err(cause) => {
                 child.node.ended(State::Stopped);
-                self.emit(&LifecycleEvent::StartFailed { path, incarnation, cause: cause.clone() });
+                self.emit(at, |path| LifecycleEvent::StartFailed { path, incarnation, cause: cause.clone() });
                 Err(cause)
             }
         }
@@ -160,16 +160,16 @@ impl Children {
         self.actors.remove(&actor);
         child.spec.start.retire(actor);
         child.forgive();
-        let (path, incarnation) = (child.node.path.to_string(), running.incarnation);
+        let incarnation = running.incarnation;
         if *cause == ExitReason::Zombie {
             child.node.ended(State::Zombie);
             running.spawned.cell.unlink(self.myself.get_cell());
-            self.emit(&LifecycleEvent::Zombie { path: path.clone(), incarnation });
+            self.emit(at, |path| LifecycleEvent::Zombie { path, incarnation });
         } else {
             child.node.ended(State::Stopped);
         }
         drop(running);
-        self.emit(&LifecycleEvent::Exited { path, incarnation, cause: cause.clone() });
+        self.emit(at, |path| LifecycleEvent::Exited { path, incarnation, cause: cause.clone() });
     }
 
     /// Makes room for a child that was not in the spec.
@@ -211,7 +211,8 @@ impl Children {
         self.node.group.as_ref()
     }
 
-    pub(crate) fn emit(&self, event: &LifecycleEvent) {
-        self.shared.events.emit(event);
+    /// Tells what happened to a child.
+    pub(crate) fn emit(&self, at: Place, event: impl FnOnce(String) -> LifecycleEvent) {
+        self.shared.events.emit(|| event(self.members[at].node.path.to_string()));
     }
 }

@@ -16,10 +16,14 @@ use crate::supervisor::SupervisorMsg;
 
 impl Children {
     /// Reacts to the end of an actor. One that is no current child was stopped by us, and is swallowed.
-    pub(crate) async fn exited(&mut self, id: ActorId, seen: ExitReason) -> Result<(), Breach> {
+    pub(crate) async fn exited(
+        &mut self,
+        id: ActorId,
+        seen: impl FnOnce() -> ExitReason,
+    ) -> Result<(), Breach> {
         let Some(at) = self.actors.get(&id).copied() else { return Ok(()) };
         let Some(mut running) = self.members[at].running.take() else { return Ok(()) };
-        let cause = running.exit.get().unwrap_or(seen);
+        let cause = running.exit.get().unwrap_or_else(seen);
         if !running.spawned.gone_within(self.members[at].spec.kill_grace).await {
             tracing::warn!(path = %self.members[at].node.path, "An actor ended, but its state is still being dropped");
         }
@@ -92,13 +96,12 @@ impl Children {
             return Err(self.breach(at, reasons).await);
         }
         let after = self.members[at].next_delay(self.spec.jitter_seed);
-        let path = self.members[at].node.path.to_string();
         let group = self.stop_group(at).await;
         let due = Instant::now() + after;
         for at in group.iter().filter_map(|id| self.find(id)) {
             self.members[at].node.set(State::Restarting { until: due });
         }
-        self.emit(&LifecycleEvent::RestartScheduled { path, after_ms: ms(after) });
+        self.emit(at, |path| LifecycleEvent::RestartScheduled { path, after_ms: ms(after) });
         self.pending.add(group, due, &self.myself);
         Ok(())
     }
@@ -134,7 +137,7 @@ impl Children {
         if self.node.is_root() {
             self.shared.close();
         }
-        self.emit(&LifecycleEvent::Breach(breach.clone()));
+        self.shared.events.emit(|| LifecycleEvent::Breach(breach.clone()));
         self.stop_all().await;
         breach
     }

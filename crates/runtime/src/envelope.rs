@@ -1,8 +1,6 @@
 //! What travels through a mailbox around a message.
 
-use std::sync::{Arc, OnceLock};
-
-use crate::gauges::{Gauges, MailboxPlace};
+use std::sync::OnceLock;
 
 /// Identifies the span a message was sent from, in the numbers of W3C Trace Context.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -53,33 +51,18 @@ pub fn install_propagator(propagator: Box<dyn Propagator>) -> Result<(), Propaga
     PROPAGATOR.set(propagator).map_err(|_| PropagatorInstalled)
 }
 
-/// Carries one message, the trace it belongs to, and its place in the mailbox's count.
+/// Carries one message and the trace it belongs to.
 #[derive(Debug)]
-pub struct Envelope<M> {
-    /// The message.
-    pub msg: M,
-    trace: Option<TraceContext>,
-    place: MailboxPlace,
+pub(crate) struct Envelope<M> {
+    pub(crate) msg: M,
+    /// The context of the sender.
+    pub(crate) trace: Option<TraceContext>,
 }
 
 impl<M> Envelope<M> {
-    /// Wraps a message for a mailbox that these gauges count, in the trace of the caller.
-    pub fn new(msg: M, gauges: &Arc<Gauges>) -> Self {
-        let trace = PROPAGATOR.get().and_then(|propagator| propagator.capture());
-        Self { msg, trace, place: gauges.enqueue() }
-    }
-
-    /// Returns the context of the sender.
-    #[must_use]
-    pub fn trace(&self) -> Option<TraceContext> {
-        self.trace
-    }
-
-    /// Takes the message out; it no longer counts as waiting.
-    #[must_use]
-    pub fn open(self) -> (M, Option<TraceContext>) {
-        drop(self.place);
-        (self.msg, self.trace)
+    /// Wraps a message in the trace of the caller.
+    pub(crate) fn new(msg: M) -> Self {
+        Self { msg, trace: PROPAGATOR.get().and_then(|propagator| propagator.capture()) }
     }
 }
 

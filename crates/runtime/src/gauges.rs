@@ -1,32 +1,32 @@
 //! What can be seen of one actor from outside, without asking it.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::envelope::TraceContext;
+use crate::mailbox::Mailbox;
 use crate::sync::lock;
 
 /// Measures one actor over all its incarnations; any thread may read it at any time.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Gauges {
-    born: Instant,
-    mailbox: AtomicU64,
-    messages_total: AtomicU64,
-    busy_ns: AtomicU64,
-    /// Nanoseconds from `born` to the last progress, plus one; 0 is none.
-    progress_ns: AtomicU64,
-    current: Mutex<Current>,
+    work: Mutex<Work>,
+    /// Of the incarnation that is reached now.
+    mailbox: Mutex<Arc<Mailbox>>,
     last_error: Mutex<Option<LastError>>,
 }
 
-/// What the actor does now. One lock covers kind, start and number, so that they belong to the same message.
+/// What the actor does and has done. One lock covers all of it, so that kind, start and number belong to the same
+/// message, and a message costs two turns of an idle lock.
 #[derive(Debug, Default)]
-struct Current {
+struct Work {
     seq: u64,
     handler: Option<(&'static str, Instant)>,
+    messages_total: u64,
+    busy: Duration,
+    progress: Option<Instant>,
 }
 
 /// Says what went wrong last.
@@ -68,53 +68,39 @@ pub struct GaugesReading {
     pub last_error: Option<LastError>,
 }
 
-impl Default for Gauges {
-    fn default() -> Self {
-        Self {
-            born: Instant::now(),
-            mailbox: AtomicU64::new(0),
-            messages_total: AtomicU64::new(0),
-            busy_ns: AtomicU64::new(0),
-            progress_ns: AtomicU64::new(0),
-            current: Mutex::default(),
-            last_error: Mutex::default(),
-        }
-    }
-}
-
 impl Gauges {
     /// Reads everything as of `now`.
     #[must_use]
     pub fn read(&self, now: Instant) -> GaugesReading {
-        let current = self.current(now);
-        let in_handler = current.map_or(Duration::ZERO, |handling| handling.elapsed);
+        let mailbox = self.mailbox();
+        let last_error = lock(&self.last_error).clone();
+        let work = lock(&self.work);
+        let current = work.current(now);
         GaugesReading {
-            mailbox: self.mailbox(),
-            messages_total: self.messages_total.load(Relaxed),
-            busy: Duration::from_nanos(self.busy_ns.load(Relaxed)) + in_handler,
+            mailbox,
+            messages_total: work.messages_total,
+            busy: work.busy + current.map_or(Duration::ZERO, |handling| handling.elapsed),
             current,
-            since_progress: self.since_progress(now),
-            last_error: lock(&self.last_error).clone(),
+            since_progress: work.progress.map(|at| now.saturating_duration_since(at)),
+            last_error,
         }
     }
 
-    /// Returns the number of messages that were sent and not yet taken out.
+    /// Returns the number of messages that were sent to the present incarnation and not yet taken out.
     #[must_use]
     pub fn mailbox(&self) -> u64 {
-        self.mailbox.load(Relaxed)
+        lock(&self.mailbox).waiting()
     }
 
     /// Returns what the actor is doing at `now`; this is what a watchdog looks at.
     #[must_use]
     pub fn current(&self, now: Instant) -> Option<Handling> {
-        let current = lock(&self.current);
-        let (kind, started_at) = current.handler?;
-        Some(Handling { kind, seq: current.seq, elapsed: now.saturating_duration_since(started_at) })
+        lock(&self.work).current(now)
     }
 
     /// Notes that the actor got on with its work.
     pub fn progress(&self) {
-        self.progressed_at(Instant::now());
+        lock(&self.work).progress = Some(Instant::now());
     }
 
     /// Notes an error that did not end the actor.
@@ -123,80 +109,60 @@ impl Gauges {
         *lock(&self.last_error) = Some(error);
     }
 
-    pub(crate) fn enqueue(self: &Arc<Self>) -> MailboxPlace {
-        self.mailbox.fetch_add(1, Relaxed);
-        MailboxPlace(Arc::clone(self))
-    }
-
     /// Begins a message; the guard ends it, also when the handler is dropped or panics.
-    pub(crate) fn begin(self: &Arc<Self>, kind: &'static str) -> HandlerGuard {
+    pub(crate) fn begin(&self, kind: &'static str) -> HandlerGuard<'_> {
         let started_at = Instant::now();
-        let mut current = lock(&self.current);
-        current.seq += 1;
-        current.handler = Some((kind, started_at));
-        HandlerGuard { gauges: Arc::clone(self), seq: current.seq, started_at }
+        let mut work = lock(&self.work);
+        work.seq += 1;
+        work.handler = Some((kind, started_at));
+        HandlerGuard { gauges: self, seq: work.seq, started_at }
     }
 
     /// A new incarnation handles nothing yet, whatever a zombie before it is still at.
     pub(crate) fn renew(&self) {
-        lock(&self.current).handler = None;
+        lock(&self.work).handler = None;
     }
 
-    fn progressed_at(&self, now: Instant) {
-        let since_born = nanos(now.saturating_duration_since(self.born));
-        self.progress_ns.fetch_max(since_born.saturating_add(1), Relaxed);
-    }
-
-    fn since_progress(&self, now: Instant) -> Option<Duration> {
-        let at_ns = self.progress_ns.load(Relaxed).checked_sub(1)?;
-        Some(now.saturating_duration_since(self.born + Duration::from_nanos(at_ns)))
-    }
-
-    fn end(&self, seq: u64, started_at: Instant) {
-        let now = Instant::now();
-        let mut current = lock(&self.current);
-        // A zombie's late end must not wipe out what its successor is doing.
-        if current.seq == seq {
-            current.handler = None;
-        }
-        drop(current);
-        self.busy_ns.fetch_add(nanos(now.saturating_duration_since(started_at)), Relaxed);
-        self.messages_total.fetch_add(1, Relaxed);
-        self.progressed_at(now);
+    /// Counts what waits in this mailbox from now on.
+    pub(crate) fn watch(&self, mailbox: Arc<Mailbox>) {
+        *lock(&self.mailbox) = mailbox;
     }
 }
 
-/// One place in a mailbox: counted from its making until it is dropped, wherever that happens.
-#[derive(Debug)]
-pub(crate) struct MailboxPlace(Arc<Gauges>);
+impl Work {
+    fn current(&self, now: Instant) -> Option<Handling> {
+        let (kind, started_at) = self.handler?;
+        Some(Handling { kind, seq: self.seq, elapsed: now.saturating_duration_since(started_at) })
+    }
 
-impl Drop for MailboxPlace {
-    fn drop(&mut self) {
-        self.0.mailbox.fetch_sub(1, Relaxed);
+    fn end(&mut self, seq: u64, started_at: Instant, now: Instant) {
+        // A zombie's late end must not wipe out what its successor is doing.
+        if self.seq == seq {
+            self.handler = None;
+        }
+        self.messages_total += 1;
+        self.busy += now.saturating_duration_since(started_at);
+        self.progress = Some(now);
     }
 }
 
 /// Marks that a handler runs, until it is dropped.
 #[derive(Debug)]
-pub(crate) struct HandlerGuard {
-    gauges: Arc<Gauges>,
+pub(crate) struct HandlerGuard<'a> {
+    gauges: &'a Gauges,
     seq: u64,
     started_at: Instant,
 }
 
-impl Drop for HandlerGuard {
+impl Drop for HandlerGuard<'_> {
     fn drop(&mut self) {
-        self.gauges.end(self.seq, self.started_at);
+        let now = Instant::now();
+        lock(&self.gauges.work).end(self.seq, self.started_at, now);
     }
-}
-
-fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::time::Duration;
 
     use tokio::time::{Instant, advance};
@@ -205,7 +171,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_handler_is_seen_while_it_runs_and_counted_when_it_ends() {
-        let gauges = Arc::new(Gauges::default());
+        let gauges = Gauges::default();
         let guard = gauges.begin("poll");
         advance(Duration::from_secs(3)).await;
         let during = gauges.read(Instant::now());
@@ -223,7 +189,7 @@ mod tests {
 
     #[test]
     fn what_a_zombie_is_still_at_is_not_shown_as_the_work_of_its_successor() {
-        let gauges = Arc::new(Gauges::default());
+        let gauges = Gauges::default();
         let _zombie = gauges.begin("stuck");
         gauges.renew();
         assert_eq!(gauges.current(Instant::now()), None);
@@ -231,7 +197,7 @@ mod tests {
 
     #[test]
     fn the_late_end_of_a_zombie_does_not_hide_its_successor() {
-        let gauges = Arc::new(Gauges::default());
+        let gauges = Gauges::default();
         let zombie = gauges.begin("stuck");
         let _successor = gauges.begin("fresh");
         drop(zombie);

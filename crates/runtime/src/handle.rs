@@ -1,14 +1,14 @@
 //! A typed reference to an actor that survives its restarts.
 
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
-use ractor::{ActorId, ActorRef, ActorStatus};
+use ractor::ActorId;
 use tokio::sync::oneshot;
 
-use crate::envelope::Envelope;
 use crate::gauges::Gauges;
+use crate::mailbox::Address;
 
 /// Reaches an actor by what it is, not by which incarnation it is.
 ///
@@ -22,8 +22,8 @@ pub struct Handle<M> {
 struct Inner<M> {
     name: Arc<str>,
     gauges: Arc<Gauges>,
-    /// The incarnation that is up. A plain lock: held for a clone only.
-    target: RwLock<Option<ActorRef<Envelope<M>>>>,
+    /// The incarnation that is up. A plain lock: held to put a message into a queue and no longer.
+    target: RwLock<Option<Address<M>>>,
 }
 
 /// Reports that nobody was there to take a message.
@@ -103,7 +103,7 @@ impl<M: Send + 'static> Handle<M> {
     /// Returns whether an incarnation takes messages now.
     #[must_use]
     pub fn is_up(&self) -> bool {
-        self.target().is_some_and(|target| target.get_status() < ActorStatus::Draining)
+        self.target().as_ref().is_some_and(Address::is_up)
     }
 
     /// Puts a message into the mailbox.
@@ -111,8 +111,11 @@ impl<M: Send + 'static> Handle<M> {
     /// # Errors
     /// [`Gone`] when no incarnation is up; the message is dropped.
     pub fn send(&self, msg: M) -> Result<(), Gone> {
-        let target = self.target().ok_or_else(|| self.gone())?;
-        target.send_message(Envelope::new(msg, &self.inner.gauges)).map_err(|_| self.gone())
+        let sent = match &*self.target() {
+            Some(target) => target.send(msg),
+            None => return Err(self.gone()),
+        };
+        sent.map_err(|_refused| self.gone())
     }
 
     /// Sends a request and waits for its reply.
@@ -136,24 +139,29 @@ impl<M: Send + 'static> Handle<M> {
     }
 
     /// Points the handle at a new incarnation.
-    pub(crate) fn connect(&self, target: ActorRef<Envelope<M>>) {
-        *self.inner.target.write().unwrap_or_else(PoisonError::into_inner) = Some(target);
+    pub(crate) fn connect(&self, target: Address<M>) {
+        self.inner.gauges.watch(Arc::clone(&target.mailbox));
+        *self.target_mut() = Some(target);
     }
 
     /// Lets go of an incarnation that ended, unless the next one is there already.
     pub(crate) fn retire(&self, id: ActorId) {
-        let mut target = self.inner.target.write().unwrap_or_else(PoisonError::into_inner);
-        if target.as_ref().is_some_and(|target| target.get_id() == id) {
+        let mut target = self.target_mut();
+        if target.as_ref().is_some_and(|target| target.id() == id) {
             *target = None;
+            self.inner.gauges.watch(Arc::default());
         }
     }
 
-    /// Clones the reference out: a message that is refused is dropped without the lock, since its drop may send.
-    fn target(&self) -> Option<ActorRef<Envelope<M>>> {
-        self.inner.target.read().unwrap_or_else(PoisonError::into_inner).clone()
+    fn target(&self) -> RwLockReadGuard<'_, Option<Address<M>>> {
+        self.inner.target.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn gone(&self) -> Gone {
+    fn target_mut(&self) -> RwLockWriteGuard<'_, Option<Address<M>>> {
+        self.inner.target.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn gone(&self) -> Gone {
         Gone { name: self.inner.name.clone() }
     }
 }

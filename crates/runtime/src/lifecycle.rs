@@ -89,8 +89,13 @@ impl Broadcast {
         LifecycleEvents(receiver)
     }
 
-    pub(crate) fn emit(&self, event: &LifecycleEvent) {
-        lock(&self.subscribers).retain(|subscriber| subscriber.send(event.clone()).is_ok());
+    /// Hands out an event, which is only made when somebody wants it.
+    pub(crate) fn emit(&self, event: impl FnOnce() -> LifecycleEvent) {
+        let mut subscribers = lock(&self.subscribers);
+        if !subscribers.is_empty() {
+            let event = event();
+            subscribers.retain(|subscriber| subscriber.send(event.clone()).is_ok());
+        }
     }
 }
 

@@ -102,7 +102,7 @@ pub async fn start_tree_with(
         let _ractor_catches_panics = tokio_task.await;
         let cause = exit.get().unwrap_or(ExitReason::Vanished);
         conclude(&node);
-        events.emit(&LifecycleEvent::Stopped { path: node.path.to_string(), cause: cause.clone() });
+        events.emit(|| LifecycleEvent::Stopped { path: node.path.to_string(), cause: cause.clone() });
         report.send_replace(Some(cause));
     });
     Ok(Tree { handle: handle.clone(), place, root: root.get_cell(), outcome })

@@ -157,10 +157,10 @@ impl ractor::Actor for Supervisor {
             SupervisionEvent::ActorTerminated(cell, state, reason) => {
                 // Nothing of an incarnation is left when the next one starts.
                 drop(state);
-                children.exited(cell.get_id(), terminated(reason.as_deref())).await?;
+                children.exited(cell.get_id(), || terminated(reason.as_deref())).await?;
             }
             SupervisionEvent::ActorFailed(cell, error) => {
-                children.exited(cell.get_id(), ExitReason::Panicked(error.to_string())).await?;
+                children.exited(cell.get_id(), || ExitReason::Panicked(error.to_string())).await?;
             }
             SupervisionEvent::ActorStarted(_) | SupervisionEvent::ProcessGroupChanged(_) => {}
         }

@@ -10,13 +10,12 @@ use tracing::Instrument;
 
 use crate::traces::Tracing;
 
-const ROUNDS: usize = 31;
+const ROUNDS: usize = 40;
 const MESSAGES: u32 = 50_000;
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// Returns the nanoseconds that a message takes from the sender to its end, raw and ours, as medians of rounds in turn.
+/// Returns the nanoseconds that a message takes from the sender to its end, raw and ours, from rounds by turns.
 pub(crate) async fn compare(tracing: Tracing) -> (f64, f64) {
-    tracing.begin();
     let counter = Handle::new("counter");
     let spec =
         SupervisorSpec::new(Strategy::OneForOne)
@@ -32,7 +31,7 @@ pub(crate) async fn compare(tracing: Tracing) -> (f64, f64) {
     raw.stop(None);
     raw_task.await.unwrap();
     tree.stop().await;
-    (median(raw_ns), median(ours_ns))
+    (undisturbed(raw_ns), undisturbed(ours_ns))
 }
 
 async fn in_span(tracing: Tracing, round: impl Future<Output = f64>) -> f64 {
@@ -64,9 +63,10 @@ fn per_message(began: Instant) -> f64 {
     began.elapsed().as_secs_f64() * 1e9 / f64::from(MESSAGES)
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
+/// Returns the best decile: of a machine that others use as well, the rounds that were left alone.
+fn undisturbed(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
+    values[values.len() / 10]
 }
 
 struct Raw;

@@ -11,28 +11,30 @@ mod traces;
 use traces::Tracing;
 
 fn main() {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    runtime.block_on(async {
-        tokio::spawn(all()).await.unwrap();
-    });
-}
-
-/// In a task, so that the sender runs on a thread of the runtime like every actor.
-async fn all() {
     traces::propagate();
-    println!("| a message from a sender that is | raw ns | ours ns | ours / raw, speed |");
-    println!("|---|---|---|---|");
+    println!("| a message | threads | raw ns | ours ns | ours / raw, speed |");
+    println!("|---|---|---|---|---|");
     for tracing in [Tracing::Absent, Tracing::Unsampled, Tracing::Sampled] {
-        let (raw, ours) = cast::compare(tracing).await;
-        println!("| {tracing} | {raw:.0} | {ours:.0} | {:.2} |", raw / ours);
+        tracing.begin();
+        for threads in [1, 2] {
+            let (raw, ours) = run(threads, cast::compare(tracing));
+            println!("| {tracing} | {threads} | {raw:.0} | {ours:.0} | {:.2} |", raw / ours);
+        }
     }
     println!(
         "\n| from the crash to a serving | ours µs, p50 and p99 | kameo µs, p50 and p99 | ours / kameo, p50 |"
     );
     println!("|---|---|---|---|");
     for children in [1, 3] {
-        let (ours, kameo) = restart::compare(children).await;
+        let (ours, kameo) = run(2, restart::compare(children));
         let name = if children == 1 { "child, one_for_one" } else { "group of three, one_for_all" };
         println!("| {name} | {ours} | {kameo} | {:.2} |", ours.p50 / kameo.p50);
     }
+}
+
+/// Runs in a task, so that the sender is on a thread of the runtime like every actor.
+fn run<T: Send + 'static>(threads: usize, what: impl Future<Output = T> + Send + 'static) -> T {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build().unwrap();
+    runtime.block_on(async { tokio::spawn(what).await.unwrap() })
 }
