@@ -12,7 +12,9 @@ use glitchlab_domain::policy::{LEASE_MS, RetryRules, WorkFilter};
 use glitchlab_domain::reason::Wait;
 use glitchlab_domain::rows::ProcessRow;
 use glitchlab_domain::snapshot::{Queue as QueueCounts, Snapshot};
+use glitchlab_domain::why::{Rules, Why};
 use glitchlab_models::Model;
+use glitchlab_pipeline::attempt::Merge;
 use glitchlab_pipeline::forge::Forge;
 use glitchlab_pipeline::workspace::Workspace;
 use glitchlab_runtime::{Grace, Handle, TreeHandle};
@@ -68,6 +70,8 @@ pub struct Engine {
     pub gate: Gate,
     /// The scheduler's view, for pages and the program.
     pub board: watch::Sender<BoardView>,
+    /// Why nothing starts, as the scheduler explains it; only while somebody subscribes, at most once a second.
+    pub why: watch::Sender<Arc<Why>>,
     /// The live page's state.
     pub snapshot: watch::Sender<Arc<Snapshot>>,
     /// The supervision tree, once it is started.
@@ -230,6 +234,7 @@ impl Engine {
             feed: Feed::default(),
             gate: Gate::default(),
             board: watch::Sender::new(BoardView::default()),
+            why: watch::Sender::new(Arc::default()),
             snapshot: watch::Sender::new(Arc::new(first)),
             tree: TreeHandle::new(),
             handles: Handles::default(),
@@ -252,6 +257,7 @@ impl Engine {
             started_ms: now_ms,
             lease_until_ms: now_ms + LEASE_MS,
             alive: true,
+            rules: Some(self.rules()),
         }
     }
 
@@ -260,6 +266,16 @@ impl Engine {
         if self.live.send_if_modified(|now| std::mem::replace(now, live.clone()) != live) {
             // One that is restarting reads everything when it starts.
             let _ = self.handles.scheduler.send(SchedulerMsg::Rebuild);
+        }
+    }
+
+    /// Returns what decides how many tasks may run and wait for a merge.
+    #[must_use]
+    pub fn rules(&self) -> Rules {
+        Rules {
+            workers: u32::try_from(self.slots.iter().count()).unwrap_or(u32::MAX),
+            max_open: self.live.borrow().max_open,
+            merges_here: self.tools.stages.merge == Merge::WhenGreen,
         }
     }
 

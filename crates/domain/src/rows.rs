@@ -13,6 +13,7 @@ use crate::outcome::{FailureKind, Size, Status};
 use crate::reason::Wait;
 use crate::stage::Stage;
 use crate::task::TaskRow;
+use crate::why::Rules;
 
 /// One life of a process.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +41,9 @@ pub struct ProcessRow {
     pub lease_until_ms: i64,
     /// It is alive as far as the store knows.
     pub alive: bool,
+    /// What it is set to, for whoever asks from elsewhere why nothing starts.
+    #[serde(default)]
+    pub rules: Option<Rules>,
 }
 
 /// Which process works on which task.

@@ -150,6 +150,7 @@ fn start(by: &BootBearer) -> Command {
         started_ms: 0,
         lease_until_ms: i64::MAX,
         alive: true,
+        rules: None,
     };
     let cap = MicroUsd::new(1_000_000_000_000);
     Command::StartBoot { process, scope: SCOPE.to_owned(), cap_hour: cap, cap_day: cap, dead: Vec::new() }

@@ -8,6 +8,7 @@ mod closings;
 mod offers;
 mod polls;
 mod reviews;
+mod teller;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -25,6 +26,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use self::backlog_poll::Reading;
 use self::closings::Due;
 use self::polls::Alarms;
+use self::teller::Teller;
 use crate::engine::Engine;
 use crate::slots::Ending;
 
@@ -39,6 +41,8 @@ pub enum SchedulerMsg {
     Inspect,
     /// The journal was restarted, and may have committed what it did not publish: read everything again.
     Rebuild,
+    /// Say anew why nothing starts.
+    Tell,
 }
 
 impl MessageKind for SchedulerMsg {
@@ -48,6 +52,7 @@ impl MessageKind for SchedulerMsg {
             Self::Poll => "poll",
             Self::Inspect => "inspect",
             Self::Rebuild => "rebuild",
+            Self::Tell => "tell",
         }
     }
 }
@@ -116,6 +121,7 @@ pub struct SchedulerState {
     /// Open requests were looked at since the start.
     has_reviewed: bool,
     alarms: Alarms,
+    teller: Teller,
 }
 
 impl Actor for Scheduler {
@@ -145,6 +151,7 @@ impl Actor for Scheduler {
             SchedulerMsg::Poll => state.poll(context)?,
             SchedulerMsg::Inspect => state.inspect(context)?,
             SchedulerMsg::Rebuild => state.rebuild(context).await?,
+            SchedulerMsg::Tell => return state.tell(context).await,
         }
         state.reconcile(context)?;
         context.gauges().progress();
@@ -183,14 +190,15 @@ impl SchedulerState {
             has_inspected: false,
             has_reviewed: false,
             alarms: Alarms::default(),
+            teller: Teller::default(),
         })
     }
 
     /// Begins anew without the shell being restarted.
     async fn rebuild(&mut self, context: &Context<SchedulerMsg>) -> Result<(), Failure> {
         let arguments = SchedulerArguments { engine: Arc::clone(&self.engine), tasks: self.tasks.clone() };
-        let alarms = std::mem::take(&mut self.alarms);
-        *self = Self { alarms, ..Self::read(arguments).await? };
+        let (alarms, teller) = (std::mem::take(&mut self.alarms), std::mem::take(&mut self.teller));
+        *self = Self { alarms, teller, ..Self::read(arguments).await? };
         // A reading that is under way may be of before; the next one is whole, because no revision is known.
         context.send_self(SchedulerMsg::Poll)?;
         context.send_self(SchedulerMsg::Inspect)?;
@@ -208,6 +216,7 @@ impl SchedulerState {
         self.close()?;
         self.offer();
         self.publish();
+        self.plan_to_tell(context);
         self.set_alarm(context);
         Ok(())
     }

@@ -177,6 +177,7 @@ fn process(by: &BootBearer, host: &str, now_ms: i64) -> ProcessRow {
         started_ms: now_ms,
         lease_until_ms: i64::MAX,
         alive: true,
+        rules: None,
     }
 }
 

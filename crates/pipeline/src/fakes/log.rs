@@ -64,6 +64,7 @@ impl MemoryLog {
             started_ms: (log.clock)(),
             lease_until_ms: i64::MAX,
             alive: true,
+            rules: None,
         };
         let start =
             Command::StartBoot { process, scope: SCOPE.to_owned(), cap_hour, cap_day, dead: Vec::new() };

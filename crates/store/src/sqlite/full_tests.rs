@@ -116,6 +116,7 @@ fn start(by: &glitchlab_domain::command::BootBearer) -> Command {
         started_ms: 0,
         lease_until_ms: i64::MAX,
         alive: true,
+        rules: None,
     };
     let (cap_hour, cap_day) = (MicroUsd::new(1_000), MicroUsd::new(1_000));
     Command::StartBoot { process, scope: SCOPE.to_owned(), cap_hour, cap_day, dead: Vec::new() }

@@ -27,6 +27,7 @@ pub(crate) fn start(by: &BootBearer, scope: &str, caps: (i64, i64), dead: &[Boot
         started_ms: 0,
         lease_until_ms: i64::MAX,
         alive: true,
+        rules: None,
     };
     Command::StartBoot {
         process,

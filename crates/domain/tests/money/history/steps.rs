@@ -117,6 +117,7 @@ fn start_boot(run: &mut Run, a: u32, b: u32) -> Result<(), Fault> {
         // Nobody beats: a lease that is over says nothing about a process of this host.
         lease_until_ms: run.world.clock_ms + 60_000,
         alive: true,
+        rules: None,
     };
     let cap_hour = MicroUsd::new([1_000, 2_000, 500, 1_500, 3_000, 9][a as usize % 6]);
     let cap_day = MicroUsd::new([4_000, 2_000, 8_000, 1_000][b as usize % 4]);
