@@ -23,7 +23,7 @@ struct Part {
     words: usize,
 }
 
-const PARTS: [Part; 14] = [
+const PARTS: [Part; 15] = [
     Part {
         mark: "permission is hereby granted free of charge to any person obtaining a copy of this software and associated",
         words: 163,
@@ -37,6 +37,7 @@ const PARTS: [Part; 14] = [
     Part { mark: "this notice may not be removed or altered from any source distribution", words: 140 },
     Part { mark: "free and unencumbered software released into the public domain", words: 200 },
     Part { mark: "unicode license v3", words: 322 },
+    Part { mark: "statement of purpose the laws of most jurisdictions throughout the world", words: 1090 },
     Part { mark: "boost software license version 1 0", words: 220 },
     // Short notices that point to a licence instead of repeating it: of atomic-waker, parking and shlex.
     Part {

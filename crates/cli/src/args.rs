@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::config::flags::Flags;
+
 /// Works through a software backlog on its own: supervised, within a budget, while you watch.
 #[derive(Debug, Parser)]
 #[command(name = "glitchlab", version, max_term_width = 100)]
@@ -18,6 +20,8 @@ pub(crate) enum Command {
     Continuous(Box<Continuous>),
     /// Says what the engine of a repository does and what it has spent
     Status(Status),
+    /// Says which settings count and where each was set
+    Config(Config),
     /// Lists the attempts that have ended, the newest first
     History(History),
     /// Adds up what was spent, by task, model, stage or day
@@ -32,55 +36,38 @@ pub(crate) struct Continuous {
     /// The git repository to work on [default: the current directory]
     #[arg(long, value_name = "DIR")]
     pub(crate) repo: Option<PathBuf>,
-    /// The beads file to read [default: .beads/issues.jsonl in the repository]; it is never written
-    #[arg(long, value_name = "FILE")]
-    pub(crate) backlog: Option<PathBuf>,
-    /// Dollars that any rolling hour may cost at most, such as 5.00
-    #[arg(long, value_name = "USD")]
-    pub(crate) budget_per_hour: Option<String>,
-    /// Dollars that any rolling 24 hours may cost at most [default: 8 times the hour's]
-    #[arg(long, value_name = "USD")]
-    pub(crate) budget_per_day: Option<String>,
-    /// How often the backlog and open requests are looked at, such as 30s or 5m
-    #[arg(long, value_name = "TIME")]
-    pub(crate) poll_interval: Option<String>,
-    /// How many tasks are worked on at once
-    #[arg(long, value_name = "N")]
-    pub(crate) workers: Option<u32>,
-    /// The model, as provider/model
-    #[arg(long, value_name = "MODEL")]
-    pub(crate) model: Option<String>,
-    /// Whether a task whose tests and review are green is merged into the base
-    #[arg(long, value_enum)]
-    pub(crate) merge: Option<Merge>,
-    /// Nothing new starts while this many branches wait for a merge; 0 is no limit
-    #[arg(long, value_name = "N")]
-    pub(crate) max_open: Option<u32>,
-    /// The repository's test command, run by sh in each worktree
-    #[arg(long, value_name = "COMMAND")]
-    pub(crate) test: Option<String>,
-    /// Works without a test command: nothing then checks a change but the review
-    #[arg(long)]
-    pub(crate) allow_untested: bool,
-    /// Where the pages are served [default: 127.0.0.1:3000, or the next free port]
-    #[arg(long, value_name = "ADDRESS")]
-    pub(crate) listen: Option<String>,
-    /// The store [default: glitchlab/state.db in the user's state directory]
-    #[arg(long, value_name = "FILE")]
-    pub(crate) store: Option<String>,
+    #[command(flatten)]
+    pub(crate) keys: Flags,
     /// Ends with a summary when nothing is left to do or to wait for
     #[arg(long)]
     pub(crate) until_idle: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Deserialize)]
-#[value(rename_all = "snake_case")]
-#[serde(rename_all = "snake_case")]
+/// What becomes of a task whose tests and review are green.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Merge {
     /// Leave a branch for a person to merge
     Never,
     /// Merge when tests and review are green
     WhenGreen,
+}
+
+#[derive(Clone, Debug, Default, Parser)]
+pub(crate) struct Config {
+    /// The git repository [default: the current directory]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) repo: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) keys: Flags,
+    /// Prints JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Prints the JSON Schema of the configuration file
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) schema: bool,
+    /// Prints the table of all keys as Markdown
+    #[arg(long, conflicts_with_all = ["json", "schema"])]
+    pub(crate) markdown: bool,
 }
 
 #[derive(Clone, Debug, Default, Parser)]

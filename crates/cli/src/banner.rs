@@ -9,6 +9,7 @@ use glitchlab_pipeline::git::GitRepo;
 use crate::args::Merge;
 use crate::boot::Found;
 use crate::config::Config;
+use crate::output::one_line;
 
 /// Writes the banner.
 pub(crate) fn text(
@@ -55,6 +56,7 @@ pub(crate) fn text(
     lines.push(format!("  tests      {}", config.test.as_deref().unwrap_or("none: changes are UNTESTED")));
     lines.push(format!("  merge      {}, {} workers", merge(config.merge), config.workers));
     lines.push(format!("  store      {}", config.store.display()));
+    lines.extend(config.effective.notes.iter().map(|note| format!("  settings   {}", one_line(note))));
     lines.extend(recovered(found));
     lines.push(format!("  watch      http://{address}"));
     lines.push(

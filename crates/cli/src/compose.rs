@@ -145,9 +145,7 @@ fn workspace(config: &Config, repo: &GitRepo, repo_id: &str) -> Result<GitWorksp
     let is_inside = repo.checkout.as_ref().is_some_and(|checkout| folder.starts_with(checkout));
     let folder = if is_inside { config::state_folder().or_stop(Code::Configuration)? } else { folder };
     let mut options = WorkspaceOptions::new(config.environment.clone());
-    if let Some(patterns) = &config.protected {
-        options.protected = Protected::new(patterns);
-    }
+    options.protected = Protected::new(&config.protected);
     GitWorkspace::new(repo.clone(), &folder.join("worktrees").join(repo_id), options)
         .or_stop(Code::Configuration)
 }

@@ -29,6 +29,7 @@ fn main() -> ExitCode {
     let run = match args.command {
         Command::Continuous(flags) => commands::continuous::run(&flags),
         Command::Status(flags) => commands::status::run(&flags),
+        Command::Config(flags) => commands::config::run(&flags),
         Command::History(flags) => commands::history::run(&flags),
         Command::Report(flags) => commands::report::run(&flags),
     };

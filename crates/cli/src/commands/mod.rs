@@ -1,5 +1,6 @@
 //! One file for each command.
 
+pub(crate) mod config;
 pub(crate) mod continuous;
 pub(crate) mod history;
 pub(crate) mod past;

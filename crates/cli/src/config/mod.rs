@@ -1,7 +1,18 @@
-//! The effective settings: a flag wins over the repository's file, the file over the default. The only reader of the
-//! environment.
+//! The settings: a flag wins over the environment, that over the repository's file, that over the user's own file, that
+//! over the default. `keys` is the table of all of them; everything else reads it.
 
-pub(crate) mod file;
+pub(crate) mod document;
+pub(crate) mod effective;
+pub(crate) mod environment;
+pub(crate) mod flags;
+pub(crate) mod keys;
+pub(crate) mod kind;
+pub(crate) mod layer;
+pub(crate) mod place;
+pub(crate) mod schema;
+pub(crate) mod suggest;
+#[cfg(test)]
+mod tests;
 pub(crate) mod values;
 
 use std::path::{Path, PathBuf};
@@ -13,13 +24,16 @@ use glitchlab_domain::policy::{Limits, RetryRules, WorkFilter};
 use glitchlab_models::scripted::Script;
 use glitchlab_pipeline::process::Environment;
 
+pub(crate) use self::environment::{environment, log_filter, state_folder, temporary_folder};
+
+use self::effective::{Effective, Sources};
+use self::flags::Flags;
+use self::layer::Layer;
 use crate::args::{Continuous, Merge};
 use crate::demo::Demo;
 
-/// Where the pages are when nobody says otherwise.
-const LISTEN: &str = "127.0.0.1:3000";
 /// The demo is small: 200 MiB will do for its worktrees.
-const DEMO_FREE_BYTES: u64 = 200 << 20;
+const DEMO_FREE_DISK: &str = "200MiB";
 /// The day's cap in hours' caps, when it is not set.
 const HOURS_A_DAY: i64 = 8;
 
@@ -39,7 +53,7 @@ pub(crate) struct Config {
     pub(crate) test_timeout: Duration,
     pub(crate) retry: RetryRules,
     pub(crate) limits: Limits,
-    pub(crate) protected: Option<Vec<String>>,
+    pub(crate) protected: Vec<String>,
     pub(crate) author: Option<String>,
     pub(crate) per_hour: MicroUsd,
     pub(crate) per_day: MicroUsd,
@@ -57,6 +71,10 @@ pub(crate) struct Config {
     pub(crate) script: Option<Script>,
     /// The environment of this process, handed on in parts.
     pub(crate) environment: Environment,
+    /// Where all this was read, to be read again.
+    pub(crate) sources: Sources,
+    /// Every setting as it counts, with its origin.
+    pub(crate) effective: Effective,
 }
 
 impl Config {
@@ -64,99 +82,92 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// Returns the first setting that is wrong, with its key and what to write instead.
+    /// Returns the settings that are wrong, with their place and what to write instead.
     pub(crate) fn load(flags: &Continuous) -> anyhow::Result<Self> {
         let repo = repo(flags.repo.as_deref())?;
-        let file = file::read(&repo.join(".glitchlab/config.toml"))?;
-        Self::resolve(flags, file, repo)
+        let config = Self::read(sources(&repo, flags.keys.clone()), repo)?;
+        Ok(Self { until_idle: flags.until_idle, ..config })
     }
 
-    fn resolve(flags: &Continuous, file: file::File, repo: PathBuf) -> anyhow::Result<Self> {
-        let file::File { backlog, work, budget, models, forge, web, shutdown, store, .. } =
-            with_flags(file, flags);
-        let (per_hour, per_day) = caps(&budget)?;
-        let min_free = store.min_free_disk.as_deref().unwrap_or("5GiB");
-        let config = Self {
-            poll_interval: time("backlog.poll_interval", backlog.poll_interval.as_deref(), "5m")?,
-            close_epics: backlog.close_epics.unwrap_or(true),
-            backlog: backlog.path.clone().map(|path| repo.join(path)),
-            filter: filter(backlog),
-            workers: work.workers.unwrap_or(1),
-            base: some(work.base),
-            setup: some(work.setup),
-            test: some(work.test),
-            allow_untested: work.allow_untested.unwrap_or(false),
-            test_timeout: time("work.test_timeout", work.test_timeout.as_deref(), "15m")?,
-            retry: RetryRules { attempts: work.attempts.unwrap_or(3).max(1), ..RetryRules::default() },
-            limits: Limits { diff_lines: work.max_diff_lines.unwrap_or(1_500), ..Limits::default() },
-            protected: work.protected,
-            author: some(work.author),
+    /// Reads the sources as they now are.
+    ///
+    /// # Errors
+    ///
+    /// Returns the settings that are wrong, with their place and what to write instead.
+    pub(crate) fn read(sources: Sources, repo: PathBuf) -> anyhow::Result<Self> {
+        let effective = sources.read()?;
+        let files = Places { top: place::main_checkout(&repo) };
+        let (per_hour, per_day) = caps(&effective);
+        Ok(Self {
+            backlog: effective
+                .some("backlog.path")
+                .map(|path| files.resolve(&effective, "backlog.path", &path)),
+            filter: filter(&effective),
+            poll_interval: effective.time("backlog.poll_interval"),
+            close_epics: effective.switch("backlog.close_epics"),
+            workers: effective.small("work.workers"),
+            base: effective.some("work.base"),
+            setup: effective.some("work.setup"),
+            test: effective.some("work.test"),
+            allow_untested: effective.switch("work.allow_untested"),
+            test_timeout: effective.time("work.test_timeout"),
+            retry: RetryRules { attempts: effective.small("work.attempts"), ..RetryRules::default() },
+            limits: limits(&effective),
+            protected: effective.words("work.protected"),
+            author: effective.some("work.author"),
             per_hour,
             per_day,
-            model: models.default.unwrap_or_default(),
-            merge: forge.merge.unwrap_or(Merge::Never),
-            max_open: forge.max_open.unwrap_or(5),
-            listen_is_explicit: web.listen.is_some(),
-            listen: web.listen.unwrap_or_else(|| LISTEN.to_owned()),
-            store: store_path(some(store.url))?,
-            min_free_bytes: values::bytes("store.min_free_disk", min_free)?,
-            drain: time("shutdown.drain", shutdown.drain.as_deref(), "10m")?,
-            until_idle: flags.until_idle,
+            model: effective.text("models.default").to_owned(),
+            merge: merge(&effective),
+            max_open: effective.small("forge.max_open"),
+            listen: effective.text("web.listen").to_owned(),
+            listen_is_explicit: effective.get("web.listen").origin.layer != Layer::Default,
+            store: files.store(&effective)?,
+            min_free_bytes: effective.bytes("store.min_free_disk"),
+            drain: effective.time("shutdown.drain"),
+            until_idle: false,
             script: None,
             environment: environment(),
+            sources,
+            effective,
             repo,
-        };
-        config.check()?;
-        Ok(config)
+        })
     }
 
-    /// Puts the demo's settings together: nothing of the user's is read. A few flags still count.
+    /// Puts the demo's settings together: nothing of the user's is read. Flags still count.
     ///
     /// # Errors
     ///
     /// Returns the first flag that is wrong.
     pub(crate) fn of_demo(demo: &Demo, flags: &Continuous) -> anyhow::Result<Self> {
-        let own = Continuous {
-            store: Some(demo.store.to_string_lossy().into_owned()),
-            backlog: Some(demo.backlog.clone()),
-            workers: flags.workers.or(Some(demo.workers)),
-            model: Some("scripted/demo".to_owned()),
-            merge: flags.merge.or(Some(Merge::WhenGreen)),
-            max_open: flags.max_open.or(Some(0)),
-            test: Some(demo.test_command.clone()),
-            ..flags.clone()
-        };
-        let config = Self::resolve(&own, file::File::default(), demo.repo.clone())?;
-        Ok(Self {
-            author: Some(demo.author.clone()),
-            per_hour: if flags.budget_per_hour.is_some() { config.per_hour } else { demo.cap_hour },
-            per_day: if flags.budget_per_day.is_some() { config.per_day } else { demo.cap_day },
-            min_free_bytes: DEMO_FREE_BYTES,
-            script: Some(demo.script.clone()),
-            ..config
-        })
-    }
-
-    fn check(&self) -> anyhow::Result<()> {
-        anyhow::ensure!(self.workers >= 1, "work.workers (--workers) is 0; at least one worker is needed");
-        anyhow::ensure!(
-            self.workers <= 256,
-            "work.workers (--workers) is {}; at most 256 make sense on one machine",
-            self.workers
-        );
-        anyhow::ensure!(
-            self.poll_interval >= Duration::from_millis(100),
-            "backlog.poll_interval (--poll-interval) is under 100ms; the backlog would be read without end"
-        );
-        anyhow::ensure!(
-            self.per_hour > MicroUsd::ZERO && self.per_day > MicroUsd::ZERO,
-            "a budget of 0 lets nothing run; set budget.per_hour (--budget-per-hour) to some dollars, such as 5.00"
-        );
-        Ok(())
+        let text = |path: &Path| path.to_string_lossy().into_owned();
+        let dollars =
+            |amount: MicroUsd| format!("{}.{:06}", amount.micro() / 1_000_000, amount.micro() % 1_000_000);
+        let given = flags.keys.clone();
+        let given = given
+            .or("store.url", text(&demo.store))
+            .or("store.min_free_disk", DEMO_FREE_DISK)
+            .or("backlog.path", text(&demo.backlog))
+            .or("work.workers", demo.workers.to_string())
+            .or("work.test", demo.test_command.clone())
+            .or("work.author", demo.author.clone())
+            .or("models.default", "scripted/demo")
+            .or("forge.merge", "when_green")
+            .or("forge.max_open", "0")
+            .or("budget.per_hour", dollars(demo.cap_hour))
+            .or("budget.per_day", dollars(demo.cap_day));
+        let sources = Sources { flags: given, ..Sources::default() };
+        let config = Self::read(sources, demo.repo.clone())?;
+        Ok(Self { script: Some(demo.script.clone()), until_idle: flags.until_idle, ..config })
     }
 }
 
-fn repo(flag: Option<&Path>) -> anyhow::Result<PathBuf> {
+/// Returns the repository's directory: the named one, or this one.
+///
+/// # Errors
+///
+/// Says that there is none.
+pub(crate) fn repo(flag: Option<&Path>) -> anyhow::Result<PathBuf> {
     let path = flag.unwrap_or(Path::new("."));
     let found = std::fs::canonicalize(path);
     let found = found.with_context(|| format!("--repo {}: there is no such directory", path.display()))?;
@@ -168,60 +179,47 @@ fn repo(flag: Option<&Path>) -> anyhow::Result<PathBuf> {
     Ok(found)
 }
 
-/// A flag is a key that wins.
-fn with_flags(mut file: file::File, flags: &Continuous) -> file::File {
-    fn set<T: Clone>(key: &mut Option<T>, flag: &Option<T>) {
-        if flag.is_some() {
-            key.clone_from(flag);
+/// Returns where the settings of a repository are read from.
+pub(crate) fn sources(repo: &Path, flags: Flags) -> Sources {
+    Sources {
+        repo_file: Some(place::main_checkout(repo).join(place::FILE)),
+        user_file: environment::user_file(),
+        environment: environment::own_variables(),
+        flags,
+    }
+}
+
+/// Where the paths of settings begin: on the command line and in the environment where the person stands, in a file at
+/// the top of the repository.
+struct Places {
+    top: PathBuf,
+}
+
+impl Places {
+    fn resolve(&self, effective: &Effective, key: &str, path: &str) -> PathBuf {
+        let path = PathBuf::from(path);
+        match effective.get(key).origin.layer {
+            Layer::Flag | Layer::Environment => std::path::absolute(&path).unwrap_or(path),
+            Layer::Default | Layer::User | Layer::Repository => self.top.join(path),
         }
     }
-    // A path on the command line is meant from where the person stands, one in the file from the repository.
-    let here = flags.backlog.as_ref().map(|path| std::path::absolute(path).unwrap_or_else(|_| path.clone()));
-    set(&mut file.backlog.path, &here);
-    set(&mut file.backlog.poll_interval, &flags.poll_interval);
-    set(&mut file.budget.per_hour, &flags.budget_per_hour);
-    set(&mut file.budget.per_day, &flags.budget_per_day);
-    set(&mut file.work.workers, &flags.workers);
-    set(&mut file.work.test, &flags.test);
-    set(&mut file.work.allow_untested, &flags.allow_untested.then_some(true));
-    set(&mut file.models.default, &flags.model);
-    set(&mut file.forge.merge, &flags.merge);
-    set(&mut file.forge.max_open, &flags.max_open);
-    set(&mut file.web.listen, &flags.listen);
-    set(&mut file.store.url, &flags.store);
-    file
-}
 
-/// The day's cap is eight hours' caps unless it is set.
-fn caps(budget: &file::Budget) -> anyhow::Result<(MicroUsd, MicroUsd)> {
-    let per_hour = dollars("budget.per_hour", budget.per_hour.as_deref().unwrap_or("5.00"))?;
-    let per_day = match budget.per_day.as_deref().filter(|text| !text.is_empty()) {
-        Some(text) => dollars("budget.per_day", text)?,
-        None => MicroUsd::new(per_hour.micro().saturating_mul(HOURS_A_DAY)),
-    };
-    Ok((per_hour, per_day))
-}
-
-fn dollars(key: &str, text: &str) -> anyhow::Result<MicroUsd> {
-    text.parse().with_context(|| key.to_owned())
-}
-
-fn time(key: &str, text: Option<&str>, default: &str) -> anyhow::Result<Duration> {
-    values::duration(key, text.unwrap_or(default))
-}
-
-fn some(text: Option<String>) -> Option<String> {
-    text.filter(|text| !text.trim().is_empty())
-}
-
-fn filter(backlog: file::Backlog) -> WorkFilter {
-    let default = WorkFilter::default();
-    WorkFilter {
-        types: backlog.work_types.unwrap_or(default.types),
-        include_labels: backlog.include_labels.unwrap_or(default.include_labels),
-        exclude_labels: backlog.exclude_labels.unwrap_or(default.exclude_labels),
-        max_priority: backlog.max_priority.unwrap_or(default.max_priority),
+    fn store(&self, effective: &Effective) -> anyhow::Result<PathBuf> {
+        match effective.some("store.url") {
+            Some(url) => Ok(self.resolve(effective, "store.url", store_file(&url)?)),
+            None => Ok(state_folder()?.join("state.db")),
+        }
     }
+}
+
+/// Returns the file that an address of a store names.
+fn store_file(url: &str) -> anyhow::Result<&str> {
+    let path = url.strip_prefix("sqlite://").unwrap_or(url);
+    anyhow::ensure!(
+        !path.contains("://"),
+        "store.url (--store) `{url}`: database servers are not supported yet; name a file"
+    );
+    Ok(path)
 }
 
 /// Returns the store's file: the given one, or the user's.
@@ -231,87 +229,42 @@ fn filter(backlog: file::Backlog) -> WorkFilter {
 /// Refuses an address of a database server, which this version cannot use.
 pub(crate) fn store_path(given: Option<String>) -> anyhow::Result<PathBuf> {
     match given {
-        Some(address) if address.contains("://") && !address.starts_with("sqlite://") => {
-            anyhow::bail!(
-                "store.url (--store) `{address}`: database servers are not supported yet; name a file"
-            )
-        }
         Some(path) if path.trim().is_empty() => anyhow::bail!("store.url (--store) is empty; name a file"),
-        Some(path) => {
-            let path = PathBuf::from(path.strip_prefix("sqlite://").unwrap_or(&path));
+        Some(url) => {
+            let path = PathBuf::from(store_file(&url)?);
             std::path::absolute(&path).with_context(|| format!("store.url (--store) {}", path.display()))
         }
         None => Ok(state_folder()?.join("state.db")),
     }
 }
 
-/// Returns the user's folder for state.
-///
-/// # Errors
-///
-/// Fails when neither XDG_STATE_HOME nor HOME is set.
-#[expect(clippy::disallowed_methods, reason = "this is the reader of the environment")]
-pub(crate) fn state_folder() -> anyhow::Result<PathBuf> {
-    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let base = set("XDG_STATE_HOME").filter(|path| path.is_absolute());
-    base.or_else(|| set("HOME").map(|home| home.join(".local/state")))
-        .map(|base| base.join("glitchlab"))
-        .context("there is no place for the store: set HOME, or name a file with --store")
+/// The day's cap is eight hours' caps unless it is set.
+fn caps(effective: &Effective) -> (MicroUsd, MicroUsd) {
+    let per_hour = effective.dollars("budget.per_hour").unwrap_or_default();
+    let eight = MicroUsd::new(per_hour.micro().saturating_mul(HOURS_A_DAY));
+    (per_hour, effective.dollars("budget.per_day").unwrap_or(eight))
 }
 
-/// Returns which log lines are wanted.
-#[expect(clippy::disallowed_methods, reason = "this is the reader of the environment")]
-pub(crate) fn log_filter() -> Option<String> {
-    std::env::var("GLITCHLAB_LOG").ok()
+fn limits(effective: &Effective) -> Limits {
+    Limits {
+        diff_lines: effective.small("work.max_diff_lines"),
+        size_tokens: effective.sizes("budget.size_tokens"),
+        ..Limits::default()
+    }
 }
 
-/// Returns the folder for temporary files.
-#[must_use]
-pub(crate) fn temporary_folder() -> PathBuf {
-    std::env::temp_dir()
+fn merge(effective: &Effective) -> Merge {
+    match effective.text("forge.merge") {
+        "when_green" => Merge::WhenGreen,
+        _ => Merge::Never,
+    }
 }
 
-/// Takes the environment of this process.
-#[must_use]
-pub(crate) fn environment() -> Environment {
-    Environment::new(std::env::vars_os())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn resolve(flags: &Continuous, text: &str) -> anyhow::Result<Config> {
-        let flags = Continuous { store: Some("state.db".to_owned()), ..flags.clone() };
-        Config::resolve(&flags, toml::from_str(text).expect("the file is sound"), PathBuf::from("/repo"))
-    }
-
-    #[test]
-    fn a_flag_wins_over_the_file_and_the_file_over_the_default() {
-        let text = "[work]\nworkers = 3\n[budget]\nper_hour = \"2.50\"\n";
-        let flags = Continuous { workers: Some(7), ..Continuous::default() };
-        let config = resolve(&flags, text).expect("the settings are sound");
-        assert_eq!((config.workers, config.per_hour.micro(), config.max_open), (7, 2_500_000, 5));
-    }
-
-    #[test]
-    fn the_day_is_eight_hours_caps_unless_it_is_set() {
-        let config = resolve(&Continuous::default(), "[budget]\nper_hour = \"2\"\n").expect("sound");
-        assert_eq!(config.per_day.micro(), 16_000_000);
-        let config = resolve(&Continuous::default(), "[budget]\nper_day = \"3\"\n").expect("sound");
-        assert_eq!(config.per_day.micro(), 3_000_000);
-    }
-
-    #[test]
-    fn a_budget_that_is_no_amount_names_its_key() {
-        let flags = Continuous { budget_per_hour: Some("five".to_owned()), ..Continuous::default() };
-        let error = format!("{:#}", resolve(&flags, "").expect_err("five is no amount"));
-        assert!(error.contains("budget.per_hour") && error.contains("5.00"), "{error}");
-    }
-
-    #[test]
-    fn a_database_server_is_refused_with_the_reason() {
-        let error = store_path(Some("mysql://somewhere/db".to_owned())).expect_err("not supported");
-        assert!(error.to_string().contains("not supported yet"));
+fn filter(effective: &Effective) -> WorkFilter {
+    WorkFilter {
+        types: effective.words("backlog.work_types"),
+        include_labels: effective.words("backlog.include_labels"),
+        exclude_labels: effective.words("backlog.exclude_labels"),
+        max_priority: i64::from(effective.small("backlog.max_priority")),
     }
 }

@@ -1,0 +1,62 @@
+//! The only reader of the environment.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use glitchlab_pipeline::process::Environment;
+
+use super::keys::PREFIX;
+
+/// Returns the user's folder for state.
+///
+/// # Errors
+///
+/// Fails when neither XDG_STATE_HOME nor HOME is set.
+pub(crate) fn state_folder() -> anyhow::Result<PathBuf> {
+    folder("XDG_STATE_HOME", ".local/state")
+        .context("there is no place for the store: set HOME, or name a file with --store")
+}
+
+/// Returns the user's own configuration file, whether it is there or not; none when there is no place for one.
+#[must_use]
+pub(crate) fn user_file() -> Option<PathBuf> {
+    folder("XDG_CONFIG_HOME", ".config").map(|folder| folder.join("config.toml"))
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the reader of the environment")]
+fn folder(variable: &str, below_home: &str) -> Option<PathBuf> {
+    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let base = set(variable).filter(|path| path.is_absolute());
+    let base = base.or_else(|| set("HOME").map(|home| home.join(below_home)));
+    base.map(|base| base.join("glitchlab"))
+}
+
+/// Returns the variables that are meant for this program. What is no text cannot be a setting; it stays and is refused
+/// as one.
+#[must_use]
+pub(crate) fn own_variables() -> Vec<(String, String)> {
+    let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
+    let all = std::env::vars_os().map(|(name, value)| (text(name), text(value)));
+    let mut ours: Vec<_> = all.filter(|(name, _)| name.starts_with(PREFIX)).collect();
+    ours.sort();
+    ours
+}
+
+/// Returns which log lines are wanted.
+#[expect(clippy::disallowed_methods, reason = "this is the reader of the environment")]
+#[must_use]
+pub(crate) fn log_filter() -> Option<String> {
+    std::env::var("GLITCHLAB_LOG").ok()
+}
+
+/// Returns the folder for temporary files.
+#[must_use]
+pub(crate) fn temporary_folder() -> PathBuf {
+    std::env::temp_dir()
+}
+
+/// Takes the environment of this process.
+#[must_use]
+pub(crate) fn environment() -> Environment {
+    Environment::new(std::env::vars_os())
+}
