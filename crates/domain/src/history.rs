@@ -139,7 +139,7 @@ pub struct Tally {
     /// What their own attempts cost together; each dollar counts once.
     #[serde(rename = "cost_micro")]
     pub cost: MicroUsd,
-    /// There are more tasks than were counted.
+    /// As many were counted as are counted at most: there may be more.
     pub is_cut: bool,
 }
 

@@ -10,8 +10,12 @@ CREATE TABLE history (
     cost_micro BIGINT GENERATED ALWAYS AS (own_micro + below_micro) STORED,
     took_ms BIGINT NOT NULL DEFAULT 0, started_ms BIGINT NOT NULL, claimed_ms BIGINT NOT NULL, ended_ms BIGINT NOT NULL
 ) WITHOUT ROWID;
--- Everything that a list filters, sorts and counts by, in the order in which it is mostly read.
-CREATE INDEX history_list ON history (repo_id, ended_ms, task_key, state, model, size, attempts, tokens, cost_micro, took_ms, own_micro, words);
+-- Everything that a list filters and counts by, in each order in which it can be read.
+CREATE INDEX history_by_ended_ms ON history (repo_id, ended_ms, task_key, state, model, size, own_micro, words);
+CREATE INDEX history_by_attempts ON history (repo_id, attempts, task_key, ended_ms, state, model, size, words);
+CREATE INDEX history_by_tokens ON history (repo_id, tokens, task_key, ended_ms, state, model, size, words);
+CREATE INDEX history_by_cost_micro ON history (repo_id, cost_micro, task_key, ended_ms, state, model, size, words);
+CREATE INDEX history_by_took_ms ON history (repo_id, took_ms, task_key, ended_ms, state, model, size, words);
 CREATE INDEX attempt_ended ON attempt (ended_ms);
 CREATE INDEX task_root ON task (root_key);
 

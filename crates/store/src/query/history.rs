@@ -177,6 +177,9 @@ const SPEND: &str = "SELECT task.bead_id, json_extract(c.body, '$.model') AS mod
     WHERE task.task_key = json_extract(c.body, '$.task_key') AND task.repo_id = ? AND c.settled_ms >= ? \
     GROUP BY task.bead_id, model, stage, day, simulated ORDER BY day, task.bead_id, model, stage";
 
+/// The condition of tasks whose keys are known.
+const KNOWN: &str = "task_key IN (SELECT value FROM json_each(?))";
+
 /// A page before the rows are looked up.
 pub(super) struct Found {
     /// One more than asked for when there is another page.
@@ -194,8 +197,13 @@ struct Page<'a> {
 
 impl Page<'_> {
     async fn load(&self) -> Result<Found, StoreError> {
-        let tally = self.tally().await?;
-        let found = if tally.states.is_empty() { Vec::new() } else { self.found().await? };
+        let (tally, keys) = self.tally().await?;
+        let found = match keys.is_empty() {
+            true => Vec::new(),
+            // All that pass are known by now: they need not be looked for again.
+            false if !tally.is_cut => self.found(Some(&keys)).await?,
+            false => self.found(None).await?,
+        };
         Ok(Found { found, tally, models: self.models().await? })
     }
 
@@ -225,17 +233,25 @@ impl Page<'_> {
         texts.into_iter().chain([words]).flatten().fold(query, Query::bind)
     }
 
-    async fn found(&self) -> Result<Vec<Summary>, StoreError> {
+    /// Reads the page, of these tasks or of all that pass.
+    async fn found(&self, keys: Option<&[String]>) -> Result<Vec<Summary>, StoreError> {
         let TaskOrder { by, ascending } = self.question.order;
         let (column, than, way) =
             if ascending { (column(by), ">", "ASC") } else { (column(by), "<", "DESC") };
         let place = self.question.after.as_ref().map(|_| format!(" AND ({column}, task_key) {than} (?, ?)"));
+        let (from, conditions) = match keys {
+            Some(_) => ("history".to_owned(), KNOWN.to_owned()),
+            None => (format!("history INDEXED BY history_by_{column}"), self.conditions()),
+        };
         let text = format!(
-            "SELECT task_key, model, size, attempts, tokens, cost_micro, took_ms, started_ms, claimed_ms, ended_ms FROM history WHERE task_key IN (SELECT task_key FROM (SELECT task_key FROM history INDEXED BY history_list WHERE {}{} ORDER BY {column} {way}, task_key {way} LIMIT ?)) ORDER BY {column} {way}, task_key {way}",
-            self.conditions(),
+            "SELECT task_key, model, size, attempts, tokens, cost_micro, took_ms, started_ms, claimed_ms, ended_ms FROM history WHERE task_key IN (SELECT task_key FROM (SELECT task_key FROM {from} WHERE {conditions}{} ORDER BY {column} {way}, task_key {way} LIMIT ?)) ORDER BY {column} {way}, task_key {way}",
             place.unwrap_or_default()
         );
-        let mut query = self.bind(sqlx::query(AssertSqlSafe(text)));
+        let query = sqlx::query(AssertSqlSafe(text));
+        let mut query = match keys {
+            Some(keys) => query.bind(list(keys.iter().map(String::as_str))),
+            None => self.bind(query),
+        };
         if let Some(Place { value, task_key }) = self.question.after.clone() {
             query = query.bind(value).bind(task_key.to_string());
         }
@@ -243,25 +259,28 @@ impl Page<'_> {
         rows.iter().map(summary).collect()
     }
 
-    async fn tally(&self) -> Result<Tally, StoreError> {
+    /// Counts the newest that pass, and returns their keys.
+    async fn tally(&self) -> Result<(Tally, Vec<String>), StoreError> {
         let text = format!(
-            "SELECT state, COUNT(*), SUM(own_micro) FROM (SELECT state, own_micro FROM history INDEXED BY history_list WHERE {} ORDER BY ended_ms DESC LIMIT ?) GROUP BY state",
+            "SELECT state, COUNT(*), SUM(own_micro), json_group_array(task_key) FROM (SELECT task_key, state, own_micro FROM history INDEXED BY history_by_ended_ms WHERE {} ORDER BY ended_ms DESC LIMIT ?) GROUP BY state",
             self.conditions()
         );
-        let query = self.bind(sqlx::query(AssertSqlSafe(text))).bind(i64::from(COUNTED) + 1);
-        let mut tally = Tally::default();
+        let query = self.bind(sqlx::query(AssertSqlSafe(text))).bind(i64::from(COUNTED));
+        let (mut tally, mut keys) = (Tally::default(), Vec::new());
         for row in query.fetch_all(self.pool).await? {
             let state: TaskState = named(row.try_get(0)?)?;
             tally.states.insert(state, u64::try_from(row.try_get::<i64, _>(1)?).unwrap_or(0));
             tally.cost += MicroUsd::new(row.try_get(2)?);
+            let these: Vec<String> = serde_json::from_str(row.try_get(3)?).map_err(|error| bad(&error))?;
+            keys.extend(these);
         }
-        tally.is_cut = tally.states.values().sum::<u64>() > u64::from(COUNTED);
-        Ok(tally)
+        tally.is_cut = tally.states.values().sum::<u64>() >= u64::from(COUNTED);
+        Ok((tally, keys))
     }
 
     async fn models(&self) -> Result<Vec<String>, StoreError> {
         let query = sqlx::query(
-            "SELECT DISTINCT model FROM (SELECT model FROM history INDEXED BY history_list WHERE repo_id = ? ORDER BY ended_ms DESC LIMIT ?) ORDER BY model",
+            "SELECT DISTINCT model FROM (SELECT model FROM history INDEXED BY history_by_ended_ms WHERE repo_id = ? ORDER BY ended_ms DESC LIMIT ?) ORDER BY model",
         );
         let query = query.bind(self.repo_id.to_owned()).bind(i64::from(COUNTED));
         query.fetch_all(self.pool).await?.iter().map(|row| Ok(row.try_get(0)?)).collect()
@@ -342,8 +361,11 @@ fn spend(row: &SqliteRow) -> Result<Spend, StoreError> {
 
 /// Reads a word that one of our enums is written as.
 fn named<T: DeserializeOwned>(word: String) -> Result<T, StoreError> {
-    serde_json::from_value(serde_json::Value::String(word))
-        .map_err(|error| StoreError::BadRow { table: "history", what: error.to_string() })
+    serde_json::from_value(serde_json::Value::String(word)).map_err(|error| bad(&error))
+}
+
+fn bad(error: &serde_json::Error) -> StoreError {
+    StoreError::BadRow { table: "history", what: error.to_string() }
 }
 
 /// Writes texts as a JSON list, for `json_each`.

@@ -148,10 +148,10 @@ fn passes(known: &Known, filter: &TaskFilter) -> bool {
         && known.words.contains(&words.to_ascii_lowercase())
 }
 
-/// Counts the newest, and one more to know that there are more.
+/// Counts the newest.
 fn tally(newest: &[&Known]) -> Tally {
-    let mut tally = Tally { is_cut: newest.len() > COUNTED as usize, ..Tally::default() };
-    for known in newest.iter().take(COUNTED as usize + 1) {
+    let mut tally = Tally { is_cut: newest.len() >= COUNTED as usize, ..Tally::default() };
+    for known in newest.iter().take(COUNTED as usize) {
         *tally.states.entry(known.state).or_default() += 1;
         tally.cost += known.own;
     }

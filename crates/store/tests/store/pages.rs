@@ -15,10 +15,17 @@ const SEEDS: u64 = 16;
 const WAVES: u32 = 30;
 const ORDERS: [OrderBy; 5] =
     [OrderBy::Ended, OrderBy::Attempts, OrderBy::Tokens, OrderBy::Cost, OrderBy::Took];
-/// What the migrations before this one leave.
+const MIGRATION: &str = include_str!("../../migrations/0004_history.sql");
+/// What the migrations before that one leave.
 const BEFORE: &str = "DROP TRIGGER history_claimed; DROP TRIGGER history_ended; DROP TRIGGER history_part; \
-    DROP TRIGGER history_task; DROP TABLE history; DROP INDEX attempt_ended; DROP INDEX task_root; \
-    PRAGMA user_version = 3";
+    DROP TRIGGER history_task; DROP TABLE history; DROP INDEX attempt_ended; DROP INDEX task_root";
+/// More tasks than a list counts, each attempted once; few values of each number, so that many lines are equal.
+const MANY: &str = "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < 1500) \
+    INSERT INTO history (task_key, repo_id, words, state, model, attempts, own_tokens, own_micro, took_ms, started_ms, claimed_ms, ended_ms) \
+    SELECT 'many' || i, 'many', 'words', 'completed', 'm', 1 + i % 3, i % 7, i % 11, i % 5, 1, 1, 1 + i % 13 FROM n; \
+    INSERT INTO task SELECT 'many' || i, 'many', 'bead', 'many' || i, 'completed', NULL, 0, \
+    json_set((SELECT body FROM task WHERE task_key = 't0'), '$.key', 'many' || i, '$.repo_id', 'many') \
+    FROM (SELECT CAST(substr(task_key, 5) AS INTEGER) AS i FROM history WHERE repo_id = 'many')";
 
 #[tokio::test]
 async fn memory_and_file_list_the_same_tasks_in_every_order_and_tell_the_same_stories() {
@@ -41,10 +48,36 @@ async fn a_store_of_before_gets_the_same_list_by_its_migration() {
         let (memory, file) = played(seed).await;
         let mut raw = SqliteConnection::connect(&format!("sqlite:{}", file.path.display())).await.unwrap();
         sqlx::raw_sql(BEFORE).execute(&mut raw).await.unwrap();
+        sqlx::raw_sql(MIGRATION).execute(&mut raw).await.unwrap();
         raw.close().await.unwrap();
-        drop(Sqlite::open(&file.path).await.unwrap());
         let reader = Reader::Sqlite(Sqlite::readers(&file.path).await.unwrap());
         assert_eq!(listed(&memory, seed).await, listed(&reader, seed).await, "seed {seed}");
+    }
+}
+
+#[tokio::test]
+async fn a_list_of_more_than_it_counts_is_read_to_its_end_in_every_order() {
+    let (_, file) = played(1).await;
+    let mut raw = SqliteConnection::connect(&format!("sqlite:{}", file.path.display())).await.unwrap();
+    sqlx::raw_sql(MANY).execute(&mut raw).await.unwrap();
+    raw.close().await.unwrap();
+    let reader = Reader::Sqlite(Sqlite::readers(&file.path).await.unwrap());
+    for (by, ascending) in ORDERS.into_iter().flat_map(|by| [(by, false), (by, true)]) {
+        let filter = TaskFilter { words: "WORD".to_owned(), since_ms: Some(1), ..TaskFilter::default() };
+        let mut question = TaskQuestion { limit: 400, ..question(filter, by, ascending) };
+        let mut keys = Vec::new();
+        loop {
+            let page = reader.task_page("many", &question).await.unwrap();
+            assert!(page.tally.is_cut && page.tally.count(TaskState::Completed) == 1_000);
+            keys.extend(page.lines.into_iter().map(|line| line.task_key));
+            question.after = page.next;
+            if question.after.is_none() {
+                break;
+            }
+        }
+        keys.sort();
+        keys.dedup();
+        assert_eq!(keys.len(), 1_500, "{by:?}, ascending: {ascending}");
     }
 }
 
