@@ -1,16 +1,29 @@
 //! What a traced message costs beside a raw cast of `ractor`, and how long a crash takes to a serving child beside
-//! `kameo`: `cargo bench -p glitchlab-runtime --bench supervision`.
+//! `kameo`: `cargo bench -p glitchlab-runtime --bench supervision`, or only one of them with `-- messages` or
+//! `-- restarts` behind it.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its table")]
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on has failed")]
 
 mod cast;
+mod floor;
 mod restart;
 mod traces;
 
 use traces::Tracing;
 
 fn main() {
+    let only = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
+    let wanted = |what: &str| only.as_ref().is_none_or(|only| only == what);
+    if wanted("messages") {
+        messages();
+    }
+    if wanted("restarts") {
+        restarts();
+    }
+}
+
+fn messages() {
     traces::propagate();
     println!("| a message | threads | raw ns | ours ns | ours / raw, speed |");
     println!("|---|---|---|---|---|");
@@ -21,6 +34,9 @@ fn main() {
             println!("| {tracing} | {threads} | {raw:.0} | {ours:.0} | {:.2} |", raw / ours);
         }
     }
+}
+
+fn restarts() {
     println!(
         "\n| from the crash to a serving | ours µs, p50 and p99 | kameo µs, p50 and p99 | ours / kameo, p50 |"
     );
@@ -30,6 +46,7 @@ fn main() {
         let name = if children == 1 { "child, one_for_one" } else { "group of three, one_for_all" };
         println!("| {name} | {ours} | {kameo} | {:.2} |", ours.p50 / kameo.p50);
     }
+    println!("\na start alone, in raw ractor: {} µs", run(2, floor::start()));
 }
 
 /// Runs in a task, so that the sender is on a thread of the runtime like every actor.

@@ -31,7 +31,7 @@ impl fmt::Display for Latency {
 }
 
 impl Latency {
-    fn of(mut micros: Vec<f64>) -> Self {
+    pub(crate) fn of(mut micros: Vec<f64>) -> Self {
         micros.sort_by(f64::total_cmp);
         Self { p50: micros[micros.len() / 2], p99: micros[micros.len() * 99 / 100] }
     }
@@ -71,7 +71,7 @@ async fn next(served: &mut UnboundedReceiver<Instant>, children: usize) -> Insta
     last
 }
 
-fn micros(from: Instant, to: Instant) -> f64 {
+pub(crate) fn micros(from: Instant, to: Instant) -> f64 {
     to.duration_since(from).as_secs_f64() * 1e6
 }
 
