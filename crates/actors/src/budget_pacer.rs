@@ -198,6 +198,7 @@ fn claim(engine: &Engine, booking: &Booking, key: &TaskKey, bead_id: &BeadId) ->
         attempt_id,
         fence: Fence::new(random()),
         slot: booking.slot().to_owned(),
+        repo_id: engine.repo_id.clone(),
         scope: engine.scope.clone(),
         hold: engine.settings.hold,
         model: engine.tools.model.id().to_owned(),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use glitchlab_backlog::Source;
 use glitchlab_domain::command::BootBearer;
+use glitchlab_domain::gate::GateRules;
 use glitchlab_domain::id::{BootId, Fence};
 use glitchlab_domain::money::MicroUsd;
 use glitchlab_domain::policy::{LEASE_MS, RetryRules, WorkFilter};
@@ -132,6 +133,8 @@ pub struct Settings {
     pub min_free_bytes: u64,
     /// The folders whose disks are watched.
     pub watched_disks: Vec<PathBuf>,
+    /// When the gate of the repository closes by itself.
+    pub gate: GateRules,
     /// How long an attempt may take to end when it is told to.
     pub grace: Duration,
     /// What the live page says of the engine.

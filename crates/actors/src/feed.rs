@@ -29,7 +29,7 @@ impl Feed {
     /// Publishes one commit.
     pub fn publish(&self, committed: Committed) {
         let settled = committed.settled;
-        if !committed.events.is_empty() || !committed.tasks.is_empty() {
+        if !(committed.events.is_empty() && committed.tasks.is_empty() && committed.gates.is_empty()) {
             self.hand_out(&Arc::new(committed));
         }
         if settled {

@@ -166,6 +166,8 @@ async fn finish(engine: &Arc<Engine>, assignment: &Assignment, ended: Ended) {
         learned: ended.learned,
         files_changed: ended.files_changed,
         rules: engine.live.borrow().retry,
+        repo_id: engine.repo_id.clone(),
+        gate: engine.settings.gate,
     });
     let attempt = &assignment.claimed.attempt;
     let (task, attempt_id) = (assignment.claimed.task.bead_id.as_str(), attempt.attempt_id.as_str());

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::Context;
 use glitchlab_actors::{Engine, Live, Parts, Settings, Tools};
 use glitchlab_backlog::JsonlSource;
+use glitchlab_domain::gate::GateRules;
 use glitchlab_domain::id::TaskKey;
 use glitchlab_domain::policy::DEFAULT_HOLD;
 use glitchlab_domain::rows::ProcessRow;
@@ -176,6 +177,7 @@ fn settings(config: &Config, repo: &GitRepo) -> Settings {
         hold: DEFAULT_HOLD,
         min_free_bytes: config.min_free_bytes,
         watched_disks: vec![absolute(state_of(config)), repo.common_dir.clone()],
+        gate: GateRules::default(),
         grace: GRACE,
         about: snapshot::Engine {
             version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -6,7 +6,7 @@ use crate::bead::BeadId;
 use crate::id::{AttemptId, BootId, TaskKey};
 use crate::ledger::Usage;
 use crate::money::MicroUsd;
-use crate::outcome::{Size, Status};
+use crate::outcome::{FailureKind, Size, Status};
 use crate::reason::Wait;
 use crate::stage::Stage;
 
@@ -160,6 +160,21 @@ pub enum EventKind {
     /// New tasks may start again.
     #[serde(rename = "admission.resumed")]
     AdmissionResumed,
+    /// A person, or the loss limit, has stopped new tasks.
+    #[serde(rename = "engine.paused")]
+    EnginePaused { by: String, why: String, until_ms: Option<i64> },
+    /// A pause is over.
+    #[serde(rename = "engine.resumed")]
+    EngineResumed { by: String, why: String },
+    /// The last outcomes say that the next one will fail too.
+    #[serde(rename = "breaker.opened")]
+    BreakerOpened { failure: FailureKind, until_ms: i64 },
+    /// The canary did not fail in the same way.
+    #[serde(rename = "breaker.closed")]
+    BreakerClosed { failure: FailureKind },
+    /// What a person asked for was done, or refused.
+    #[serde(rename = "control.done")]
+    ControlDone { verb: String, by: String, ok: bool, result: String },
 }
 
 impl EventKind {
@@ -195,6 +210,11 @@ impl EventKind {
             Self::SystemicFailure { .. } => "supervisor.breach",
             Self::AdmissionStopped { .. } => "admission.stopped",
             Self::AdmissionResumed => "admission.resumed",
+            Self::EnginePaused { .. } => "engine.paused",
+            Self::EngineResumed { .. } => "engine.resumed",
+            Self::BreakerOpened { .. } => "breaker.opened",
+            Self::BreakerClosed { .. } => "breaker.closed",
+            Self::ControlDone { .. } => "control.done",
         }
     }
 
@@ -245,6 +265,22 @@ impl EventKind {
             }
             Self::AdmissionStopped { wait } => format!("Nothing new starts: {}", wait.reason),
             Self::AdmissionResumed => "New tasks may start again".to_owned(),
+            Self::EnginePaused { by, why, .. } if why.is_empty() => format!("Paused by {by}"),
+            Self::EnginePaused { by, why, .. } => format!("Paused by {by}: {why}"),
+            Self::EngineResumed { by, why } => format!("The pause by {by} is over: {why}"),
+            Self::BreakerOpened { failure, .. } => {
+                format!(
+                    "The breaker is open after {}: nothing starts until it has cooled down",
+                    failure.name()
+                )
+            }
+            Self::BreakerClosed { failure } => {
+                format!("The breaker is closed: {} did not come again", failure.name())
+            }
+            Self::ControlDone { verb, by, ok: true, result } => format!("{verb}, said by {by}: {result}"),
+            Self::ControlDone { verb, by, result, .. } => {
+                format!("{verb}, said by {by}, was refused: {result}")
+            }
         })
     }
 }

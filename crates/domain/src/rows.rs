@@ -344,6 +344,9 @@ pub enum Verb {
     Drop {
         /// The task's id in the backlog.
         bead_id: BeadId,
+        /// Why, for people; may be empty.
+        #[serde(default)]
+        why: String,
     },
 }
 

@@ -139,6 +139,9 @@ pub struct TaskRow {
     pub request: Option<String>,
     /// The merge commit.
     pub merged: Option<String>,
+    /// A person lets its plan pass the budget gate, whatever that says.
+    #[serde(default)]
+    pub approved: bool,
     /// When the row last changed, ms UTC.
     pub updated_ms: i64,
 }
@@ -291,6 +294,7 @@ impl SourceTask {
             root_span_id: None,
             request: None,
             merged: None,
+            approved: false,
             updated_ms: now_ms,
         }
     }
@@ -337,6 +341,7 @@ impl TaskRow {
         self.deferrals = 0;
         self.request = None;
         self.merged = None;
+        self.approved = false;
         self.rest(TaskState::Open, None, None);
     }
 }

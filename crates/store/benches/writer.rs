@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use glitchlab_domain::command::{
     Bearer, BootBearer, Claim, Command, Finish, FinishStep, Paid, Reply, Reserve, Settle,
 };
+use glitchlab_domain::gate::GateRules;
 use glitchlab_domain::id::{BootId, Fence, TaskKey, TryKey};
 use glitchlab_domain::ledger::Bounds;
 use glitchlab_domain::money::{MicroUsd, Price};
@@ -181,6 +182,7 @@ fn claim(by: &BootBearer, worker: &Bearer) -> Command {
         attempt_id: worker.attempt_id.clone(),
         fence: worker.fence.clone(),
         slot: "worker-1".to_owned(),
+        repo_id: "repo".to_owned(),
         scope: SCOPE.to_owned(),
         hold: MicroUsd::new(10_000),
         model: "simulated/fast".to_owned(),
@@ -239,7 +241,17 @@ fn settle(by: &Bearer, step_n: u32) -> Command {
 fn finish(by: &Bearer) -> Command {
     let outcome = Outcome::Completed { reference: Reference::Merge { commit: "c".repeat(40) } };
     let (detail, rules) = ("merged".to_owned(), RetryRules::default());
-    Command::Finish(Finish { by: by.clone(), outcome, detail, learned: None, files_changed: 3, rules })
+    let (repo_id, gate) = ("repo".to_owned(), GateRules::default());
+    Command::Finish(Finish {
+        by: by.clone(),
+        outcome,
+        detail,
+        learned: None,
+        files_changed: 3,
+        rules,
+        repo_id,
+        gate,
+    })
 }
 
 /// Returns how large the store has become, its log included.

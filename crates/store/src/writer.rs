@@ -5,7 +5,7 @@ use std::sync::Arc;
 use glitchlab_domain::command::Command;
 use glitchlab_domain::event::Event;
 use glitchlab_domain::id::BootId;
-use glitchlab_domain::rows::Write;
+use glitchlab_domain::rows::{GateRow, Write};
 use glitchlab_domain::task::TaskRow;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
@@ -34,6 +34,8 @@ pub struct Committed {
     pub events: Vec<Event>,
     /// The changed tasks, each in its last form.
     pub tasks: Vec<TaskRow>,
+    /// The changed gates.
+    pub gates: Vec<GateRow>,
     /// A reservation was settled, so that money may have come back.
     pub settled: bool,
 }
@@ -214,9 +216,13 @@ fn keep(item: Item, error: &StoreError) -> Option<Item> {
 
 fn committed(writes: Vec<Write>, events: Vec<Event>) -> Committed {
     let settled = writes.iter().any(|write| matches!(write, Write::Call(row) if row.settled_ms.is_some()));
-    let tasks = writes.into_iter().filter_map(|write| match write {
-        Write::Task(row) => Some(row),
-        _ => None,
-    });
-    Committed { events, tasks: tasks.collect(), settled }
+    let (mut tasks, mut gates) = (Vec::new(), Vec::new());
+    for write in writes {
+        match write {
+            Write::Task(row) => tasks.push(row),
+            Write::Gate(row) => gates.push(row),
+            _ => {}
+        }
+    }
+    Committed { events, tasks, gates, settled }
 }

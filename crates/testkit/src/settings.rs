@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use glitchlab_actors::{Live, Settings};
+use glitchlab_domain::gate::GateRules;
 use glitchlab_domain::money::MicroUsd;
 use glitchlab_domain::policy::{DEFAULT_HOLD, Limits, RetryRules, WorkFilter};
 use glitchlab_domain::snapshot;
@@ -37,6 +38,8 @@ pub struct Setup {
     pub poll_interval: Duration,
     /// How long an attempt may take to end when it is told to.
     pub grace: Duration,
+    /// When the gate closes by itself.
+    pub gate: GateRules,
     /// The repository's test command, for the fake workspace only a name.
     pub test: Option<String>,
 }
@@ -53,6 +56,7 @@ impl Default for Setup {
             retry: RetryRules::default(),
             poll_interval: Duration::from_secs(60),
             grace: Duration::from_secs(10),
+            gate: GateRules::NEVER,
             test: Some("the tests".to_owned()),
         }
     }
@@ -67,6 +71,7 @@ impl Setup {
             hold: DEFAULT_HOLD,
             min_free_bytes: 0,
             watched_disks: Vec::new(),
+            gate: self.gate,
             grace: self.grace,
             about: snapshot::Engine {
                 version: "testkit".to_owned(),

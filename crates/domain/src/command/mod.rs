@@ -4,14 +4,16 @@ mod needs;
 
 use serde::{Deserialize, Serialize};
 
+use crate::bead::BeadId;
 use crate::event::{About, EventKind};
+use crate::gate::GateRules;
 use crate::id::{AttemptId, BootId, EffectKey, Fence, TaskKey, TryKey};
 use crate::ledger::{Bounds, Grant};
 use crate::money::MicroUsd;
 use crate::outcome::{FailureKind, Learned, Outcome, Reference, Size, Status};
 use crate::policy::RetryRules;
 use crate::reason::Wait;
-use crate::rows::{AttemptRow, ChildRow, ProcessRow};
+use crate::rows::{AttemptRow, ChildRow, ControlRow, ProcessRow};
 use crate::stage::Stage;
 use crate::task::{SourceTask, TaskRow};
 
@@ -180,6 +182,10 @@ pub enum Command {
         /// Whether its effects get new keys.
         anew: bool,
     },
+    /// Writes down what a person asks for; anybody may, and said again it is what it was.
+    Say(ControlRow),
+    /// Does what a person has asked for, once.
+    Carry(Box<Carry>),
     /// Records that a running attempt waits.
     NoteWait {
         /// The attempt.
@@ -209,6 +215,8 @@ pub struct Claim {
     pub fence: Fence,
     /// The slot that will run it.
     pub slot: String,
+    /// The repository, whose gate lets it start.
+    pub repo_id: String,
     /// The ledger's scope.
     pub scope: String,
     /// The expected cost.
@@ -331,6 +339,27 @@ pub struct Finish {
     pub files_changed: u32,
     /// The retry rules.
     pub rules: RetryRules,
+    /// The repository, whose gate it may close.
+    pub repo_id: String,
+    /// When the gate closes by itself.
+    pub gate: GateRules,
+}
+
+/// See [`Command::Carry`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Carry {
+    /// The boot that does it; none when no engine works on the repository and the caller holds its lock.
+    pub by: Option<BootBearer>,
+    /// What was asked for, as it was read or as it is said now.
+    pub row: ControlRow,
+    /// The root of the named task, whose purse an approval may fill.
+    pub root_key: Option<TaskKey>,
+    /// Ids near the named one, when there is no such task.
+    pub nearest: Vec<BeadId>,
+    /// What a task may cost in all: an approval grants so much once more.
+    pub per_task: MicroUsd,
+    /// How the attempt that holds the named task ends, when it is to be put away.
+    pub ending: Option<Box<Finish>>,
 }
 
 /// What the writer supplies to a decision.
@@ -375,6 +404,13 @@ pub enum Reply {
         bound: MicroUsd,
         /// The smaller cap.
         cap: MicroUsd,
+    },
+    /// What a person asked for was done, or refused.
+    Carried {
+        /// It was done.
+        ok: bool,
+        /// What came of it, for people.
+        result: String,
     },
     /// The intent is durable: look for the key, then act.
     Act,

@@ -1,6 +1,6 @@
 //! Which rows each command looks at, so that a store can load a whole batch in a few statements.
 
-use super::{Authority, Bearer, BootBearer, Command, Reserve};
+use super::{Authority, Bearer, BootBearer, Carry, Command, Reserve};
 use crate::id::{AttemptId, TaskKey, TryKey};
 use crate::money::MicroUsd;
 use crate::outcome::Outcome;
@@ -20,7 +20,12 @@ impl Command {
             Self::Sync { beads } => beads.iter().map(|bead| RowKey::Task(bead.key.clone())).collect(),
             Self::Claim(claim) => plus(
                 of_attempt(&claim.task_key, &claim.attempt_id),
-                [task(&claim.task_key), boot(&claim.by), ledger(&claim.scope, claim.hold)],
+                [
+                    task(&claim.task_key),
+                    boot(&claim.by),
+                    ledger(&claim.scope, claim.hold),
+                    RowKey::Gate(claim.repo_id.clone()),
+                ],
             ),
             Self::TakeOver(take) => plus(
                 of_attempt(&take.task_key, &take.attempt_id),
@@ -43,14 +48,33 @@ impl Command {
             Self::EndChild { attempt_id, n } => vec![RowKey::Child(attempt_id.clone(), *n)],
             Self::Finish(finish) => {
                 let key = &finish.by.task_key;
-                plus(of_bearer(&finish.by), [task(key), kin(key, parts(&finish.outcome))])
+                plus(
+                    of_bearer(&finish.by),
+                    [task(key), kin(key, parts(&finish.outcome)), RowKey::Gate(finish.repo_id.clone())],
+                )
             }
             Self::Close { by, task_key, .. } | Self::Reopen { by, task_key, .. } => {
                 vec![boot(by), task(task_key), kin(task_key, 0), RowKey::Claim(task_key.clone())]
             }
+            Self::Say(row) => vec![RowKey::Control(row.id.clone())],
+            Self::Carry(carry) => of_carry(carry),
             Self::Note { .. } => Vec::new(),
         }
     }
+}
+
+fn of_carry(carry: &Carry) -> Vec<RowKey> {
+    let row = &carry.row;
+    let mut keys = vec![RowKey::Control(row.id.clone()), RowKey::Gate(row.repo_id.clone())];
+    keys.extend(carry.by.as_ref().map(boot));
+    if let Some(key) = row.task_key() {
+        keys.extend([task(&key), kin(&key, 0), RowKey::Claim(key)]);
+    }
+    keys.extend(carry.root_key.iter().cloned().map(RowKey::Purse));
+    if let Some(finish) = &carry.ending {
+        keys.extend(Command::Finish((**finish).clone()).needs());
+    }
+    keys
 }
 
 fn kin(of: &TaskKey, parts: usize) -> RowKey {

@@ -221,6 +221,11 @@ pub(super) fn finish(rows: &Rows, finish: &Finish, stamp: &Stamp) -> Result<Writ
         Ok(held) => held,
         Err(refusal) => return finished_before(rows, finish).ok_or(refusal),
     };
+    end(rows, held, finish, stamp)
+}
+
+/// Ends an attempt whose caller may end it.
+pub(super) fn end(rows: &Rows, held: &AttemptRow, finish: &Finish, stamp: &Stamp) -> Result<Writes, Refusal> {
     let mut task = rows.tasks.get(&finish.by.task_key).ok_or(Refusal::Missing("task"))?.clone();
     let about = about_attempt(held);
     dispatch::after(&mut task, &finish.outcome, &finish.rules, stamp.now_ms, stamp.entropy);

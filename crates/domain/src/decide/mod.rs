@@ -6,7 +6,9 @@
 
 mod attempt;
 mod boot;
+mod control;
 mod effect;
+mod gate;
 mod money;
 mod parts;
 mod step;
@@ -63,7 +65,7 @@ fn decided(rows: &Rows, command: &Command, stamp: &Stamp) -> Result<Writes, Refu
         Command::Beat { by, lease_until_ms } => boot::beat(rows, by, *lease_until_ms),
         Command::EndBoot { by, why } => boot::end(rows, by, why, stamp),
         Command::Sync { beads } => Ok(task::sync(rows, beads, stamp)),
-        Command::Claim(claim) => attempt::claim(rows, claim, stamp),
+        Command::Claim(claim) => gate::claim(rows, claim, stamp),
         Command::TakeOver(take) => attempt::take_over(rows, take, stamp),
         Command::Suspend { by } => attempt::suspend(rows, by),
         Command::NoteWait { by, wait } => attempt::note_wait(rows, by, wait),
@@ -81,11 +83,13 @@ fn decided(rows: &Rows, command: &Command, stamp: &Stamp) -> Result<Writes, Refu
         }
         Command::StartChild { by, row } => step::start_child(rows, by, row),
         Command::EndChild { attempt_id, n } => Ok(step::end_child(rows, attempt_id, *n, stamp)),
-        Command::Finish(finish) => attempt::finish(rows, finish, stamp),
+        Command::Finish(finish) => gate::finish(rows, finish, stamp),
         Command::Close { by, task_key, reference, why } => {
             task::close(rows, by, task_key, reference, why, stamp)
         }
         Command::Reopen { by, task_key, why, anew } => task::reopen(rows, by, task_key, why, *anew, stamp),
+        Command::Say(row) => Ok(control::say(rows, row)),
+        Command::Carry(carry) => control::carry(rows, carry, stamp),
         Command::Note { about, kind } => {
             Ok(Writes { rows: Vec::new(), events: vec![(about.clone(), kind.clone())], reply: Reply::Done })
         }

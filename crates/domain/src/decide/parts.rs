@@ -84,6 +84,7 @@ fn part(parent: &TaskRow, id: &BeadId, sub: &SubTask, after: Vec<BeadId>, now_ms
         learned: Vec::new(),
         request: None,
         merged: None,
+        approved: false,
         updated_ms: now_ms,
         ..parent.clone()
     }

@@ -3,6 +3,7 @@
 use glitchlab_domain::command::{
     Bearer, BootBearer, Claim, Command, Finish, Paid, Refusal, Reply, Reserve, Settle, TakeOver,
 };
+use glitchlab_domain::gate::GateRules;
 use glitchlab_domain::id::{AttemptId, BootId, Fence, TaskKey, TryKey};
 use glitchlab_domain::ledger::Bounds;
 use glitchlab_domain::money::{MicroUsd, Price};
@@ -146,7 +147,8 @@ impl Desk {
 
     pub(crate) fn finish(&mut self, by: &Bearer, outcome: Outcome) -> Answer {
         let (detail, rules) = ("done".to_owned(), RetryRules::default());
-        let finish = Finish { by: by.clone(), outcome, detail, learned: None, files_changed: 0, rules };
+        let (by, repo_id, gate) = (by.clone(), "repo".to_owned(), GateRules::NEVER);
+        let finish = Finish { by, outcome, detail, learned: None, files_changed: 0, rules, repo_id, gate };
         self.ask(&Command::Finish(finish))
     }
 
@@ -192,6 +194,7 @@ pub(crate) fn claim(by: &BootBearer, attempt: &str, hold: i64) -> Command {
         attempt_id: AttemptId::from(attempt),
         fence: Fence::new(format!("fence-of-{attempt}")),
         slot: "worker-1".to_owned(),
+        repo_id: "repo".to_owned(),
         scope: SCOPE.to_owned(),
         hold: MicroUsd::new(hold),
         model: "m".to_owned(),

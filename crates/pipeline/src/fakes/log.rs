@@ -8,6 +8,7 @@ use glitchlab_domain::command::{
 };
 use glitchlab_domain::decide::decide;
 use glitchlab_domain::event::EventKind;
+use glitchlab_domain::gate::GateRules;
 use glitchlab_domain::id::{AttemptId, BootId, Fence, TaskKey};
 use glitchlab_domain::ledger::Departures;
 use glitchlab_domain::money::MicroUsd;
@@ -104,6 +105,7 @@ impl MemoryLog {
             attempt_id: AttemptId::new(attempt),
             fence: Fence::new(format!("{attempt}-0")),
             slot: "worker-1".to_owned(),
+            repo_id: REPO.to_owned(),
             scope: SCOPE.to_owned(),
             hold: MicroUsd::new(1),
             model: "fake".to_owned(),
@@ -151,6 +153,8 @@ impl MemoryLog {
             learned: ended.learned.clone(),
             files_changed: ended.files_changed,
             rules: RetryRules::default(),
+            repo_id: REPO.to_owned(),
+            gate: GateRules::NEVER,
         };
         self.submit(&Command::Finish(finish)).expect("the attempt holds its claim");
         self.lock().rows.tasks[&of.task.key].clone()

@@ -1,5 +1,6 @@
 //! Views are queries: plain reads, through connections of their own.
 
+mod control;
 mod history;
 mod live;
 mod recovery;

@@ -75,6 +75,7 @@ async fn reserve(queue: &Queue) {
         attempt_id: AttemptId::from("a1"),
         fence: Fence::from("f1"),
         slot: "worker-1".to_owned(),
+        repo_id: "r".to_owned(),
         scope: SCOPE.to_owned(),
         hold: MicroUsd::new(1),
         model: "m".to_owned(),

@@ -63,6 +63,7 @@ pub(crate) fn claim(by: &BootBearer, task: &str, attempt: &str, scope: &str, hol
         attempt_id: AttemptId::from(attempt),
         fence: bearer(task, attempt).fence,
         slot: "worker-1".to_owned(),
+        repo_id: "repo".to_owned(),
         scope: scope.to_owned(),
         hold: MicroUsd::new(hold),
         model: "m".to_owned(),

@@ -2,6 +2,7 @@
 
 use glitchlab_domain::bead::BeadId;
 use glitchlab_domain::command::{Bearer, Command, Finish, Reply};
+use glitchlab_domain::gate::GateRules;
 use glitchlab_domain::id::TaskKey;
 use glitchlab_domain::outcome::{HumanReason, Outcome, SubTask};
 use glitchlab_domain::policy::RetryRules;
@@ -18,7 +19,8 @@ fn named(id: &str) -> SourceTask {
 
 fn finish(by: Bearer, outcome: Outcome) -> Command {
     let (detail, rules) = ("done".to_owned(), RetryRules::default());
-    Command::Finish(Finish { by, outcome, detail, learned: None, files_changed: 0, rules })
+    let (repo_id, gate) = ("repo".to_owned(), GateRules::NEVER);
+    Command::Finish(Finish { by, outcome, detail, learned: None, files_changed: 0, rules, repo_id, gate })
 }
 
 async fn end(store: &Open, task: &TaskKey, attempt: &str, outcome: Outcome) {

@@ -6,6 +6,7 @@ use glitchlab_domain::bead::BeadId;
 use glitchlab_domain::command::{
     Authority, Bearer, BootBearer, Command, Finish, FinishStep, Refusal, Reply, TakeOver,
 };
+use glitchlab_domain::gate::GateRules;
 use glitchlab_domain::id::{EffectKey, Fence, TaskKey, TryKey};
 use glitchlab_domain::outcome::{FailureKind, HumanReason, Learned, Outcome, Reference, Size, SubTask};
 use glitchlab_domain::policy::RetryRules;
@@ -152,6 +153,8 @@ impl Client {
             learned,
             files_changed: 3,
             rules: RULES,
+            repo_id: "repo".to_owned(),
+            gate: GateRules::default(),
         })
     }
 

@@ -73,7 +73,9 @@ pub(crate) const fn of_event(kind: &EventKind) -> (Glyph, &'static str) {
         EventKind::CapChanged { .. } | EventKind::BacklogSynced { .. } => (Glyph::Idle, "changed"),
         EventKind::BacklogFaulty { .. } | EventKind::BudgetOverrun { .. } => (Glyph::Warn, "warning"),
         EventKind::AdmissionRefused { .. } | EventKind::CallWaiting { .. } => (Glyph::Wait, "waiting"),
-        EventKind::AdmissionStopped { .. } => (Glyph::Block, "stopped"),
+        EventKind::AdmissionStopped { .. } | EventKind::BreakerOpened { .. } => (Glyph::Block, "stopped"),
+        EventKind::EnginePaused { .. } => (Glyph::Pause, "paused"),
+        EventKind::ControlDone { ok: false, .. } => (Glyph::Warn, "refused"),
         EventKind::StageFinished { ok, .. } | EventKind::BudgetSettled { ok, .. } => {
             if *ok {
                 (Glyph::Ok, "ok")
@@ -82,9 +84,12 @@ pub(crate) const fn of_event(kind: &EventKind) -> (Glyph, &'static str) {
             }
         }
         EventKind::BudgetReserved { .. } | EventKind::EffectIntended { .. } => (Glyph::Todo, "to come"),
-        EventKind::EffectDone { .. } | EventKind::TaskClosed { .. } | EventKind::AdmissionResumed => {
-            (Glyph::Ok, "ok")
-        }
+        EventKind::EffectDone { .. }
+        | EventKind::TaskClosed { .. }
+        | EventKind::AdmissionResumed
+        | EventKind::EngineResumed { .. }
+        | EventKind::BreakerClosed { .. }
+        | EventKind::ControlDone { .. } => (Glyph::Ok, "ok"),
         EventKind::TaskFinished { status, .. } => of_status(*status),
         EventKind::TaskDecomposed { .. } => (Glyph::Split, "decomposed"),
         EventKind::TaskReopened { .. } => (Glyph::Todo, "pending"),

@@ -3,6 +3,7 @@
 use glitchlab_domain::command::{
     Authority, BootBearer, Claim, Command, Finish, FinishStep, Paid, Reserve, Settle, TakeOver,
 };
+use glitchlab_domain::gate::GateRules;
 use glitchlab_domain::id::{AttemptId, BootId, EffectKey, Fence, TaskKey, TryKey};
 use glitchlab_domain::ledger::Bounds;
 use glitchlab_domain::money::{MicroUsd, Price};
@@ -143,6 +144,7 @@ fn claim(run: &mut Run, a: u32, b: u32) -> Result<(), Fault> {
         attempt_id: AttemptId::new(run.fresh("a")),
         fence: run.fresh_fence(),
         slot: "worker-1".to_owned(),
+        repo_id: "repo".to_owned(),
         scope: SCOPE.to_owned(),
         hold: MicroUsd::new(i64::from(b % 1_500)),
         model: "m".to_owned(),
@@ -337,7 +339,8 @@ fn finish(run: &mut Run, a: u32, b: u32) -> Result<(), Fault> {
     };
     let (boot, by) = (run.workers[at].boot, run.workers[at].by.clone());
     let rules = RetryRules::default();
-    let finish = Finish { by, outcome, detail: run.fresh("d"), learned: None, files_changed: 0, rules };
+    let (detail, repo_id, gate) = (run.fresh("d"), "repo".to_owned(), GateRules::NEVER);
+    let finish = Finish { by, outcome, detail, learned: None, files_changed: 0, rules, repo_id, gate };
     run.send(boot, Command::Finish(finish)).map(drop)
 }
 
