@@ -20,6 +20,8 @@ pub(crate) enum Command {
     Continuous(Box<Continuous>),
     /// Says what the engine of a repository does and what it has spent
     Status(Status),
+    /// Says why nothing starts, or why one task does not, and what unblocks it
+    Why(Why),
     /// Says which settings count and where each was set
     Config(Config),
     /// Lists the attempts that have ended, the newest first
@@ -78,6 +80,25 @@ pub(crate) struct Status {
     /// The store [default: glitchlab/state.db in the user's state directory]
     #[arg(long, value_name = "FILE")]
     pub(crate) store: Option<String>,
+    /// Prints JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Clone, Debug, Default, Parser)]
+pub(crate) struct Why {
+    /// The task's id in the backlog; without it, why nothing starts
+    #[arg(value_name = "ID")]
+    pub(crate) id: Option<String>,
+    /// The git repository [default: the current directory]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) repo: Option<PathBuf>,
+    /// The store [default: glitchlab/state.db in the user's state directory]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) store: Option<String>,
+    /// The beads file [default: that of the settings, else .beads/issues.jsonl in the repository]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) backlog: Option<String>,
     /// Prints JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -13,6 +13,7 @@ mod log;
 mod output;
 mod pages;
 mod records;
+mod standing;
 mod summary;
 mod table;
 
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
     let run = match args.command {
         Command::Continuous(flags) => commands::continuous::run(&flags),
         Command::Status(flags) => commands::status::run(&flags),
+        Command::Why(flags) => commands::why::run(&flags),
         Command::Config(flags) => commands::config::run(&flags),
         Command::History(flags) => commands::history::run(&flags),
         Command::Report(flags) => commands::report::run(&flags),

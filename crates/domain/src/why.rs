@@ -19,6 +19,7 @@ use crate::board::Board;
 use crate::ledger::Head;
 use crate::reason::{Group, Reason, Wait};
 use crate::rows::AttemptRow;
+use crate::task::TaskRow;
 
 pub use nearest::nearest;
 pub use task::{Blocker, TaskWhy, explain_task};
@@ -222,6 +223,16 @@ pub fn explain(facts: &Facts<'_>, lines: usize) -> Why {
         headline: headline::headline(facts, &survey, held.as_ref()),
         groups: entries::groups(facts, &survey, held.as_ref(), lines),
         gates,
+    }
+}
+
+/// Says of a task that an attempt works on it, or will go on with it.
+fn runs(facts: &Facts<'_>, task: &TaskRow) -> String {
+    let (id, n) = (&task.bead_id, task.runs);
+    if facts.is_running {
+        format!("{id} runs now, attempt {n}")
+    } else {
+        format!("{id} goes on with attempt {n} at the next start")
     }
 }
 

@@ -6,3 +6,4 @@ pub(crate) mod history;
 pub(crate) mod past;
 pub(crate) mod report;
 pub(crate) mod status;
+pub(crate) mod why;

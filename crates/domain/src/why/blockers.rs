@@ -22,7 +22,7 @@ pub(super) fn stands(facts: &Facts<'_>, survey: &Survey<'_>, id: &BeadId) -> Str
     let Some(task) = facts.board.find(id) else { return format!("{id} is not in the backlog") };
     match facts.board.stand_of(task, &survey.circles) {
         Stand::Done => format!("{id} is done"),
-        Stand::Running => format!("{id} runs now, attempt {}", task.runs),
+        Stand::Running => super::runs(facts, task),
         Stand::Ready => format!("{id} is ready and waits its turn"),
         Stand::Waits(wait) if wait.reason.group() == Group::You => {
             format!("{id} waits for you: {}", wait.reason)

@@ -140,7 +140,8 @@ fn requests(facts: &Facts<'_>, survey: &Survey<'_>) -> Draft {
     let to_come = if facts.rules.merges_here { 0 } else { size(&survey.running) };
     let is_full = request_room(limit, in_review, size(&survey.running), facts.rules.merges_here) == 0;
     let open = u32::try_from(in_review + to_come).unwrap_or(u32::MAX);
-    let wait = is_full.then_some(Wait { reason: Reason::TooManyOpenRequests { open, limit }, until_ms: None });
+    let wait =
+        is_full.then_some(Wait { reason: Reason::TooManyOpenRequests { open, limit }, until_ms: None });
     let shown = if limit == 0 { in_review.to_string() } else { format!("{in_review} of {limit}") };
     let note = if to_come == 0 {
         "Branches that wait for a merge".to_owned()

@@ -123,7 +123,7 @@ fn headline(
     match stand {
         Stand::Done => format!("{id} is done"),
         Stand::Running => match waits_within(facts, task) {
-            None => format!("{id} runs now, attempt {}", task.runs),
+            None => super::runs(facts, task),
             Some(wait) => format!("{id} runs and waits inside attempt {}: {}", task.runs, wait.reason),
         },
         Stand::Waits(wait) => format!("{id} does not start: {}", wait.reason),

@@ -1,0 +1,214 @@
+//! `glitchlab why [ID]`: why nothing starts, or why one task does not; from outside of the engine, whether it runs or not.
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use glitchlab_domain::bead::BeadId;
+use glitchlab_domain::why::{Entry, Gate, GateState, Lines, TaskWhy, Why, explain, explain_task};
+use glitchlab_pipeline::git::{GitRepo, RepoOptions};
+use glitchlab_store::{Reader, Sqlite, clock};
+
+use crate::args::{self, Continuous};
+use crate::config::Config;
+use crate::config::flags::Flags;
+use crate::exit::{Code, OrStop, Stop};
+use crate::output::{one_line, say};
+use crate::standing::Standing;
+use crate::table::{Side, table};
+use crate::{compose, config};
+
+/// How many lines of a group are shown to a person.
+const LINES: usize = 20;
+/// How much of a title is shown, in characters.
+const TITLE: usize = 40;
+
+/// Runs the command.
+///
+/// # Errors
+///
+/// Returns why the repository, its backlog or its store cannot be read, or that there is no such task.
+pub(crate) fn run(flags: &args::Why) -> Result<ExitCode, Stop> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime")?;
+    runtime.block_on(why(flags))
+}
+
+async fn why(flags: &args::Why) -> Result<ExitCode, Stop> {
+    let config = Config::load(&settings(flags)).or_stop(Code::Configuration)?;
+    let options = RepoOptions::new(config::environment());
+    let repo = GitRepo::open(&config.repo, &options).await.or_stop(Code::Configuration)?;
+    let reader = if config.store.exists() {
+        Some(Reader::Sqlite(Sqlite::readers(&config.store).await.or_stop(Code::Configuration)?))
+    } else {
+        None
+    };
+    let now_ms = clock::wall()();
+    let repo_id = compose::repo_id(&repo);
+    let standing =
+        Standing::read(&config, &repo_id, reader.as_ref(), now_ms).await.or_stop(Code::Configuration)?;
+    match &flags.id {
+        Some(id) => tell_task(flags, &standing, id),
+        None => tell(flags, &standing),
+    }
+}
+
+fn settings(flags: &args::Why) -> Continuous {
+    let given = [("backlog.path", &flags.backlog), ("store.url", &flags.store)];
+    let set = given.into_iter().filter_map(|(key, word)| Some((key, word.as_ref()?)));
+    let keys = set.fold(Flags::default(), |keys, (key, word)| keys.or(key, word.clone()));
+    Continuous { repo: flags.repo.clone(), keys, ..Continuous::default() }
+}
+
+fn tell(flags: &args::Why, standing: &Standing) -> Result<ExitCode, Stop> {
+    let why = explain(&standing.facts(), if flags.json { usize::MAX } else { LINES });
+    if flags.json {
+        say(&serde_json::to_string_pretty(&why).context("the answer is plain data")?);
+    } else {
+        say(&text(&why));
+    }
+    Ok(Code::Done.into())
+}
+
+fn tell_task(flags: &args::Why, standing: &Standing, id: &str) -> Result<ExitCode, Stop> {
+    match explain_task(&standing.facts(), &BeadId::from(id)) {
+        Ok(why) if flags.json => {
+            say(&serde_json::to_string_pretty(&why).context("the answer is plain data")?);
+        }
+        Ok(why) => say(&task_text(&why)),
+        Err(near) => return Err(Stop::new(Code::Usage, unknown(id, &near))),
+    }
+    Ok(Code::Done.into())
+}
+
+fn unknown(id: &str, near: &[BeadId]) -> anyhow::Error {
+    let id = one_line(id);
+    match near {
+        [] => anyhow::anyhow!("there is no task {id}; `glitchlab why` lists those that wait"),
+        near => anyhow::anyhow!("there is no task {id}; did you mean {}?", list(near)),
+    }
+}
+
+fn text(why: &Why) -> String {
+    let headline = &why.headline;
+    let until = headline.until_ms.map(|until| format!(", until {}", until_text(until, why.as_of_ms)));
+    let mut parts = vec![format!("{}{}", headline.text, until.unwrap_or_default())];
+    if !headline.detail.is_empty() {
+        parts.push(headline.detail.clone());
+    }
+    parts.push(format!("\nWhere the queue stops\n{}", gates(&why.gates, why.as_of_ms)));
+    parts.extend(why.groups.iter().map(|lines| group(lines, why.as_of_ms)));
+    parts.join("\n")
+}
+
+fn gates(gates: &[Gate], now_ms: i64) -> String {
+    let row = |gate: &Gate| {
+        let until = gate.until_ms.map(|until| format!("; until {}", until_text(until, now_ms)));
+        let word = match gate.state {
+            GateState::Passed => "passes",
+            GateState::Held => "HOLDS",
+            GateState::NotReached => "",
+        };
+        let note = if gate.state == GateState::NotReached { "" } else { &gate.note };
+        let note = format!("{}{}", one_line(note), until.unwrap_or_default());
+        vec![String::new(), gate.name.clone(), word.to_owned(), gate.count.clone(), note]
+    };
+    let head = [""; 5].map(|name| (name.to_owned(), Side::Left));
+    let rows: Vec<_> = gates.iter().map(row).collect();
+    table(&head, &rows).trim_start_matches('\n').to_owned()
+}
+
+fn group(lines: &Lines, now_ms: i64) -> String {
+    let head = ["", "WHAT", "REASON", "SINCE", "UNTIL", "WHAT UNBLOCKS IT"];
+    let rows: Vec<_> = lines.entries.iter().map(|entry| row(entry, now_ms)).collect();
+    let shown: u64 = lines.entries.iter().map(|entry| entry.count).sum();
+    let more = match lines.total.saturating_sub(shown) {
+        0 => String::new(),
+        more => format!("\n  and {more} more; --json lists all"),
+    };
+    let table = table(&head.map(|name| (name.to_owned(), Side::Left)), &rows);
+    format!("\n{} ({})\n{table}{more}", lines.title, lines.total)
+}
+
+fn row(entry: &Entry, now_ms: i64) -> Vec<String> {
+    let title: String = one_line(&entry.what).chars().take(TITLE).collect();
+    let what =
+        entry.task.as_ref().map_or_else(|| title.clone(), |id| format!("{} {title}", one_line(id.as_str())));
+    vec![
+        String::new(),
+        what,
+        one_line(&entry.chip),
+        entry.since_ms.map_or_else(String::new, |since| span(now_ms - since)),
+        entry.until_ms.map_or_else(|| entry.ends.clone(), |until| until_text(until, now_ms)),
+        one_line(&entry.unblocks),
+    ]
+}
+
+fn task_text(why: &TaskWhy) -> String {
+    let mut lines = vec![one_line(&why.headline), format!("  title     {}", one_line(&why.title))];
+    let mut line = |name: &str, text: String| lines.push(format!("  {name:<9} {text}"));
+    line("state", format!("{} here, {} in the backlog", why.state.name(), one_line(&why.source_state)));
+    if let Some(entry) = &why.entry {
+        line("reason", one_line(&entry.chip));
+        line("since", entry.since_ms.map_or_else(|| "—".to_owned(), |since| since_text(since, why.as_of_ms)));
+        line("until", entry.until_ms.map_or_else(|| entry.ends.clone(), |at| until_text(at, why.as_of_ms)));
+        line("unblocks", one_line(&entry.unblocks));
+    }
+    if let Some(place) = why.place {
+        line(
+            "queue",
+            if why.ahead.is_empty() {
+                format!("number {place}")
+            } else {
+                format!("number {place}, behind {}", list(&why.ahead))
+            },
+        );
+    }
+    if let Some(gate) = &why.gate {
+        line("gate", format!("{}: {}", gate.name, one_line(&gate.note)));
+    }
+    line("attempts", format!("{}, {} failed, put back {} times", why.attempts, why.failures, why.deferrals));
+    if let Some(request) = &why.request {
+        line("branch", one_line(request));
+    }
+    if let Some(obstacle) = &why.obstacle {
+        line("learned", one_line(obstacle));
+    }
+    lines.extend(why.blockers.iter().map(|blocker| {
+        let indent = "  ".repeat(usize::try_from(blocker.depth).unwrap_or(1));
+        format!("  {indent}{}", one_line(&blocker.stands))
+    }));
+    if !why.running {
+        lines.push("  No engine runs: `glitchlab continuous` starts one".to_owned());
+    }
+    lines.join("\n")
+}
+
+fn list(ids: &[BeadId]) -> String {
+    ids.iter().map(|id| one_line(id.as_str())).collect::<Vec<_>>().join(", ")
+}
+
+fn until_text(until_ms: i64, now_ms: i64) -> String {
+    format!("{} (in {})", instant(until_ms, now_ms), span(until_ms - now_ms))
+}
+
+fn since_text(since_ms: i64, now_ms: i64) -> String {
+    format!("{} ({} ago)", instant(since_ms, now_ms), span(now_ms - since_ms))
+}
+
+/// Writes an instant as its time of day, UTC, with the date when it is not today's.
+fn instant(at_ms: i64, now_ms: i64) -> String {
+    let day = |at_ms: i64| at_ms.div_euclid(86_400_000);
+    let form = if day(at_ms) == day(now_ms) { "%H:%M:%SZ" } else { "%Y-%m-%d %H:%MZ" };
+    jiff::Timestamp::from_millisecond(at_ms)
+        .map_or_else(|_| "—".to_owned(), |at| at.strftime(form).to_string())
+}
+
+/// Writes a span in its two largest units.
+fn span(ms: i64) -> String {
+    let s = ms.max(0) / 1_000;
+    match s {
+        0..60 => format!("{s} s"),
+        60..3_600 => format!("{} m {:02} s", s / 60, s % 60),
+        3_600..86_400 => format!("{} h {:02} m", s / 3_600, s / 60 % 60),
+        _ => format!("{} d {:02} h", s / 86_400, s / 3_600 % 24),
+    }
+}

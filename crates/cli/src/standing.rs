@@ -1,0 +1,185 @@
+//! How the tasks of a repository stand, read from outside of its engine: the store's rows, the backlog as it is now, and
+//! what the running engine says of itself in its row. The same code takes them as in the scheduler: `decide` brings the
+//! rows up to date in memory, and the board takes rows and beads.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::Context;
+use glitchlab_backlog::{JsonlSource, Poll, Polled, Source as _};
+use glitchlab_domain::board::Board;
+use glitchlab_domain::command::{Command, Stamp};
+use glitchlab_domain::decide::decide;
+use glitchlab_domain::event::{Event, EventKind};
+use glitchlab_domain::id::TaskKey;
+use glitchlab_domain::ledger::Head;
+use glitchlab_domain::rows::{AttemptRow, ProcessRow, Rows};
+use glitchlab_domain::task::{SourceTask, TaskRow};
+use glitchlab_domain::why::{Facts, Obstacle, Rules};
+use glitchlab_models::catalog::Choice;
+use glitchlab_pipeline::process::engine::Engine as Process;
+use glitchlab_store::Reader;
+
+use crate::args::Merge;
+use crate::config::Config;
+
+/// How far back the last word on an obstacle is looked for.
+const EVENTS: u32 = 400;
+
+/// How the tasks of a repository stand.
+#[derive(Debug)]
+pub(crate) struct Standing {
+    board: Board,
+    /// The engine that runs, if one does.
+    process: Option<ProcessRow>,
+    obstacles: Vec<Obstacle>,
+    head: Option<Head>,
+    attempts: Vec<AttemptRow>,
+    rules: Rules,
+    now_ms: i64,
+}
+
+impl Standing {
+    /// Reads it; without a store it is that of a repository on which no engine has ever run.
+    ///
+    /// # Errors
+    ///
+    /// Returns why the backlog or the store cannot be read.
+    pub(crate) async fn read(
+        config: &Config,
+        repo_id: &str,
+        reader: Option<&Reader>,
+        now_ms: i64,
+    ) -> anyhow::Result<Self> {
+        let source = JsonlSource::discover(&config.repo, config.backlog.as_deref())?;
+        let Polled::Changed(poll) = source.poll(None).await? else {
+            anyhow::bail!("{} cannot be read as a whole", source.path().display());
+        };
+        let stored = match reader {
+            Some(reader) => {
+                Stored::read(reader, repo_id, config, now_ms).await.context("the store cannot be read")?
+            }
+            None => Stored::default(),
+        };
+        let tasks = up_to_date(stored.tasks, &poll, repo_id, source.name(), now_ms)?;
+        let own = own_rules(config);
+        Ok(Self {
+            board: board(config, tasks, &poll, now_ms),
+            rules: stored.process.as_ref().and_then(|process| process.rules).unwrap_or(own),
+            process: stored.process,
+            obstacles: stored.obstacles,
+            head: stored.head,
+            attempts: stored.attempts,
+            now_ms,
+        })
+    }
+
+    /// Returns what explanations look at.
+    pub(crate) fn facts(&self) -> Facts<'_> {
+        Facts {
+            board: &self.board,
+            obstacles: self.obstacles.clone(),
+            ledger: self.head.as_ref(),
+            attempts: &self.attempts,
+            rules: self.rules,
+            is_running: self.process.is_some(),
+            read_ms: Some(self.now_ms),
+            now_ms: self.now_ms,
+        }
+    }
+}
+
+/// What the store has of a repository.
+#[derive(Default)]
+struct Stored {
+    tasks: Vec<TaskRow>,
+    process: Option<ProcessRow>,
+    obstacles: Vec<Obstacle>,
+    head: Option<Head>,
+    attempts: Vec<AttemptRow>,
+}
+
+impl Stored {
+    async fn read(reader: &Reader, repo_id: &str, config: &Config, now_ms: i64) -> anyhow::Result<Self> {
+        let process = running(reader, repo_id).await?;
+        let scope = process.as_ref().map_or_else(|| scope(config, repo_id), |process| process.scope.clone());
+        let (mut obstacles, mut attempts) = (Vec::new(), Vec::new());
+        if let Some(process) = &process {
+            obstacles = in_the_way(&reader.last_events_of(repo_id, EVENTS).await?, process);
+            attempts = reader.running_attempts().await?;
+            attempts.retain(|attempt| attempt.boot_id == process.boot_id);
+        }
+        Ok(Self {
+            tasks: reader.tasks(repo_id).await?,
+            process,
+            obstacles,
+            head: reader.ledger(&scope, now_ms).await?.map(|(head, _)| head),
+            attempts,
+        })
+    }
+}
+
+/// Returns the engine that runs on a repository.
+///
+/// # Errors
+///
+/// Returns what the store says.
+pub(crate) async fn running(reader: &Reader, repo_id: &str) -> anyhow::Result<Option<ProcessRow>> {
+    let is_alive = |row: &ProcessRow| {
+        row.repo_id == repo_id
+            && Process { host: row.host.clone(), pid: row.pid, start_ticks: row.start_ticks }.is_alive()
+    };
+    Ok(reader.alive_processes().await?.into_iter().find(is_alive))
+}
+
+/// Names the ledger that an engine of these settings would spend from.
+fn scope(config: &Config, repo_id: &str) -> String {
+    let is_simulated = config.model.parse::<Choice>().is_ok_and(|choice| choice.simulated());
+    if is_simulated { format!("simulated:{repo_id}") } else { "real".to_owned() }
+}
+
+/// What the engine has said last of its own obstacles: its disk, its store.
+fn in_the_way(events: &[Event], process: &ProcessRow) -> Vec<Obstacle> {
+    let of_this_boot = events.iter().filter(|event| event.id.boot_id == process.boot_id);
+    let last = of_this_boot.max_by_key(|event| match event.kind {
+        EventKind::AdmissionStopped { .. } | EventKind::AdmissionResumed => Some(event.id.seq),
+        _ => None,
+    });
+    match last.map(|event| (&event.kind, event.at_ms)) {
+        Some((EventKind::AdmissionStopped { wait }, at_ms)) => {
+            vec![Obstacle { wait: wait.clone(), since_ms: Some(at_ms) }]
+        }
+        _ => Vec::new(),
+    }
+}
+
+const fn own_rules(config: &Config) -> Rules {
+    let merges_here = matches!(config.merge, Merge::WhenGreen);
+    Rules { workers: config.workers, max_open: config.max_open, merges_here }
+}
+
+/// Brings rows up to date with the backlog as an engine would, and writes nothing.
+fn up_to_date(
+    tasks: Vec<TaskRow>,
+    poll: &Poll,
+    repo_id: &str,
+    source: &str,
+    now_ms: i64,
+) -> anyhow::Result<BTreeMap<TaskKey, TaskRow>> {
+    let tasks = tasks.into_iter().map(|task| (task.key.clone(), task)).collect();
+    let mut rows = Rows { tasks, ..Rows::default() };
+    let beads = poll.beads.iter().map(|bead| SourceTask::of(repo_id, source, bead)).collect();
+    let stamp = Stamp { now_ms, nonce: String::new(), entropy: 0 };
+    for write in decide(&rows, &Command::Sync { beads }, &stamp)?.rows {
+        rows.apply(write);
+    }
+    Ok(rows.tasks)
+}
+
+fn board(config: &Config, tasks: BTreeMap<TaskKey, TaskRow>, poll: &Poll, now_ms: i64) -> Board {
+    let mut board = Board::new(config.filter.clone(), now_ms);
+    for task in tasks.into_values() {
+        board.take_task(task);
+    }
+    board.take_reading(&poll.beads, poll.is_complete(), &mut BTreeSet::new());
+    board
+}
