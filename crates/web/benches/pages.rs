@@ -76,10 +76,13 @@ fn say(line: &str) {
     println!("{line}");
 }
 
-/// The pages, each with the URL of its n-th answer.
-fn pages() -> Vec<(&'static str, fn(u32) -> String)> {
+/// The URL of the n-th answer.
+type Url = fn(u32) -> String;
+
+/// The pages with their names.
+fn pages() -> Vec<(&'static str, Url)> {
     fn place(n: u32) -> i64 {
-        NOW_MS - i64::from(n * 397 % ATTEMPTS) * 60_000
+        NOW_MS - i64::from(n * 397 % 60_000) * 60_000
     }
     vec![
         ("list, 7 days", |_| "/tasks".to_owned()),
@@ -106,7 +109,7 @@ fn pages() -> Vec<(&'static str, fn(u32) -> String)> {
     ]
 }
 
-async fn measure(app: &Router, url: fn(u32) -> String) -> (Vec<Duration>, usize) {
+async fn measure(app: &Router, url: Url) -> (Vec<Duration>, usize) {
     let mut bytes = 0;
     let mut took = Vec::new();
     for n in 0..ROUNDS + 5 {
