@@ -111,45 +111,31 @@ impl Children {
 
     /// Stops a child as its spec says, or lets it rest when it was waiting for its restart.
     pub(crate) async fn stop(&mut self, at: Place) {
-        let child = &mut self.members[at];
-        if let Some(mut running) = child.running.take() {
-            child.node.set(State::Stopping);
-            let ending = running.spawned.stop(child.spec.shutdown, child.spec.kill_grace).await;
-            let cause = ending.reason(&running.exit);
-            self.bury(at, running, &cause);
-        }
-        let child = &self.members[at];
-        child.node.rest();
+        let ended = self.members[at].halt().await;
+        self.stopped(at, ended);
         if self.shared.is_closing() {
-            end_tasks(&child.spec).await;
+            end_tasks(&self.members[at].spec).await;
         }
     }
 
     /// Stops all children at the same time, so that many take no longer than the slowest.
     async fn stop_together(&mut self) {
-        let closing = self.shared.is_closing();
-        let stops = self.members.iter_mut().map(|(at, child)| async move {
-            let running = child.running.take();
-            let buried = match running {
-                Some(mut running) => {
-                    child.node.set(State::Stopping);
-                    let ending = running.spawned.stop(child.spec.shutdown, child.spec.kill_grace).await;
-                    let cause = ending.reason(&running.exit);
-                    Some((running, cause))
-                }
-                None => None,
-            };
-            child.node.rest();
-            if closing {
-                end_tasks(&child.spec).await;
-            }
-            (at, buried)
-        });
-        for (at, buried) in join_all(stops).await {
-            if let Some((running, cause)) = buried {
-                self.bury(at, running, &cause);
-            }
+        let halts = self.members.iter_mut().map(|(at, child)| async move { (at, child.halt().await) });
+        for (at, ended) in join_all(halts).await {
+            self.stopped(at, ended);
+        }
+        if self.shared.is_closing() {
+            join_all(self.members.iter().map(|child| end_tasks(&child.spec))).await;
+        }
+        for at in self.members.places(..) {
             self.forget(at);
+        }
+    }
+
+    fn stopped(&mut self, at: Place, ended: Option<(Running, ExitReason)>) {
+        match ended {
+            Some((running, cause)) => self.bury(at, running, &cause),
+            None => self.members[at].node.rest(),
         }
     }
 

@@ -11,7 +11,7 @@ use crate::actor::Ignore;
 use crate::child::{ChildContext, ChildSpec};
 use crate::exit::{ExitReason, ExitRecord, Failure, caught};
 use crate::group::Shared;
-use crate::node::Node;
+use crate::node::{Node, State};
 use crate::shutdown::Spawned;
 use crate::supervisor::{Boot, Supervisor};
 use crate::worker::{StartFn, Starting};
@@ -70,6 +70,15 @@ impl Child {
             }
             Err(cause) => Err(exit.get().unwrap_or(cause)),
         }
+    }
+
+    /// Stops the incarnation that is up as its spec says, and returns what is left of it and why it ended.
+    pub(crate) async fn halt(&mut self) -> Option<(Running, ExitReason)> {
+        let mut running = self.running.take()?;
+        self.node.set(State::Stopping);
+        let ending = running.spawned.stop(self.spec.shutdown, self.spec.kill_grace).await;
+        let cause = ending.reason(&running.exit);
+        Some((running, cause))
     }
 
     /// Returns the wait before the next restart, and counts the failure that led to it.
