@@ -31,6 +31,7 @@ fn usurp(scratch: &Scratch) {
             scope: "real".to_owned(),
             cap_hour: caps,
             cap_day: caps,
+            terms: glitchlab_domain::ledger::Terms::default(),
             dead,
         };
         queue.submit(start).await.expect("the store answers").expect("it starts");

@@ -104,8 +104,9 @@ impl PacerState {
         let draining = self.engine.gate.is_draining();
         let offers = waiting.into_iter().filter(|candidate| !draining && may_start(candidate));
         let booked = offers.map_while(|candidate| Some((self.engine.slots.book()?, candidate)));
-        let requests: Vec<_> =
-            booked.map(|(booking, candidate)| request(&self.engine, booking, candidate)).collect();
+        let requests: Vec<_> = in_line(booked)
+            .map(|(booking, candidate, ahead)| request(&self.engine, booking, candidate, ahead))
+            .collect();
         let answers = join_all(requests).await;
         let (mut first_wait, mut gone) = (None, None);
         for (candidate, answer) in answers {
@@ -162,14 +163,33 @@ const OUTAGE_REST: Duration = Duration::from_secs(5);
 /// The longest rest before asking again: money may have come back before we listened.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
 
-async fn request(engine: &Arc<Engine>, booking: Booking, candidate: Candidate) -> (Candidate, Admitted) {
+/// Tells each candidate that starts which one starts right before it.
+fn in_line(
+    booked: impl Iterator<Item = (Booking, Candidate)>,
+) -> impl Iterator<Item = (Booking, Candidate, Option<TaskKey>)> {
+    let mut last = None;
+    booked.map(move |(booking, candidate)| {
+        let ahead = last.clone();
+        if let Candidate::Start { key, .. } = &candidate {
+            last = Some(key.clone());
+        }
+        (booking, candidate, ahead)
+    })
+}
+
+async fn request(
+    engine: &Arc<Engine>,
+    booking: Booking,
+    candidate: Candidate,
+    ahead: Option<TaskKey>,
+) -> (Candidate, Admitted) {
     let command = match &candidate {
         // Only the pacer gives slots: what has one now was seen between its claim and its slot, and is not lost.
         Candidate::Resume(claim) if engine.slots.find(&claim.attempt_id).is_some() => {
             return (candidate, Admitted::Gone);
         }
         Candidate::Resume(claim) => take_over(engine, &booking, claim),
-        Candidate::Start { key, bead_id } => claim(engine, &booking, key, bead_id),
+        Candidate::Start { key, bead_id } => claim(engine, &booking, (key, bead_id), ahead),
     };
     let answer = engine.queue.submit(command).await;
     let admitted = answered(booking, answer);
@@ -189,7 +209,13 @@ fn answered(booking: Booking, answer: Result<Result<Reply, Refusal>, StoreError>
     }
 }
 
-fn claim(engine: &Engine, booking: &Booking, key: &TaskKey, bead_id: &BeadId) -> Command {
+fn claim(
+    engine: &Engine,
+    booking: &Booking,
+    (key, bead_id): (&TaskKey, &BeadId),
+    ahead: Option<TaskKey>,
+) -> Command {
+    let (hold, hold_tokens) = engine.settings.money.usual_hold(engine.tools.model.price());
     let attempt_id = AttemptId::new(random());
     Command::Claim(Claim {
         by: engine.boot.clone(),
@@ -200,7 +226,9 @@ fn claim(engine: &Engine, booking: &Booking, key: &TaskKey, bead_id: &BeadId) ->
         slot: booking.slot().to_owned(),
         repo_id: engine.repo_id.clone(),
         scope: engine.scope.clone(),
-        hold: engine.settings.hold,
+        hold,
+        hold_tokens,
+        ahead,
         model: engine.tools.model.id().to_owned(),
         simulated: engine.tools.model.simulated(),
         max_attempts: engine.live.borrow().retry.attempts,

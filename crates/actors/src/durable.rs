@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use glitchlab_domain::command::{Authority, Bearer, Command, FinishStep, Refusal, Reply, Reserve, Settle};
-use glitchlab_domain::id::{EffectKey, TryKey};
+use glitchlab_domain::id::{EffectKey, TaskKey, TryKey};
 use glitchlab_domain::reason::Wait;
 use glitchlab_domain::rows::ChildRow;
 use glitchlab_domain::stage::Stage;
 use glitchlab_models::{Reservation, Settlement};
-use glitchlab_pipeline::durable::{Ask, Begun, Durable, EffectState, Lost, Reserved, StepDone};
+use glitchlab_pipeline::durable::{Ask, Begun, Durable, EffectState, Lost, Reserved, Room, StepDone};
 use glitchlab_pipeline::process::{ChildProcess, ChildWatch, WatchError};
 use glitchlab_runtime::TaskScope;
 use glitchlab_store::{Queue, StoreError};
@@ -34,14 +34,16 @@ const LOOK_AGAIN: Duration = Duration::from_secs(30);
 pub struct StoreDurable {
     engine: Arc<Engine>,
     bearer: Bearer,
+    /// The task at the top, whose money it spends.
+    root_key: TaskKey,
     scope: TaskScope,
 }
 
 impl StoreDurable {
     /// Makes the port of an attempt.
     #[must_use]
-    pub fn new(engine: Arc<Engine>, bearer: Bearer, scope: TaskScope) -> Self {
-        Self { engine, bearer, scope }
+    pub fn new(engine: Arc<Engine>, bearer: Bearer, root_key: TaskKey, scope: TaskScope) -> Self {
+        Self { engine, bearer, root_key, scope }
     }
 
     async fn submit(&self, command: Command) -> Result<Reply, Lost> {
@@ -64,6 +66,15 @@ impl StoreDurable {
         Ok(())
     }
 
+    /// What was handed in before this stage began is in the store: its beginning was waited for.
+    async fn read_room(&self) -> Result<Room, StoreError> {
+        let Engine { reader, scope, settings, .. } = &*self.engine;
+        let purse = reader.purse(&self.root_key).await?.unwrap_or_default();
+        let ledger = reader.ledger(scope, self.engine.now_ms()).await?;
+        let task = settings.money.per_task.map(|cap| cap + purse.granted - purse.settled);
+        Ok(Room { task, cap_day: ledger.map(|(head, _)| head.cap_day).unwrap_or_default() })
+    }
+
     fn key(&self, ask: &Ask) -> TryKey {
         TryKey {
             attempt_id: self.bearer.attempt_id.clone(),
@@ -77,11 +88,13 @@ impl StoreDurable {
     fn abandon(&self) -> impl FnOnce(TryKey) + Send + 'static {
         let (queue, task_key, scope) =
             (self.engine.queue.clone(), self.bearer.task_key.clone(), self.engine.scope.clone());
+        let root_key = self.root_key.clone();
         move |key| {
             queue.submit_detached(Command::Settle(Settle {
                 by: None,
                 key,
                 task_key,
+                root_key,
                 scope,
                 paid: None,
                 reply: None,
@@ -138,16 +151,23 @@ impl Durable for StoreDurable {
             model: ask.model,
             input_hash: ask.input_hash,
             bounds: ask.bounds,
+            root_key: self.root_key.clone(),
+            task_caps: self.engine.settings.money.task_caps(),
         });
         match self.answer(command).await? {
             Ok(Reply::Granted(grant)) => Ok(Reserved::Granted(Reservation::new(grant, self.abandon()))),
-            Ok(Reply::Memo { text }) => Ok(Reserved::Memo(text)),
+            Ok(Reply::Memo { text, input_tokens }) => Ok(Reserved::Memo { text, input_tokens }),
             Ok(Reply::Wait(wait)) => Ok(Reserved::Wait(wait)),
             Ok(Reply::ExceedsCap { bound, cap }) => Ok(Reserved::ExceedsCap { bound, cap }),
+            Ok(Reply::Human(reason)) => Ok(Reserved::Human(reason)),
             Err(Refusal::TryTaken(_)) => Ok(Reserved::TryTaken),
             Ok(other) => Err(unexpected(&other)),
             Err(refusal) => Err(Lost::new(refusal.to_string())),
         }
+    }
+
+    async fn room(&self) -> Result<Room, Lost> {
+        self.read_room().await.map_err(|error| Lost::new(error.to_string()))
     }
 
     async fn settle(&self, settlement: Settlement) -> Result<(), Lost> {
@@ -155,6 +175,7 @@ impl Durable for StoreDurable {
             by: Some(self.bearer.clone()),
             key: settlement.key.clone(),
             task_key: self.bearer.task_key.clone(),
+            root_key: self.root_key.clone(),
             scope: self.engine.scope.clone(),
             paid: settlement.paid,
             reply: settlement.reply.clone(),

@@ -8,8 +8,7 @@ use glitchlab_backlog::Source;
 use glitchlab_domain::command::BootBearer;
 use glitchlab_domain::gate::GateRules;
 use glitchlab_domain::id::{BootId, Fence};
-use glitchlab_domain::money::MicroUsd;
-use glitchlab_domain::policy::{LEASE_MS, RetryRules, WorkFilter};
+use glitchlab_domain::policy::{LEASE_MS, MoneyRules, RetryRules, WorkFilter};
 use glitchlab_domain::reason::Wait;
 use glitchlab_domain::rows::ProcessRow;
 use glitchlab_domain::snapshot::{Queue as QueueCounts, Snapshot};
@@ -127,8 +126,8 @@ pub struct Live {
 pub struct Settings {
     /// Close epics whose children are all closed.
     pub close_epics: bool,
-    /// The expected cost of a task that nothing is known of.
-    pub hold: MicroUsd,
+    /// What may be spent beside the caps of an hour and a day, and how fast.
+    pub money: MoneyRules,
     /// Admission stops below this many free bytes on the disks that we write.
     pub min_free_bytes: u64,
     /// The folders whose disks are watched.

@@ -53,7 +53,8 @@ pub async fn announce(
         |row: &ProcessRow| row.repo_id == engine.repo_id || (row.host == engine.host && !lives(row));
     let dead: Vec<BootId> = alive.into_iter().filter(is_dead).map(|row| row.boot_id).collect();
     let (scope, count) = (engine.scope.clone(), dead.len());
-    engine.queue.submit(Command::StartBoot { process, scope, cap_hour, cap_day, dead }).await??;
+    let terms = engine.settings.money.terms();
+    engine.queue.submit(Command::StartBoot { process, scope, cap_hour, cap_day, terms, dead }).await??;
     Ok(count)
 }
 
@@ -89,6 +90,7 @@ fn at_bound(call: &CallRow) -> Settle {
         by: None,
         key: call.key.clone(),
         task_key: call.task_key.clone(),
+        root_key: call.root_key.clone(),
         scope: call.scope.clone(),
         paid: None,
         reply: None,

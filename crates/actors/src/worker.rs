@@ -9,6 +9,7 @@ use std::time::Duration;
 use glitchlab_domain::command::{Bearer, Command, Finish};
 use glitchlab_domain::dispatch::crashed_too_often;
 use glitchlab_domain::outcome::Outcome;
+use glitchlab_models::Prompts;
 use glitchlab_pipeline::attempt::{self, Ended, Job};
 use glitchlab_pipeline::durable::Lost;
 use glitchlab_runtime::{Actor, Context, Failure, MessageKind, Task, TaskExit, TaskScope};
@@ -124,7 +125,9 @@ async fn work(engine: &Arc<Engine>, slot: &Slot, assignment: &Assignment, scope:
         let ended = Ended { outcome, detail, learned: None, files_changed: 0, keep_worktree: true };
         return finish(engine, assignment, ended).await;
     }
-    let durable = Arc::new(StoreDurable::new(Arc::clone(engine), assignment.bearer(), scope.clone()));
+    let root_key = assignment.claimed.task.root_key.clone();
+    let durable = StoreDurable::new(Arc::clone(engine), assignment.bearer(), root_key, scope.clone());
+    let durable = Arc::new(durable);
     let job = job(engine, assignment, durable);
     match until_told(&job, scope, engine.settings.grace / 2).await {
         Ok(ended) => finish(engine, assignment, ended).await,
@@ -153,6 +156,7 @@ fn job(engine: &Arc<Engine>, assignment: &Assignment, durable: Arc<StoreDurable>
         workspace: Arc::clone(&engine.tools.workspace),
         forge: Arc::clone(&engine.tools.forge),
         model: Arc::clone(&engine.tools.model),
+        prompts: Prompts::default(),
         clock: Arc::clone(&engine.clock),
     }
 }
@@ -166,6 +170,7 @@ async fn finish(engine: &Arc<Engine>, assignment: &Assignment, ended: Ended) {
         learned: ended.learned,
         files_changed: ended.files_changed,
         rules: engine.live.borrow().retry,
+        scope: engine.scope.clone(),
         repo_id: engine.repo_id.clone(),
         gate: engine.settings.gate,
     });

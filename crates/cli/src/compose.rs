@@ -10,7 +10,8 @@ use glitchlab_actors::{Engine, Live, Parts, Settings, Tools};
 use glitchlab_backlog::JsonlSource;
 use glitchlab_domain::gate::GateRules;
 use glitchlab_domain::id::TaskKey;
-use glitchlab_domain::policy::DEFAULT_HOLD;
+use glitchlab_domain::pacing::Spread;
+use glitchlab_domain::policy::MoneyRules;
 use glitchlab_domain::rows::ProcessRow;
 use glitchlab_domain::snapshot;
 use glitchlab_models::catalog::{self, Choice};
@@ -174,7 +175,7 @@ pub(crate) fn live(config: &Config) -> Live {
 fn settings(config: &Config, repo: &GitRepo) -> Settings {
     Settings {
         close_epics: config.close_epics,
-        hold: DEFAULT_HOLD,
+        money: money(config),
         min_free_bytes: config.min_free_bytes,
         watched_disks: vec![absolute(state_of(config)), repo.common_dir.clone()],
         gate: GateRules::default(),
@@ -187,7 +188,7 @@ fn settings(config: &Config, repo: &GitRepo) -> Settings {
                 Merge::Never => "never".to_owned(),
                 Merge::WhenGreen => "when_green".to_owned(),
             },
-            task_cap: None,
+            task_cap: money(config).per_task,
             size_tokens: config.limits.size_tokens,
             // The engine fills in its boot and its model.
             ..snapshot::Engine::default()
@@ -195,9 +196,25 @@ fn settings(config: &Config, repo: &GitRepo) -> Settings {
     }
 }
 
+/// What may be spent beside the caps of an hour and a day. Where a subscription pays, dollars say little: a task is then
+/// limited to the tokens of all its attempts at the largest size as well.
+fn money(config: &Config) -> MoneyRules {
+    let set = &config.effective;
+    let most_tokens = config.limits.size_tokens.into_iter().max().unwrap_or(0);
+    let subscribed = set.text("budget.billing") == "subscription";
+    MoneyRules {
+        spread: if set.text("budget.spread") == "day" { Spread::Day } else { Spread::Hour },
+        per_task: set.dollars("budget.per_task"),
+        tokens_per_task: subscribed.then(|| most_tokens.saturating_mul(u64::from(config.retry.attempts))),
+        tokens_per_day: Some(set.whole("budget.tokens_per_day")).filter(|tokens| *tokens > 0),
+        hold: None,
+    }
+}
+
 fn stages(config: &Config, repo: &GitRepo) -> attempt::Settings {
     attempt::Settings {
         limits: config.limits,
+        bound_by_difference: true,
         merge: match config.merge {
             Merge::Never => attempt::Merge::Never,
             Merge::WhenGreen => attempt::Merge::WhenGreen,

@@ -110,6 +110,9 @@ pub enum EventKind {
     /// A provider billed more than the bound.
     #[serde(rename = "budget.overrun")]
     BudgetOverrun { model: String, bound: MicroUsd, actual: MicroUsd },
+    /// A person lets a model be used again that had billed more than a bound.
+    #[serde(rename = "model.trusted")]
+    ModelTrusted { model: String },
     /// A running task waits for money or a provider.
     #[serde(rename = "call.waiting")]
     CallWaiting { wait: Wait },
@@ -196,6 +199,7 @@ impl EventKind {
             Self::BudgetReserved { .. } => "budget.reserved",
             Self::BudgetSettled { .. } => "budget.settled",
             Self::BudgetOverrun { .. } => "budget.overrun",
+            Self::ModelTrusted { .. } => "model.trusted",
             Self::CallWaiting { .. } => "call.waiting",
             Self::EffectIntended { .. } => "effect.intended",
             Self::EffectDone { .. } => "effect.done",
@@ -250,6 +254,7 @@ impl EventKind {
             Self::BudgetOverrun { model, bound, actual } => {
                 format!("{model} billed {actual}, more than its bound of {bound}")
             }
+            Self::ModelTrusted { model } => format!("{model} is used again"),
             Self::TaskFinished { status, detail, cost, .. } => format!("{}: {detail}, {cost}", status.name()),
             Self::TaskDecomposed { subtasks, depth } => {
                 format!("Decomposed into {} sub-tasks at depth {depth}", subtasks.len())

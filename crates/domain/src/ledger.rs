@@ -3,11 +3,17 @@
 //! Only a reservation raises `U`, and only when `U + bound <= cap`; settling replaces the bound by what was really
 //! paid; time only removes. A settlement at `s` leaves the window at exactly `s + W`.
 
+mod grant;
+mod judge;
+
 use serde::{Deserialize, Serialize};
 
-use crate::id::TryKey;
-use crate::money::{MicroUsd, Price};
+use crate::money::MicroUsd;
+use crate::pacing::{Bucket, Costs, Flow, Spread};
 use crate::reason::{Reason, Wait, Window};
+
+pub use grant::Grant;
+pub use judge::{Bounds, Verdict, judge};
 
 /// The running totals of one scope of money, one row that every ledger command rewrites.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +40,49 @@ pub struct Head {
     pub cap_day: MicroUsd,
     /// Everything ever settled in this scope.
     pub settled_total: MicroUsd,
+    /// How fast admission approaches the caps.
+    #[serde(default)]
+    pub bucket: Bucket,
+    /// What attempts cost, for the holds of those to come.
+    #[serde(default)]
+    pub costs: Costs,
+    /// Models that billed more than the bound of a try: not used again until a person trusts them.
+    #[serde(default)]
+    pub distrusted: Vec<String>,
+}
+
+/// What the amounts of a ledger count. Both kinds are kept by the same code in the same table: the ledger of tokens is a
+/// row of its own beside that of money, so that one that nobody wants costs nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Micro-dollars.
+    Money,
+    /// Tokens, in fields that are named after money.
+    Tokens,
+}
+
+/// What the name of a ledger of tokens ends with.
+const TOKENS: &str = "#tokens";
+
+/// Names the ledger of tokens beside that of money.
+#[must_use]
+pub fn tokens_scope(scope: &str) -> String {
+    format!("{scope}{TOKENS}")
+}
+
+/// Returns the scope whose calls a ledger counts, and what of them.
+#[must_use]
+pub fn counted(scope: &str) -> (&str, Unit) {
+    scope.strip_suffix(TOKENS).map_or((scope, Unit::Money), |money| (money, Unit::Tokens))
+}
+
+/// What a start asks of a ledger beside its caps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Terms {
+    /// Over which window admission is spread.
+    pub spread: Spread,
+    /// The cap of any rolling day in tokens, for models that are paid by subscription.
+    pub tokens_per_day: Option<u64>,
 }
 
 /// What the windows hold, for events and pages.
@@ -51,6 +100,9 @@ pub struct Usage {
     pub cap_hour: MicroUsd,
     /// The cap of the rolling day.
     pub cap_day: MicroUsd,
+    /// What is above a cap, after an overrun or after a cap was lowered: it has to leave before anything is reserved.
+    #[serde(default)]
+    pub debt: MicroUsd,
 }
 
 /// Settlements that are still inside a window, oldest first, as `(settled_ms, amount)`.
@@ -129,7 +181,7 @@ impl Head {
 
     /// Returns the totals for events and pages.
     #[must_use]
-    pub const fn usage(&self) -> Usage {
+    pub fn usage(&self) -> Usage {
         Usage {
             reserved: self.reserved,
             hour: self.sum_hour,
@@ -137,7 +189,41 @@ impl Head {
             total: self.settled_total,
             cap_hour: self.cap_hour,
             cap_day: self.cap_day,
+            debt: MicroUsd::ZERO.max(MicroUsd::ZERO - self.headroom()),
         }
+    }
+
+    /// Returns what the amounts count.
+    #[must_use]
+    pub fn unit(&self) -> Unit {
+        counted(&self.scope).1
+    }
+
+    /// Returns how fast admission may approach the caps.
+    #[must_use]
+    pub fn flow(&self) -> Flow {
+        Flow::of(self.bucket.spread, self.cap_hour, self.cap_day)
+    }
+
+    /// Tells whether a model may be used.
+    #[must_use]
+    pub fn trusts(&self, model: &str) -> bool {
+        !self.distrusted.iter().any(|distrusted| distrusted == model)
+    }
+
+    /// Lets a model be used again, or no longer.
+    pub(crate) fn trust(&mut self, model: &str, trusted: bool, nonce: &str) {
+        self.distrusted.retain(|distrusted| distrusted != model);
+        if !trusted {
+            self.distrusted.push(model.to_owned());
+        }
+        nonce.clone_into(&mut self.nonce);
+    }
+
+    /// Moves the bucket by what a hold takes from it (less than nothing) or leaves of it.
+    pub(crate) fn pour(&mut self, amount: MicroUsd, now_ms: i64, nonce: &str) {
+        self.bucket = self.bucket.give(self.flow(), amount, now_ms);
+        nonce.clone_into(&mut self.nonce);
     }
 
     /// Books a granted bound.
@@ -172,100 +258,27 @@ impl Head {
         for (settled_ms, amount) in leaving {
             room += *amount;
             if need <= room {
-                return Some(reached(window, *settled_ms));
+                return Some(self.reached(window, *settled_ms));
             }
         }
         match leaving.last() {
-            Some((settled_ms, _)) if leaving.len() >= DEPARTURES => Some(reached(window, *settled_ms)),
-            _ => Some(Wait { reason: Reason::AfterSettlement { window }, until_ms: None }),
+            Some((settled_ms, _)) if leaving.len() >= DEPARTURES => Some(self.reached(window, *settled_ms)),
+            _ => Some(Wait { reason: self.after_settlement(window), until_ms: None }),
         }
     }
-}
 
-fn reached(window: Window, settled_ms: i64) -> Wait {
-    Wait { reason: Reason::CapReached { window }, until_ms: Some(settled_ms + window.length_ms()) }
-}
-
-/// What one try asks of the ledger.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Bounds {
-    /// The most prompt tokens that can be billed.
-    pub prompt_tokens: u64,
-    /// The most output tokens that are of use.
-    pub max_out: u64,
-    /// The fewest output tokens that are of use; below that it is better to wait.
-    pub floor_out: u64,
-    /// What the model charges.
-    pub price: Price,
-}
-
-/// What the ledger says to [`Bounds`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// It fits, with this many output tokens and this bound.
-    Fits {
-        /// The output is clamped to this many tokens.
-        max_out: u64,
-        /// The most that it can cost.
-        bound: MicroUsd,
-    },
-    /// It must wait.
-    Waits(Wait),
-    /// Even the useful minimum is larger than a cap: waiting cannot help.
-    ExceedsCap {
-        /// What the useful minimum costs.
-        bound: MicroUsd,
-        /// The smaller cap.
-        cap: MicroUsd,
-    },
-}
-
-/// Clamps the output to what the headroom pays, or says how long to wait for the useful floor.
-#[must_use]
-pub fn judge(head: &Head, bounds: &Bounds, departures: &Departures) -> Verdict {
-    let floor = bounds.floor_out.min(bounds.max_out);
-    let least = bounds.price.cost(bounds.prompt_tokens, floor);
-    let cap = head.cap_hour.min(head.cap_day);
-    if least > cap {
-        return Verdict::ExceedsCap { bound: least, cap };
-    }
-    if let Some(wait) = head.wait_for(least, departures) {
-        return Verdict::Waits(wait);
-    }
-    let max_out =
-        bounds.price.affordable_output(bounds.prompt_tokens, head.headroom(), bounds.max_out).max(floor);
-    Verdict::Fits { max_out, bound: bounds.price.cost(bounds.prompt_tokens, max_out) }
-}
-
-/// Money set aside for one try. It can't be copied, and only [`crate::decide`] makes one.
-#[derive(Debug, PartialEq, Eq)]
-#[must_use = "a grant that is dropped keeps its money reserved until it is settled at its bound"]
-pub struct Grant {
-    key: TryKey,
-    bound: MicroUsd,
-    max_out: u64,
-}
-
-impl Grant {
-    pub(crate) const fn new(key: TryKey, bound: MicroUsd, max_out: u64) -> Self {
-        Self { key, bound, max_out }
+    fn reached(&self, window: Window, settled_ms: i64) -> Wait {
+        let reason = match self.unit() {
+            Unit::Money => Reason::CapReached { window },
+            Unit::Tokens => Reason::TokenCapReached { window },
+        };
+        Wait { reason, until_ms: Some(settled_ms + window.length_ms()) }
     }
 
-    /// Returns which try may spend.
-    #[must_use]
-    pub const fn key(&self) -> &TryKey {
-        &self.key
-    }
-
-    /// Returns the most that the try may cost.
-    #[must_use]
-    pub const fn bound(&self) -> MicroUsd {
-        self.bound
-    }
-
-    /// Returns the most output tokens that the try may ask for.
-    #[must_use]
-    pub const fn max_out(&self) -> u64 {
-        self.max_out
+    fn after_settlement(&self, window: Window) -> Reason {
+        match self.unit() {
+            Unit::Money => Reason::AfterSettlement { window },
+            Unit::Tokens => Reason::TokensAfterSettlement { window },
+        }
     }
 }

@@ -17,6 +17,7 @@ pub mod id;
 pub mod ledger;
 pub mod money;
 pub mod outcome;
+pub mod pacing;
 pub mod policy;
 pub mod readiness;
 pub mod reason;

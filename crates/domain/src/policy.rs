@@ -2,10 +2,65 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::money::MicroUsd;
+use crate::command::TaskCaps;
+use crate::ledger::Terms;
+use crate::money::{MicroUsd, Price};
+use crate::pacing::Spread;
 
-/// What a task is expected to cost while nothing better is known: half a dollar. Admission asks the caps for so much.
-pub const DEFAULT_HOLD: MicroUsd = MicroUsd::new(500_000);
+/// What an attempt is expected to use while nothing better is known: the budget of a medium task, a fifth of it output.
+const USUAL_PROMPT_TOKENS: u64 = 48_000;
+const USUAL_OUTPUT_TOKENS: u64 = 12_000;
+
+/// What a task may cost in all while nobody says otherwise: four dollars.
+pub const PER_TASK: MicroUsd = MicroUsd::new(4_000_000);
+
+/// What may be spent beside the caps of an hour and a day, and how fast.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MoneyRules {
+    /// Over which window admission is spread.
+    pub spread: Spread,
+    /// What a task may cost in all, its attempts and its parts together; none is no cap.
+    pub per_task: Option<MicroUsd>,
+    /// The same in tokens, for models that are paid by subscription.
+    pub tokens_per_task: Option<u64>,
+    /// The cap of any rolling day in tokens.
+    pub tokens_per_day: Option<u64>,
+    /// What an attempt is expected to cost until five of the repository have ended; none: what the usual tokens cost.
+    pub hold: Option<MicroUsd>,
+}
+
+impl Default for MoneyRules {
+    fn default() -> Self {
+        Self {
+            spread: Spread::default(),
+            per_task: Some(PER_TASK),
+            tokens_per_task: None,
+            tokens_per_day: None,
+            hold: None,
+        }
+    }
+}
+
+impl MoneyRules {
+    /// Returns what a start asks of the ledger.
+    #[must_use]
+    pub const fn terms(&self) -> Terms {
+        Terms { spread: self.spread, tokens_per_day: self.tokens_per_day }
+    }
+
+    /// Returns what a reservation asks of its task's purse.
+    #[must_use]
+    pub const fn task_caps(&self) -> TaskCaps {
+        TaskCaps { money: self.per_task, tokens: self.tokens_per_task }
+    }
+
+    /// Returns what an attempt is expected to cost while nothing better is known, in money and in tokens.
+    #[must_use]
+    pub fn usual_hold(&self, price: Price) -> (MicroUsd, u64) {
+        let usual = || price.cost(USUAL_PROMPT_TOKENS, USUAL_OUTPUT_TOKENS);
+        (self.hold.unwrap_or_else(usual), USUAL_PROMPT_TOKENS + USUAL_OUTPUT_TOKENS)
+    }
+}
 
 /// How long a process counts as alive after a beat, for processes of other machines.
 pub const LEASE_MS: i64 = 60_000;

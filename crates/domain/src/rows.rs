@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::bead::BeadId;
 use crate::breaker::Breaker;
 use crate::id::{AttemptId, BootId, EffectKey, Fence, TaskKey, TryKey};
-use crate::ledger::{DEPARTURES, Departures, Head};
+use crate::ledger::{DEPARTURES, Departures, Head, tokens_scope};
 use crate::money::MicroUsd;
 use crate::outcome::{FailureKind, Size, Status};
 use crate::reason::Wait;
@@ -103,6 +103,9 @@ pub struct AttemptRow {
     pub span_id: String,
     /// The estimate that admission took.
     pub hold: MicroUsd,
+    /// The same in tokens, where they have a ledger.
+    #[serde(default)]
+    pub hold_tokens: u64,
     /// Billed tokens so far.
     pub tokens: u64,
     /// Settled so far.
@@ -193,6 +196,9 @@ pub struct CallRow {
     pub actual: Option<MicroUsd>,
     /// The most output tokens it may ask for.
     pub max_out: u64,
+    /// The most tokens that it can use.
+    #[serde(default)]
+    pub bound_tokens: u64,
     /// Billed prompt tokens.
     pub input_tokens: u64,
     /// Billed output tokens.
@@ -207,6 +213,18 @@ pub struct CallRow {
     pub created_ms: i64,
     /// When it was settled, ms UTC.
     pub settled_ms: Option<i64>,
+}
+
+impl CallRow {
+    /// Returns the tokens that it is charged for, once it is settled: all that it could use when nobody knows.
+    #[must_use]
+    pub const fn charged_tokens(&self) -> Option<u64> {
+        match self.state {
+            CallState::Open => None,
+            CallState::Settled => Some(self.input_tokens.saturating_add(self.output_tokens)),
+            CallState::Unknown => Some(self.bound_tokens),
+        }
+    }
 }
 
 /// Something done outside the store: intent first, result later.
@@ -258,8 +276,11 @@ pub struct PurseRow {
     pub settled: MicroUsd,
     /// The open bounds.
     pub reserved: MicroUsd,
-    /// Billed tokens so far.
+    /// Charged tokens so far.
     pub tokens: u64,
+    /// The open bounds in tokens.
+    #[serde(default)]
+    pub reserved_tokens: u64,
     /// What a person has allowed beyond the cap of a task.
     pub granted: MicroUsd,
 }
@@ -444,14 +465,23 @@ impl Rows {
     fn apply_call(&mut self, row: CallRow) {
         let settled_before = self.calls.get(&row.key).is_some_and(|old| old.settled_ms.is_some());
         if let (Some(at), Some(actual), false) = (row.settled_ms, row.actual, settled_before) {
-            let departures = self.departures.entry(row.scope.clone()).or_default();
-            for list in [&mut departures.hour, &mut departures.day] {
-                if list.len() < DEPARTURES {
-                    list.push((at, actual));
-                }
+            self.depart(row.scope.clone(), (at, actual));
+            let charged = i64::try_from(row.charged_tokens().unwrap_or(0)).unwrap_or(i64::MAX);
+            let tokens = tokens_scope(&row.scope);
+            if self.heads.contains_key(&tokens) {
+                self.depart(tokens, (at, MicroUsd::new(charged)));
             }
         }
         self.calls.insert(row.key.clone(), row);
+    }
+
+    fn depart(&mut self, scope: String, departure: (i64, MicroUsd)) {
+        let departures = self.departures.entry(scope).or_default();
+        for list in [&mut departures.hour, &mut departures.day] {
+            if list.len() < DEPARTURES {
+                list.push(departure);
+            }
+        }
     }
 
     /// Returns all tries of one call, in order.

@@ -103,8 +103,13 @@ const TOKENS_PER_MESSAGE: u64 = 16;
 /// plus a constant for each message and one for the reply that begins.
 #[must_use]
 pub fn prompt_bound(request: &Request) -> u64 {
-    let bytes: u64 = request.turns.iter().map(|turn| turn.text.len() as u64).sum();
-    bytes + TOKENS_PER_MESSAGE * (request.turns.len() as u64 + 1)
+    bytes_bound(&request.turns)
+}
+
+/// Returns the same of some turns and the reply that begins after them.
+pub(crate) fn bytes_bound(turns: &[Turn]) -> u64 {
+    let bytes: u64 = turns.iter().map(|turn| turn.text.len() as u64).sum();
+    bytes + TOKENS_PER_MESSAGE * (turns.len() as u64 + 1)
 }
 
 /// A language model.

@@ -56,6 +56,12 @@ impl Reservation {
         self.guard.grant.bound()
     }
 
+    /// Returns the most prompt tokens that the try may be billed.
+    #[must_use]
+    pub const fn prompt_tokens(&self) -> u64 {
+        self.guard.grant.prompt_tokens()
+    }
+
     /// Returns the most output tokens that the try may ask for.
     #[must_use]
     pub const fn max_out(&self) -> u64 {

@@ -10,7 +10,7 @@ use glitchlab_domain::money::{MicroUsd, Price};
 
 use crate::account::{Account, Bill};
 use crate::error::{ErrorKind, ModelError};
-use crate::port::{Model, Request, Role, prompt_bound};
+use crate::port::{Model, Request, Role};
 use crate::reservation::{Reservation, Spent};
 
 pub use script::{Recorded, Script, ScriptError};
@@ -33,9 +33,10 @@ impl Scripted {
         Self { id: id.into(), script, account }
     }
 
-    fn bill(&self, recorded: &Recorded, request: &Request, max_out: u64) -> Bill {
-        let input_tokens = recorded.input_tokens.min(prompt_bound(request));
-        let output_tokens = recorded.output_tokens.min(max_out);
+    /// What was recorded elsewhere is billed as far as the reservation goes, which may be bounded by a difference.
+    fn bill(&self, recorded: &Recorded, money: &Reservation) -> Bill {
+        let input_tokens = recorded.input_tokens.min(money.prompt_tokens());
+        let output_tokens = recorded.output_tokens.min(money.max_out());
         let cost_micro = self.price().cost(input_tokens, output_tokens).micro();
         Bill { input_tokens, output_tokens, cost_micro }
     }
@@ -66,7 +67,7 @@ impl Model for Scripted {
         };
         tokio::time::sleep(Duration::from_millis(recorded.latency_ms)).await;
         let latency_ms = i64::try_from(recorded.latency_ms).unwrap_or(i64::MAX);
-        let bill = self.bill(recorded, request, money.max_out());
+        let bill = self.bill(recorded, &money);
         match self.account.append(money.key(), &self.id, &bill) {
             Ok(()) => money.spent(Some(bill.into()), Ok(recorded.text()), latency_ms),
             Err(error) => money.spent(None, Err(unaccounted(&error)), latency_ms),
@@ -159,6 +160,6 @@ mod tests {
         );
         let spent = model.call(money(0), &request("gl-1", Stage::Review, 100)).await;
         let paid = spent.paid().unwrap();
-        assert_eq!((paid.input_tokens, paid.output_tokens), (100 + 2 * 16, 4_096));
+        assert_eq!((paid.input_tokens, paid.output_tokens), (1_000, 4_096));
     }
 }

@@ -12,8 +12,8 @@ use glitchlab_domain::outcome::{Learned, Outcome};
 use glitchlab_domain::policy::Limits;
 use glitchlab_domain::rows::AttemptRow;
 use glitchlab_domain::task::TaskRow;
-use glitchlab_models::Model;
 use glitchlab_models::account::Clock;
+use glitchlab_models::{Model, Prompts};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::durable::{Durable, Lost};
@@ -39,6 +39,8 @@ pub enum Merge {
 pub struct Settings {
     /// What the stages may use.
     pub limits: Limits,
+    /// A prompt is bounded by the difference to one that it extends, not by its bytes alone.
+    pub bound_by_difference: bool,
     /// When finished work is merged by us.
     pub merge: Merge,
     /// The branch that work starts from and goes to.
@@ -100,6 +102,8 @@ pub struct Job {
     pub forge: Arc<dyn Forge>,
     /// The model.
     pub model: Arc<dyn Model>,
+    /// What it billed for prompts in this run of the attempt.
+    pub prompts: Prompts,
     /// Tells the time, ms UTC.
     pub clock: Clock,
 }

@@ -6,7 +6,7 @@ use glitchlab_domain::ledger::Bounds;
 use glitchlab_domain::outcome::{FailureKind, HumanReason, Outcome};
 use glitchlab_domain::reason::{Reason, Wait};
 use glitchlab_domain::stage::Stage;
-use glitchlab_models::{ErrorKind, ModelError, Request, Reservation, Role, Turn, Who, prompt_bound};
+use glitchlab_models::{ErrorKind, ModelError, Request, Reservation, Role, Turn, hash_turn, prompt_bound};
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
@@ -32,7 +32,7 @@ const LOGIN_REST_MS: u64 = 15 * 60_000;
 
 /// What a question gets from the ledger.
 enum Money {
-    Memo(String),
+    Memo { text: String, input_tokens: Option<u64> },
     Granted(Reservation),
 }
 
@@ -86,7 +86,10 @@ impl<'a> Conversation<'a> {
         let (mut try_no, mut failures) = (0, 0);
         loop {
             let result = match self.money(&request, &mut try_no).await? {
-                Money::Memo(text) => return Ok(text),
+                Money::Memo { text, input_tokens } => {
+                    self.remember(&request, input_tokens);
+                    return Ok(text);
+                }
                 Money::Granted(money) => self.spend(money, &request).await?,
             };
             match result {
@@ -101,10 +104,11 @@ impl<'a> Conversation<'a> {
     async fn money(&self, request: &Request, try_no: &mut u32) -> Result<Money, Stop> {
         loop {
             match self.job.durable.reserve(self.question(request, *try_no)).await? {
-                Reserved::Memo(text) => return Ok(Money::Memo(text)),
+                Reserved::Memo { text, input_tokens } => return Ok(Money::Memo { text, input_tokens }),
                 Reserved::Granted(money) => return Ok(Money::Granted(money)),
                 Reserved::TryTaken => *try_no += 1,
                 Reserved::Wait(wait) => self.job.durable.pause(&wait).await?,
+                Reserved::Human(reason) => return Err(End::human(reason).into()),
                 Reserved::ExceedsCap { bound, cap } => {
                     let (bound_micro, cap_micro) = (bound.micro(), cap.micro());
                     return Err(End::human(HumanReason::ExceedsCap { bound_micro, cap_micro }).into());
@@ -116,9 +120,26 @@ impl<'a> Conversation<'a> {
     async fn spend(&self, money: Reservation, request: &Request) -> Result<Result<String, ModelError>, Stop> {
         let spent = self.job.model.call(money, request).await;
         let result = spent.result().clone();
+        let billed = spent.paid().filter(|_| result.is_ok()).map(|paid| paid.input_tokens);
+        self.remember(request, billed);
         self.job.durable.settle(spent.into_settlement()).await?;
         self.job.durable.progress();
         Ok(result)
+    }
+
+    /// What was billed for a prompt bounds those that extend it. A prompt that cost nothing says nothing.
+    fn remember(&self, request: &Request, input_tokens: Option<u64>) {
+        if let Some(tokens) = input_tokens.filter(|tokens| *tokens > 0) {
+            self.job.prompts.remember(&request.turns, tokens);
+        }
+    }
+
+    fn prompt_bound(&self, request: &Request) -> u64 {
+        if self.job.settings.bound_by_difference {
+            self.job.prompts.bound(request)
+        } else {
+            prompt_bound(request)
+        }
     }
 
     fn request(&self) -> Request {
@@ -146,7 +167,7 @@ impl<'a> Conversation<'a> {
             model: self.job.model.id().to_owned(),
             input_hash: hash(&request.turns),
             bounds: Bounds {
-                prompt_tokens: prompt_bound(request),
+                prompt_tokens: self.prompt_bound(request),
                 max_out: request.max_out,
                 floor_out: FLOOR_OUT,
                 price: self.job.model.price(),
@@ -206,14 +227,6 @@ impl<'a> Conversation<'a> {
 /// Hashes everything that was said: the same conversation has the same continuation, which is paid once.
 fn hash(turns: &[Turn]) -> String {
     let mut hash = Sha256::new();
-    for turn in turns {
-        hash.update([match turn.who {
-            Who::System => 0,
-            Who::User => 1,
-            Who::Assistant => 2,
-        }]);
-        hash.update((turn.text.len() as u64).to_be_bytes());
-        hash.update(turn.text.as_bytes());
-    }
+    turns.iter().for_each(|turn| hash_turn(&mut hash, turn));
     hex(&hash.finalize())
 }

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use glitchlab_domain::id::EffectKey;
 use glitchlab_domain::ledger::Bounds;
 use glitchlab_domain::money::MicroUsd;
-use glitchlab_domain::outcome::Size;
+use glitchlab_domain::outcome::{HumanReason, Size};
 use glitchlab_domain::reason::Wait;
 use glitchlab_domain::stage::Stage;
 use glitchlab_models::{Reservation, Settlement};
@@ -80,7 +80,12 @@ pub struct Ask {
 #[derive(Debug)]
 pub enum Reserved {
     /// The same request was answered before.
-    Memo(String),
+    Memo {
+        /// The reply's text.
+        text: String,
+        /// The prompt tokens that were billed for it; none when nobody knows.
+        input_tokens: Option<u64>,
+    },
     /// The money is set aside.
     Granted(Reservation),
     /// Not now: ask again after [`Durable::pause`].
@@ -92,8 +97,19 @@ pub enum Reserved {
         /// The smaller cap.
         cap: MicroUsd,
     },
+    /// Waiting cannot help: a person must decide.
+    Human(HumanReason),
     /// The try's number was used before an interruption: ask with the next one.
     TryTaken,
+}
+
+/// What a plan may cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// What is left of what the task may cost in all; none when it has no cap.
+    pub task: Option<MicroUsd>,
+    /// The cap of a rolling day, the most that can be waited for.
+    pub cap_day: MicroUsd,
 }
 
 /// What to do with an effect.
@@ -116,6 +132,9 @@ pub trait Durable: Send + Sync {
 
     /// Sets money aside for one try, or returns the reply that was paid before.
     async fn reserve(&self, ask: Ask) -> Result<Reserved, Lost>;
+
+    /// Returns what the task and its caps leave for a plan.
+    async fn room(&self) -> Result<Room, Lost>;
 
     /// Writes reply and price together, and then calls [`Settlement::settled`].
     async fn settle(&self, settlement: Settlement) -> Result<(), Lost>;

@@ -8,11 +8,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use glitchlab_domain::command::{
-    Bearer, BootBearer, Claim, Command, Finish, FinishStep, Paid, Reply, Reserve, Settle,
+    Bearer, BootBearer, Claim, Command, Finish, FinishStep, Paid, Reply, Reserve, Settle, TaskCaps,
 };
 use glitchlab_domain::gate::GateRules;
 use glitchlab_domain::id::{BootId, Fence, TaskKey, TryKey};
-use glitchlab_domain::ledger::Bounds;
+use glitchlab_domain::ledger::{Bounds, Terms};
 use glitchlab_domain::money::{MicroUsd, Price};
 use glitchlab_domain::outcome::{Outcome, Reference};
 use glitchlab_domain::policy::RetryRules;
@@ -154,7 +154,14 @@ fn start(by: &BootBearer) -> Command {
         rules: None,
     };
     let cap = MicroUsd::new(1_000_000_000_000);
-    Command::StartBoot { process, scope: SCOPE.to_owned(), cap_hour: cap, cap_day: cap, dead: Vec::new() }
+    Command::StartBoot {
+        process,
+        scope: SCOPE.to_owned(),
+        cap_hour: cap,
+        cap_day: cap,
+        terms: Terms::default(),
+        dead: Vec::new(),
+    }
 }
 
 fn bead(key: &TaskKey) -> SourceTask {
@@ -185,6 +192,8 @@ fn claim(by: &BootBearer, worker: &Bearer) -> Command {
         repo_id: "repo".to_owned(),
         scope: SCOPE.to_owned(),
         hold: MicroUsd::new(10_000),
+        hold_tokens: 0,
+        ahead: None,
         model: "simulated/fast".to_owned(),
         simulated: true,
         max_attempts: 3,
@@ -213,6 +222,8 @@ fn reserve(by: &Bearer, step_n: u32, stage: Stage) -> Command {
         by: by.clone(),
         key: key(by, step_n),
         scope: SCOPE.to_owned(),
+        root_key: by.task_key.clone(),
+        task_caps: TaskCaps::default(),
         stage,
         model: "simulated/fast".to_owned(),
         input_hash: "0123456789abcdef".repeat(4),
@@ -230,6 +241,7 @@ fn settle(by: &Bearer, step_n: u32) -> Command {
         by: Some(by.clone()),
         key: key(by, step_n),
         task_key: by.task_key.clone(),
+        root_key: by.task_key.clone(),
         scope: SCOPE.to_owned(),
         paid: Some(Paid { cost: MicroUsd::new(9_000), input_tokens: 3_000, output_tokens: 1_200 }),
         reply: Some("x".repeat(REPLY_BYTES)),
@@ -249,6 +261,7 @@ fn finish(by: &Bearer) -> Command {
         learned: None,
         files_changed: 3,
         rules,
+        scope: SCOPE.to_owned(),
         repo_id,
         gate,
     })

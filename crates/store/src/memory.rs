@@ -6,7 +6,7 @@ use std::sync::{Arc, RwLock};
 use glitchlab_domain::command::Command;
 use glitchlab_domain::event::Event;
 use glitchlab_domain::id::{AttemptId, TryKey};
-use glitchlab_domain::ledger::{DEPARTURES, Departures, Head};
+use glitchlab_domain::ledger::{DEPARTURES, Departures, Head, tokens_scope};
 use glitchlab_domain::money::MicroUsd;
 use glitchlab_domain::reason::Window;
 use glitchlab_domain::rows::{Rows, Write};
@@ -105,6 +105,9 @@ impl Contents {
                 && let (Some(at), Some(actual)) = (row.settled_ms, row.actual)
             {
                 self.settled.entry(row.scope.clone()).or_default().insert((at, row.key.clone()), actual);
+                let charged = i64::try_from(row.charged_tokens().unwrap_or(0)).unwrap_or(i64::MAX);
+                let tokens = self.settled.entry(tokens_scope(&row.scope)).or_default();
+                tokens.insert((at, row.key.clone()), MicroUsd::new(charged));
             }
         }
         self.events.extend(decided.events.iter().cloned());

@@ -119,6 +119,7 @@ impl Delivery {
                     by: None,
                     key: ask.key.clone(),
                     task_key: ask.by.task_key.clone(),
+                    root_key: ask.root_key.clone(),
                     scope: ask.scope.clone(),
                     paid: None,
                     reply: None,

@@ -104,8 +104,17 @@ impl Stored for StepRow {
 
 impl Stored for CallRow {
     const TABLE: &'static str = "model_call";
-    const COLUMNS: &'static [&'static str] =
-        &["try_id", "call_id", "attempt_id", "scope", "state", "created_ms", "settled_ms", "actual_micro"];
+    const COLUMNS: &'static [&'static str] = &[
+        "try_id",
+        "call_id",
+        "attempt_id",
+        "scope",
+        "state",
+        "created_ms",
+        "settled_ms",
+        "actual_micro",
+        "tokens",
+    ];
     fn values(&self) -> Vec<Value> {
         vec![
             text(&self.key),
@@ -116,6 +125,7 @@ impl Stored for CallRow {
             Value::Int(self.created_ms),
             maybe(self.settled_ms),
             maybe(self.actual.map(MicroUsd::micro)),
+            maybe(self.charged_tokens().map(|tokens| i64::try_from(tokens).unwrap_or(i64::MAX))),
         ]
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use glitchlab_actors::{Live, Settings};
 use glitchlab_domain::gate::GateRules;
 use glitchlab_domain::money::MicroUsd;
-use glitchlab_domain::policy::{DEFAULT_HOLD, Limits, RetryRules, WorkFilter};
+use glitchlab_domain::policy::{Limits, MoneyRules, RetryRules, WorkFilter};
 use glitchlab_domain::snapshot;
 use glitchlab_models::simulated::Profile;
 use glitchlab_pipeline::attempt::{self, Merge, MergeTurn};
@@ -28,6 +28,10 @@ pub struct Setup {
     pub per_hour: MicroUsd,
     /// The cap of a rolling day.
     pub per_day: MicroUsd,
+    /// What may be spent beside the caps, and how fast.
+    pub money: MoneyRules,
+    /// A prompt is bounded by the difference to one that it extends.
+    pub bound_by_difference: bool,
     /// When finished work is merged by us.
     pub merge: Merge,
     /// Admission stops at this many open requests; 0 is no limit.
@@ -49,8 +53,10 @@ impl Default for Setup {
         Self {
             workers: 4,
             profile: Profile::Fast,
-            per_hour: MicroUsd::new(100_000_000),
-            per_day: MicroUsd::new(1_000_000_000),
+            per_hour: MicroUsd::new(100_000_000_000),
+            per_day: MicroUsd::new(1_000_000_000_000),
+            money: MoneyRules::default(),
+            bound_by_difference: true,
             merge: Merge::WhenGreen,
             max_open: 0,
             retry: RetryRules::default(),
@@ -68,7 +74,7 @@ impl Setup {
     pub fn engine(&self) -> Settings {
         Settings {
             close_epics: true,
-            hold: DEFAULT_HOLD,
+            money: self.money,
             min_free_bytes: 0,
             watched_disks: Vec::new(),
             gate: self.gate,
@@ -78,7 +84,7 @@ impl Setup {
                 repo: REPO.to_owned(),
                 base: "main".to_owned(),
                 merge: format!("{:?}", self.merge),
-                task_cap: None,
+                task_cap: self.money.per_task,
                 size_tokens: Limits::default().size_tokens,
                 // The engine fills in its boot and its model.
                 ..snapshot::Engine::default()
@@ -102,6 +108,7 @@ impl Setup {
     pub fn stages(&self) -> attempt::Settings {
         attempt::Settings {
             limits: Limits::default(),
+            bound_by_difference: self.bound_by_difference,
             merge: self.merge,
             base: "main".to_owned(),
             test: self.test.clone(),

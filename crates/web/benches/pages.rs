@@ -224,6 +224,7 @@ fn attempts() -> String {
         branch: "glitchlab/branch".to_owned(),
         span_id: "00f067aa0ba902b7".to_owned(),
         hold: MicroUsd::new(600_000),
+        hold_tokens: 0,
         tokens: 0,
         cost: MicroUsd::ZERO,
         status: Some(Status::Completed),
@@ -296,6 +297,7 @@ fn calls() -> String {
         reply: Some("A line of a reply that goes on. ".repeat(32)),
         state: CallState::Settled,
         bound: MicroUsd::new(90_000),
+        bound_tokens: 0,
         actual: Some(MicroUsd::new(30_000)),
         max_out: 4_000,
         input_tokens: 3_000,
@@ -307,7 +309,7 @@ fn calls() -> String {
         settled_ms: Some(NOW_MS + 3_000),
     };
     format!(
-        "{} INSERT INTO model_call SELECT 'a' || i || '/' || k || '/0/0', 'a' || i || '/' || k || '/0', 'a' || i, 'simulated:repo', \
+        "{} INSERT INTO model_call (try_id, call_id, attempt_id, scope, state, created_ms, settled_ms, actual_micro, body) SELECT 'a' || i || '/' || k || '/0/0', 'a' || i || '/' || k || '/0', 'a' || i, 'simulated:repo', \
          'settled', {NOW_MS}, {NOW_MS} + 3000, 30000, json_set({}, '$.key.attempt_id', 'a' || i, '$.key.step_n', k) \
          FROM n, (SELECT value AS k FROM json_each('[1,3,5]'))",
         numbers(ATTEMPTS),

@@ -8,9 +8,9 @@ use crate::bead::BeadId;
 use crate::event::{About, EventKind};
 use crate::gate::GateRules;
 use crate::id::{AttemptId, BootId, EffectKey, Fence, TaskKey, TryKey};
-use crate::ledger::{Bounds, Grant};
+use crate::ledger::{Bounds, Grant, Terms};
 use crate::money::MicroUsd;
-use crate::outcome::{FailureKind, Learned, Outcome, Reference, Size, Status};
+use crate::outcome::{FailureKind, HumanReason, Learned, Outcome, Reference, Size, Status};
 use crate::policy::RetryRules;
 use crate::reason::Wait;
 use crate::rows::{AttemptRow, ChildRow, ControlRow, ProcessRow};
@@ -59,6 +59,8 @@ pub enum Command {
         cap_hour: MicroUsd,
         /// The cap of a rolling day.
         cap_day: MicroUsd,
+        /// How admission is spread, and the cap in tokens.
+        terms: Terms,
         /// Boots that the caller has seen to be dead.
         dead: Vec<BootId>,
     },
@@ -116,6 +118,15 @@ pub enum Command {
     },
     /// Makes the output of a step durable.
     FinishStep(FinishStep),
+    /// Lets a model be used again that had billed more than a bound.
+    Trust {
+        /// Who carries out what a person said.
+        by: BootBearer,
+        /// The ledger's scope.
+        scope: String,
+        /// The model.
+        model: String,
+    },
     /// Sets money aside for one try.
     Reserve(Reserve),
     /// Replaces the bound by what was paid.
@@ -219,8 +230,13 @@ pub struct Claim {
     pub repo_id: String,
     /// The ledger's scope.
     pub scope: String,
-    /// The expected cost.
+    /// The expected cost, while too few attempts of the repository have ended to know better.
     pub hold: MicroUsd,
+    /// The same in tokens.
+    pub hold_tokens: u64,
+    /// The task right before it in the same offer: for as long as that one waits for money, this one does too, so that
+    /// nobody is overtaken.
+    pub ahead: Option<TaskKey>,
     /// The model that implements.
     pub model: String,
     /// Money and work are pretended.
@@ -290,6 +306,19 @@ pub struct Reserve {
     pub input_hash: String,
     /// What is asked.
     pub bounds: Bounds,
+    /// The task at the top, whose money it is.
+    pub root_key: TaskKey,
+    /// What that task may cost in all.
+    pub task_caps: TaskCaps,
+}
+
+/// What a task may cost in all: all its attempts, and those at its parts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskCaps {
+    /// In dollars; a person may grant more.
+    pub money: Option<MicroUsd>,
+    /// In tokens.
+    pub tokens: Option<u64>,
 }
 
 /// See [`Command::Settle`].
@@ -301,6 +330,8 @@ pub struct Settle {
     pub key: TryKey,
     /// The task, for its running cost.
     pub task_key: TaskKey,
+    /// The task at the top, whose money it is.
+    pub root_key: TaskKey,
     /// The ledger's scope.
     pub scope: String,
     /// What was paid; `None` when nobody knows: the bound is charged.
@@ -339,6 +370,8 @@ pub struct Finish {
     pub files_changed: u32,
     /// The retry rules.
     pub rules: RetryRules,
+    /// The ledger's scope, where its hold is given back.
+    pub scope: String,
     /// The repository, whose gate it may close.
     pub repo_id: String,
     /// When the gate closes by itself.
@@ -397,6 +430,8 @@ pub enum Reply {
     Memo {
         /// The reply's text.
         text: String,
+        /// The prompt tokens that were billed for it; none when nobody knows.
+        input_tokens: Option<u64>,
     },
     /// The useful minimum is above a cap.
     ExceedsCap {
@@ -405,6 +440,8 @@ pub enum Reply {
         /// The smaller cap.
         cap: MicroUsd,
     },
+    /// Waiting cannot help: a person must decide.
+    Human(HumanReason),
     /// What a person asked for was done, or refused.
     Carried {
         /// It was done.

@@ -1,7 +1,8 @@
 //! Which rows each command looks at, so that a store can load a whole batch in a few statements.
 
-use super::{Authority, Bearer, BootBearer, Carry, Command, Reserve};
+use super::{Authority, Bearer, BootBearer, Carry, Claim, Command, Reserve};
 use crate::id::{AttemptId, TaskKey, TryKey};
+use crate::ledger::tokens_scope;
 use crate::money::MicroUsd;
 use crate::outcome::Outcome;
 use crate::rows::RowKey;
@@ -13,20 +14,14 @@ impl Command {
         match self {
             Self::StartBoot { scope, process, dead, .. } => {
                 let boots = dead.iter().chain([&process.boot_id]).cloned().map(RowKey::Process);
-                plus(boots.collect(), [RowKey::AliveProcesses, ledger(scope, MicroUsd::ZERO)])
+                let keys = plus(boots.collect(), [RowKey::AliveProcesses]);
+                plus(keys, ledgers(scope, MicroUsd::ZERO, 0))
             }
             Self::LowerCaps { by, scope, .. } => vec![boot(by), ledger(scope, MicroUsd::ZERO)],
             Self::Beat { by, .. } | Self::EndBoot { by, .. } => vec![boot(by)],
             Self::Sync { beads } => beads.iter().map(|bead| RowKey::Task(bead.key.clone())).collect(),
-            Self::Claim(claim) => plus(
-                of_attempt(&claim.task_key, &claim.attempt_id),
-                [
-                    task(&claim.task_key),
-                    boot(&claim.by),
-                    ledger(&claim.scope, claim.hold),
-                    RowKey::Gate(claim.repo_id.clone()),
-                ],
-            ),
+            Self::Claim(claim) => of_claim(claim),
+            Self::Trust { by, scope, .. } => vec![boot(by), ledger(scope, MicroUsd::ZERO)],
             Self::TakeOver(take) => plus(
                 of_attempt(&take.task_key, &take.attempt_id),
                 [task(&take.task_key), boot(&take.by), RowKey::Process(take.old_boot.clone())],
@@ -34,11 +29,12 @@ impl Command {
             Self::Suspend { by } | Self::NoteWait { by, .. } => of_bearer(by),
             Self::BeginStep { by, n, .. } => plus(of_bearer(by), [step(by, *n)]),
             Self::FinishStep(finish) => plus(of_bearer(&finish.by), [step(&finish.by, finish.n)]),
-            Self::Reserve(ask) => plus(of_bearer(&ask.by), [call(&ask.key), ledger(&ask.scope, least(ask))]),
-            Self::Settle(settle) => plus(
-                of_attempt(&settle.task_key, &settle.key.attempt_id),
-                [call(&settle.key), ledger(&settle.scope, MicroUsd::ZERO)],
-            ),
+            Self::Reserve(ask) => of_reserve(ask),
+            Self::Settle(settle) => {
+                let keys = of_attempt(&settle.task_key, &settle.key.attempt_id);
+                let keys = plus(keys, [call(&settle.key), RowKey::Purse(settle.root_key.clone())]);
+                plus(keys, ledgers(&settle.scope, MicroUsd::ZERO, 0))
+            }
             Self::BeginEffect { by, key, task_key, .. } | Self::FinishEffect { by, key, task_key, .. } => {
                 plus(of_authority(by), [task(task_key), RowKey::Effect(key.clone())])
             }
@@ -48,10 +44,9 @@ impl Command {
             Self::EndChild { attempt_id, n } => vec![RowKey::Child(attempt_id.clone(), *n)],
             Self::Finish(finish) => {
                 let key = &finish.by.task_key;
-                plus(
-                    of_bearer(&finish.by),
-                    [task(key), kin(key, parts(&finish.outcome)), RowKey::Gate(finish.repo_id.clone())],
-                )
+                let keys = plus(of_bearer(&finish.by), [task(key), kin(key, parts(&finish.outcome))]);
+                let keys = plus(keys, [RowKey::Gate(finish.repo_id.clone())]);
+                plus(keys, ledgers(&finish.scope, MicroUsd::ZERO, 0))
             }
             Self::Close { by, task_key, .. } | Self::Reopen { by, task_key, .. } => {
                 vec![boot(by), task(task_key), kin(task_key, 0), RowKey::Claim(task_key.clone())]
@@ -104,10 +99,26 @@ fn ledger(scope: &str, need: MicroUsd) -> RowKey {
     RowKey::Ledger { scope: scope.to_owned(), need }
 }
 
-/// The least that a reservation can do with.
-fn least(ask: &Reserve) -> MicroUsd {
-    let floor = ask.bounds.floor_out.min(ask.bounds.max_out);
-    ask.bounds.price.cost(ask.bounds.prompt_tokens, floor)
+/// The ledgers of money and of tokens.
+fn ledgers(scope: &str, money: MicroUsd, tokens: u64) -> [RowKey; 2] {
+    let tokens = MicroUsd::new(i64::try_from(tokens).unwrap_or(i64::MAX));
+    [ledger(scope, money), ledger(&tokens_scope(scope), tokens)]
+}
+
+fn of_claim(claim: &Claim) -> Vec<RowKey> {
+    let keys = of_attempt(&claim.task_key, &claim.attempt_id);
+    let gate = RowKey::Gate(claim.repo_id.clone());
+    let keys = plus(keys, [task(&claim.task_key), boot(&claim.by), gate]);
+    let mut keys = plus(keys, ledgers(&claim.scope, claim.hold, claim.hold_tokens));
+    keys.extend(claim.ahead.iter().map(task));
+    keys
+}
+
+/// Its ledgers are asked for the least that it can do with.
+fn of_reserve(ask: &Reserve) -> Vec<RowKey> {
+    let keys = plus(of_bearer(&ask.by), [call(&ask.key), RowKey::Purse(ask.root_key.clone())]);
+    let tokens = ask.bounds.prompt_tokens.saturating_add(ask.bounds.floor());
+    plus(keys, ledgers(&ask.scope, ask.bounds.least(), tokens))
 }
 
 fn of_authority(by: &Authority) -> Vec<RowKey> {

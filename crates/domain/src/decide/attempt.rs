@@ -3,13 +3,13 @@
 use crate::command::{Bearer, Claim, Claimed, Finish, Refusal, Reply, Stamp, TakeOver};
 use crate::dispatch;
 use crate::event::EventKind;
-use crate::ledger::{Departures, Head};
 use crate::money::MicroUsd;
 use crate::outcome::Outcome;
 use crate::reason::Wait;
 use crate::rows::{AttemptRow, ClaimRow, Rows, Write};
 use crate::task::{TaskRow, TaskState};
 
+use super::admission::{self, Admission, Holds};
 use super::{Writes, about, about_attempt, hold, live, parts};
 
 pub(super) fn claim(rows: &Rows, claim: &Claim, stamp: &Stamp) -> Result<Writes, Refusal> {
@@ -22,12 +22,13 @@ pub(super) fn claim(rows: &Rows, claim: &Claim, stamp: &Stamp) -> Result<Writes,
     if rows.attempts.contains_key(&claim.attempt_id) || !task.is_claimable(stamp.now_ms) {
         return Err(Refusal::NotClaimable { key: task.key.clone(), state: task.state.name() });
     }
-    let head = rows.heads.get(&claim.scope).ok_or(Refusal::Missing("ledger head"))?;
-    let departures = rows.departures.get(&claim.scope);
-    if let Some(wait) = admission_wait(head, claim.hold, departures.unwrap_or(&Departures::default())) {
+    let admission = Admission::of(rows, claim, task, &process.repo_id)?;
+    if let Some(wait) = admission.wait(rows, stamp.now_ms) {
         return Ok(refuse(task, wait, stamp));
     }
-    Ok(admit(claim, task, &process.repo_id, stamp))
+    let mut writes = admit(claim, task, &process.repo_id, admission.holds(), stamp);
+    writes.rows.extend(admission.take(stamp));
+    Ok(writes)
 }
 
 /// The wait is written to the task, so that every page can say it; the same wait again changes nothing.
@@ -43,15 +44,6 @@ fn refuse(task: &TaskRow, wait: Wait, stamp: &Stamp) -> Writes {
     Writes { events: vec![(about(&task), refused)], rows: vec![Write::Task(task)], reply: Reply::Wait(wait) }
 }
 
-/// A task may start when every cap has room for the smaller of its expected cost and a tenth of that cap, so that a
-/// small cap still admits tasks that are usually cheaper than their estimate. A cap of nothing admits as well: waiting
-/// would never end, and a call that costs something is then told that it exceeds the cap.
-fn admission_wait(head: &Head, expected: MicroUsd, departures: &Departures) -> Option<Wait> {
-    let tenth = MicroUsd::new(head.cap_hour.min(head.cap_day).micro() / 10);
-    let least = MicroUsd::new(1).min(head.cap_hour).min(head.cap_day);
-    head.wait_for(expected.min(tenth).max(least), departures)
-}
-
 /// The same claim sent again is answered as the first time; any other holder refuses it.
 fn already_claimed(rows: &Rows, claim: &Claim, held: &ClaimRow, task: &TaskRow) -> Result<Writes, Refusal> {
     match rows.attempts.get(&claim.attempt_id) {
@@ -62,7 +54,7 @@ fn already_claimed(rows: &Rows, claim: &Claim, held: &ClaimRow, task: &TaskRow) 
     }
 }
 
-fn admit(claim: &Claim, task: &TaskRow, repo_id: &str, stamp: &Stamp) -> Writes {
+fn admit(claim: &Claim, task: &TaskRow, repo_id: &str, holds: Holds, stamp: &Stamp) -> Writes {
     let mut task = task.clone();
     task.rest(TaskState::Running, None, None);
     task.runs += 1;
@@ -84,7 +76,8 @@ fn admit(claim: &Claim, task: &TaskRow, repo_id: &str, stamp: &Stamp) -> Writes 
         size: None,
         branch: claim.branch.clone(),
         span_id: claim.span_id.clone(),
-        hold: claim.hold,
+        hold: holds.money,
+        hold_tokens: holds.tokens,
         tokens: 0,
         cost: MicroUsd::ZERO,
         status: None,
@@ -230,6 +223,7 @@ pub(super) fn end(rows: &Rows, held: &AttemptRow, finish: &Finish, stamp: &Stamp
     let about = about_attempt(held);
     dispatch::after(&mut task, &finish.outcome, &finish.rules, stamp.now_ms, stamp.entropy);
     dispatch::learn(&mut task, finish.learned.clone());
+    task.size = held.size.or(task.size);
     task.updated_ms = stamp.now_ms;
     let status = finish.outcome.status(task.state == TaskState::Failed);
     let attempt = AttemptRow {
@@ -252,6 +246,7 @@ pub(super) fn end(rows: &Rows, held: &AttemptRow, finish: &Finish, stamp: &Stamp
     events.extend(human_event(&task).map(|kind| (about, kind)));
     let reply = Reply::Finished { status, until_ms: task.until_ms };
     writes.extend(parts::tell_above(rows, &task, stamp.now_ms));
+    writes.extend(admission::give_back(rows, &finish.scope, held, &task.repo_id, stamp));
     writes.extend([Write::Attempt(attempt), Write::Task(task)]);
     Ok(Writes { rows: writes, events, reply })
 }

@@ -3,7 +3,7 @@
 use crate::command::{BootBearer, Refusal, Reply, Stamp};
 use crate::event::{About, EventKind};
 use crate::id::BootId;
-use crate::ledger::Head;
+use crate::ledger::{Head, Terms, tokens_scope};
 use crate::money::MicroUsd;
 use crate::rows::{ProcessRow, Rows, Write};
 
@@ -13,7 +13,7 @@ pub(super) fn start(
     rows: &Rows,
     process: &ProcessRow,
     scope: &str,
-    caps: (MicroUsd, MicroUsd),
+    wanted: Wanted,
     dead: &[BootId],
     stamp: &Stamp,
 ) -> Writes {
@@ -24,7 +24,7 @@ pub(super) fn start(
     }
     let shares = |row: &ProcessRow| row.scope == scope && row.boot_id != process.boot_id;
     let others_live = rows.processes.values().any(|row| row.alive && !gone(row) && shares(row));
-    let head = head_with_caps(rows.heads.get(scope), scope, caps, others_live, stamp);
+    let head = head_as_wanted(rows.heads.get(scope), scope, wanted, others_live, stamp);
     let usage = head.usage();
     if rows.heads.get(scope).is_none_or(|old| (old.cap_hour, old.cap_day) != (head.cap_hour, head.cap_day)) {
         writes.events.push((About::default(), EventKind::CapChanged { usage }));
@@ -33,7 +33,56 @@ pub(super) fn start(
     writes.events.push((About::default(), started));
     writes.rows.push(Write::Process(ProcessRow { scope: scope.to_owned(), ..process.clone() }));
     writes.rows.push(Write::Head(head));
+    writes.rows.extend(tokens_as_wanted(rows, scope, wanted.terms, others_live, stamp).map(Write::Head));
     writes
+}
+
+/// What a start asks of its ledgers.
+#[derive(Clone, Copy)]
+pub(super) struct Wanted {
+    pub(super) hour: MicroUsd,
+    pub(super) day: MicroUsd,
+    pub(super) terms: Terms,
+}
+
+/// The ledger of tokens, once somebody wanted a cap of them. It has no cap of an hour.
+fn tokens_as_wanted(
+    rows: &Rows,
+    scope: &str,
+    terms: Terms,
+    others_live: bool,
+    stamp: &Stamp,
+) -> Option<Head> {
+    let scope = tokens_scope(scope);
+    let old = rows.heads.get(&scope);
+    if old.is_none() && terms.tokens_per_day.is_none() {
+        return None;
+    }
+    let cap = terms.tokens_per_day.and_then(|tokens| i64::try_from(tokens).ok()).unwrap_or(i64::MAX);
+    let day = MicroUsd::new(cap);
+    Some(head_as_wanted(old, &scope, Wanted { hour: day, day, terms }, others_live, stamp))
+}
+
+/// Trusts a model again that had billed more than a bound.
+pub(super) fn trust(
+    rows: &Rows,
+    by: &BootBearer,
+    scope: &str,
+    model: &str,
+    stamp: &Stamp,
+) -> Result<Writes, Refusal> {
+    live(rows, by)?;
+    let mut head = rows.heads.get(scope).ok_or(Refusal::Missing("ledger head"))?.clone();
+    if head.trusts(model) {
+        return Ok(Writes::nothing(Reply::Done));
+    }
+    head.trust(model, true, &stamp.nonce);
+    let trusted = EventKind::ModelTrusted { model: model.to_owned() };
+    Ok(Writes {
+        rows: vec![Write::Head(head)],
+        events: vec![(About::default(), trusted)],
+        reply: Reply::Done,
+    })
 }
 
 /// How long a lease of another host must be over before its process counts as dead, in ms: more than the clocks of two
@@ -48,14 +97,15 @@ fn has_left(row: &ProcessRow, starter: &ProcessRow) -> bool {
 }
 
 /// While another boot of the scope lives, caps only go down: two processes with different flags cannot disagree upwards.
-fn head_with_caps(
+fn head_as_wanted(
     old: Option<&Head>,
     scope: &str,
-    (hour, day): (MicroUsd, MicroUsd),
+    Wanted { hour, day, terms }: Wanted,
     others_live: bool,
     stamp: &Stamp,
 ) -> Head {
     let mut head = old.cloned().unwrap_or_else(|| empty(scope, (hour, day), stamp));
+    head.bucket = head.bucket.spread_over(terms.spread, head.flow(), stamp.now_ms);
     let clamp = |current: MicroUsd, wanted: MicroUsd| if others_live { current.min(wanted) } else { wanted };
     head.cap_hour = clamp(head.cap_hour, hour);
     head.cap_day = clamp(head.cap_day, day);

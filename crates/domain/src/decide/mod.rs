@@ -4,11 +4,13 @@
 //! the writes and appends the events, all in one transaction. A [`Refusal`] writes nothing; a wait is an answer like
 //! any other.
 
+mod admission;
 mod attempt;
 mod boot;
 mod control;
 mod effect;
 mod gate;
+mod judgement;
 mod money;
 mod parts;
 mod step;
@@ -56,9 +58,11 @@ pub fn decide(rows: &Rows, command: &Command, stamp: &Stamp) -> Result<Writes, R
 
 fn decided(rows: &Rows, command: &Command, stamp: &Stamp) -> Result<Writes, Refusal> {
     match command {
-        Command::StartBoot { process, scope, cap_hour, cap_day, dead } => {
-            Ok(boot::start(rows, process, scope, (*cap_hour, *cap_day), dead, stamp))
+        Command::StartBoot { process, scope, cap_hour, cap_day, terms, dead } => {
+            let wanted = boot::Wanted { hour: *cap_hour, day: *cap_day, terms: *terms };
+            Ok(boot::start(rows, process, scope, wanted, dead, stamp))
         }
+        Command::Trust { by, scope, model } => boot::trust(rows, by, scope, model, stamp),
         Command::LowerCaps { by, scope, cap_hour, cap_day } => {
             boot::lower_caps(rows, by, scope, (*cap_hour, *cap_day), stamp)
         }

@@ -50,6 +50,7 @@ fn call(step_n: u32, call_no: u32, reply: &str) -> CallRow {
         bound: MicroUsd::new(9),
         actual: Some(MicroUsd::new(3)),
         max_out: 1,
+        bound_tokens: 0,
         input_tokens: 1,
         output_tokens: 1,
         ok: true,

@@ -6,6 +6,7 @@ use glitchlab_domain::decide::decide;
 use glitchlab_domain::event::EventKind;
 use glitchlab_domain::gate::GateRules;
 use glitchlab_domain::id::{AttemptId, BootId, Fence, TaskKey};
+use glitchlab_domain::ledger::Terms;
 use glitchlab_domain::money::MicroUsd;
 use glitchlab_domain::outcome::{FailureKind, Outcome, Reference};
 use glitchlab_domain::policy::RetryRules;
@@ -54,7 +55,16 @@ impl Office {
             Self { rows: Rows::default(), now_ms: 1_000_000, events: Vec::new(), rules, said: 0 };
         let (scope, cap) = (SCOPE.to_owned(), MicroUsd::new(1_000_000_000));
         let (process, dead) = (process(office.now_ms), Vec::new());
-        office.ask(&Command::StartBoot { process, scope, cap_hour: cap, cap_day: cap, dead }).unwrap();
+        office
+            .ask(&Command::StartBoot {
+                process,
+                scope,
+                cap_hour: cap,
+                cap_day: cap,
+                terms: Terms::default(),
+                dead,
+            })
+            .unwrap();
         let beads = ids.iter().map(|id| bead(id)).collect();
         office.ask(&Command::Sync { beads }).unwrap();
         office
@@ -102,6 +112,7 @@ impl Office {
             learned: None,
             files_changed: 0,
             rules: RetryRules { attempts: 1_000, ..RetryRules::default() },
+            scope: SCOPE.to_owned(),
             repo_id: REPO.to_owned(),
             gate: self.rules,
         }
@@ -196,6 +207,7 @@ fn process(now_ms: i64) -> ProcessRow {
         started_ms: now_ms,
         lease_until_ms: i64::MAX,
         alive: true,
+        rules: None,
     }
 }
 
@@ -227,6 +239,8 @@ fn claim(id: &str, attempt: &str) -> Command {
         repo_id: REPO.to_owned(),
         scope: SCOPE.to_owned(),
         hold: MicroUsd::new(1),
+        hold_tokens: 0,
+        ahead: None,
         model: "m".to_owned(),
         simulated: false,
         max_attempts: 3,

@@ -1,11 +1,11 @@
 //! A world with one boot and as many workers as a test asks for, for what is told step by step.
 
 use glitchlab_domain::command::{
-    Bearer, BootBearer, Claim, Command, Finish, Paid, Refusal, Reply, Reserve, Settle, TakeOver,
+    Bearer, BootBearer, Claim, Command, Finish, Paid, Refusal, Reply, Reserve, Settle, TakeOver, TaskCaps,
 };
 use glitchlab_domain::gate::GateRules;
 use glitchlab_domain::id::{AttemptId, BootId, Fence, TaskKey, TryKey};
-use glitchlab_domain::ledger::Bounds;
+use glitchlab_domain::ledger::{Bounds, Terms};
 use glitchlab_domain::money::{MicroUsd, Price};
 use glitchlab_domain::outcome::Outcome;
 use glitchlab_domain::policy::RetryRules;
@@ -20,13 +20,16 @@ pub(crate) type Answer = Result<Reply, Refusal>;
 pub(crate) struct Desk {
     pub(crate) world: World,
     pub(crate) boot: BootBearer,
+    /// What a task may cost in all.
+    pub(crate) task_caps: TaskCaps,
 }
 
 impl Desk {
     /// Opens with caps in micro-dollars, and one task.
     pub(crate) fn open(cap_hour: i64, cap_day: i64) -> Self {
         let boot = boot("b1");
-        let mut desk = Self { world: World::new(false, false), boot: boot.clone() };
+        let mut desk =
+            Self { world: World::new(false, false), boot: boot.clone(), task_caps: TaskCaps::default() };
         desk.start(&boot, cap_hour, cap_day, &[]);
         desk.ask(&Command::Sync { beads: vec![bead("t1")] }).expect("a task");
         desk
@@ -57,7 +60,7 @@ impl Desk {
     fn start_as(&mut self, process: ProcessRow, (cap_hour, cap_day): (i64, i64), dead: &[BootId]) {
         let (cap_hour, cap_day) = (MicroUsd::new(cap_hour), MicroUsd::new(cap_day));
         let (scope, dead) = (SCOPE.to_owned(), dead.to_vec());
-        let start = Command::StartBoot { process, scope, cap_hour, cap_day, dead };
+        let start = Command::StartBoot { process, scope, cap_hour, cap_day, terms: Terms::default(), dead };
         self.ask(&start).expect("a start is never refused");
     }
 
@@ -105,6 +108,8 @@ impl Desk {
             by: by.clone(),
             key: key(by, call_no, try_no),
             scope: SCOPE.to_owned(),
+            root_key: by.task_key.clone(),
+            task_caps: self.task_caps,
             stage: Stage::Implement,
             model: "m".to_owned(),
             input_hash: format!("h{call_no}"),
@@ -128,6 +133,7 @@ impl Desk {
             by: Some(by.clone()),
             key: key(by, call_no, 0),
             task_key: by.task_key.clone(),
+            root_key: by.task_key.clone(),
             scope: SCOPE.to_owned(),
             paid: paid.map(|micro| Paid { cost: MicroUsd::new(micro), input_tokens: 1, output_tokens: 1 }),
             reply,
@@ -147,9 +153,23 @@ impl Desk {
 
     pub(crate) fn finish(&mut self, by: &Bearer, outcome: Outcome) -> Answer {
         let (detail, rules) = ("done".to_owned(), RetryRules::default());
-        let (by, repo_id, gate) = (by.clone(), "repo".to_owned(), GateRules::NEVER);
-        let finish = Finish { by, outcome, detail, learned: None, files_changed: 0, rules, repo_id, gate };
+        let finish = Finish {
+            by: by.clone(),
+            outcome,
+            detail,
+            learned: None,
+            files_changed: 0,
+            rules,
+            scope: SCOPE.to_owned(),
+            repo_id: "repo".to_owned(),
+            gate: GateRules::NEVER,
+        };
         self.ask(&Command::Finish(finish))
+    }
+
+    /// Does what a person says: the model may be used again.
+    pub(crate) fn trust(&mut self, model: &str) -> Answer {
+        self.ask(&Command::Trust { by: self.boot.clone(), scope: SCOPE.to_owned(), model: model.to_owned() })
     }
 
     /// Returns what the hour and the day hold, open bounds included, in micro-dollars.
@@ -197,6 +217,8 @@ pub(crate) fn claim(by: &BootBearer, attempt: &str, hold: i64) -> Command {
         repo_id: "repo".to_owned(),
         scope: SCOPE.to_owned(),
         hold: MicroUsd::new(hold),
+        hold_tokens: 0,
+        ahead: None,
         model: "m".to_owned(),
         simulated: false,
         max_attempts: 3,

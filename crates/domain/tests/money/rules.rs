@@ -115,7 +115,7 @@ fn a_reply_without_a_bill_costs_its_bound_and_is_not_asked_for_again() {
     assert!(is_granted(&desk.reserve(&by, 0, 80)));
     desk.settle(&by, 0, None).unwrap();
     assert_eq!(desk.world.rows.calls[&key(&by, 0, 0)].state, CallState::Unknown);
-    assert_eq!(desk.reserve(&by, 0, 80), Ok(Reply::Memo { text: "reply".to_owned() }));
+    assert_eq!(desk.reserve(&by, 0, 80), Ok(Reply::Memo { text: "reply".to_owned(), input_tokens: None }));
     assert_eq!(desk.counted(), (80, 80));
 }
 
@@ -126,8 +126,26 @@ fn more_than_the_bound_is_charged_and_told_and_delays_what_follows() {
     assert!(is_granted(&desk.reserve(&by, 0, 60)));
     desk.settle(&by, 0, Some(140)).unwrap();
     assert_eq!(desk.counted(), (140, 140));
+    assert_eq!(desk.world.head().unwrap().usage().debt, MicroUsd::new(40));
+    let overran = Wait { reason: Reason::ModelOverran { model: "m".to_owned() }, until_ms: None };
+    assert_eq!(desk.reserve(&by, 1, 1), Ok(Reply::Wait(overran)), "nor is the model used again");
+    desk.trust("m").unwrap();
     assert_eq!(desk.reserve(&by, 1, 1), reached(Window::Hour, START_MS + HOUR_MS));
     assert_eq!(desk.world.rows.attempts[&by.attempt_id].cost, MicroUsd::new(140));
+}
+
+#[test]
+fn no_task_starts_with_a_model_that_is_not_trusted() {
+    let mut desk = Desk::open(1_000, 10_000);
+    let by = desk.work("a1");
+    assert!(is_granted(&desk.reserve(&by, 0, 60)));
+    desk.settle(&by, 0, Some(61)).unwrap();
+    desk.finish(&by, Outcome::Cancelled { why: "closed elsewhere".to_owned() }).unwrap();
+    let overran = Wait { reason: Reason::ModelOverran { model: "m".to_owned() }, until_ms: None };
+    assert_eq!(desk.claim("a2", 1), Ok(Reply::Wait(overran)));
+    desk.trust("m").unwrap();
+    assert_eq!(desk.trust("m"), Ok(Reply::Done), "to be told so twice changes nothing");
+    assert!(matches!(desk.claim("a2", 1), Ok(Reply::Claimed(_))));
 }
 
 #[test]
@@ -138,6 +156,7 @@ fn an_overrun_leaves_an_event_beside_its_settlement() {
     let settle = glitchlab_domain::command::Settle {
         by: Some(by.clone()),
         key: key(&by, 0, 0),
+        root_key: by.task_key.clone(),
         task_key: by.task_key,
         scope: SCOPE.to_owned(),
         paid: Some(glitchlab_domain::command::Paid {
@@ -221,7 +240,9 @@ fn a_full_ledger_refuses_a_task_with_the_instant_and_writes_it_to_the_task() {
     assert_eq!(desk.claim("a2", 50), reached(Window::Hour, START_MS + HOUR_MS));
     let task = &desk.world.rows.tasks[&by.task_key];
     assert_eq!((task.state, task.until_ms), (TaskState::Open, Some(START_MS + HOUR_MS)));
-    assert!(matches!(desk.claim("a3", 5), Ok(Reply::Claimed(_))), "what is cheap enough starts all the same");
+    // 90 are missing for a hold of five, at 100 an hour.
+    let paced = Wait { reason: Reason::Paced { spread: Window::Hour }, until_ms: Some(START_MS + 3_240_000) };
+    assert_eq!(desk.claim("a3", 5), Ok(Reply::Wait(paced)), "what is cheap enough waits for the pace alone");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use glitchlab_domain::command::{Command, Reply};
 use glitchlab_domain::reason::{Reason, Wait};
-use glitchlab_domain::rows::CallState;
+use glitchlab_domain::rows::{CallRow, CallState};
 
 use crate::oracle::{Fault, must};
 use crate::world::World;
@@ -10,7 +10,11 @@ use crate::world::World;
 /// Asks again, in a copy of the world where nothing else happens, at the instant that was told and just before.
 pub(crate) fn judge(world: &World, command: &Command, wait: &Wait) -> Result<(), Fault> {
     let Some(until_ms) = wait.until_ms else { return judge_settlement(world, wait) };
-    must!(matches!(wait.reason, Reason::CapReached { .. }), "{wait:?} has an instant");
+    let has_instant = matches!(
+        wait.reason,
+        Reason::CapReached { .. } | Reason::Paced { .. } | Reason::TokenCapReached { .. }
+    );
+    must!(has_instant, "{wait:?} has an instant");
     must!(until_ms > world.now_ms(), "{wait:?} is over before it is told");
     let later = ask_at(world, command, until_ms);
     must!(!matches!(later, Some(Reply::Wait(_)) | None), "{wait:?} ended in {later:?}");
@@ -22,8 +26,13 @@ pub(crate) fn judge(world: &World, command: &Command, wait: &Wait) -> Result<(),
 }
 
 fn judge_settlement(world: &World, wait: &Wait) -> Result<(), Fault> {
-    must!(matches!(wait.reason, Reason::AfterSettlement { .. }), "{wait:?} has no instant");
-    let open = world.rows.calls.values().any(|call| call.state == CallState::Open && call.bound.micro() > 0);
+    let may_end = matches!(
+        wait.reason,
+        Reason::AfterSettlement { .. } | Reason::TokensAfterSettlement { .. } | Reason::TaskAfterSettlement
+    );
+    must!(may_end, "{wait:?} has no instant");
+    let is_open = |call: &CallRow| call.state == CallState::Open && call.bound_tokens > 0;
+    let open = world.rows.calls.values().any(is_open);
     must!(open, "{wait:?} although nothing is open");
     Ok(())
 }

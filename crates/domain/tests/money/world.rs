@@ -162,6 +162,10 @@ fn copy_row<K: Ord + Clone, V: Clone>(from: &BTreeMap<K, V>, key: &K, to: &mut B
 fn names_ledger(command: &Command) -> bool {
     matches!(
         command,
-        Command::StartBoot { .. } | Command::Claim(_) | Command::Reserve(_) | Command::Settle(_)
+        Command::StartBoot { .. }
+            | Command::Claim(_)
+            | Command::Reserve(_)
+            | Command::Settle(_)
+            | Command::Finish(_)
     )
 }

@@ -1,9 +1,9 @@
 //! A ledger in miniature, so that tests have real grants: only `decide` makes them.
 
-use glitchlab_domain::command::{Bearer, BootBearer, Claim, Command, Reply, Reserve, Stamp};
+use glitchlab_domain::command::{Bearer, BootBearer, Claim, Command, Reply, Reserve, Stamp, TaskCaps};
 use glitchlab_domain::decide::decide;
 use glitchlab_domain::id::{AttemptId, BootId, Fence, TaskKey, TryKey};
-use glitchlab_domain::ledger::{Bounds, Grant};
+use glitchlab_domain::ledger::{Bounds, Grant, Terms};
 use glitchlab_domain::money::MicroUsd;
 use glitchlab_domain::rows::{ProcessRow, Rows};
 use glitchlab_domain::task::SourceTask;
@@ -24,7 +24,14 @@ fn boot() -> Command {
     });
     let process: ProcessRow = serde_json::from_value(process).unwrap();
     let cap = MicroUsd::new(1_000_000_000);
-    Command::StartBoot { process, scope: "s".into(), cap_hour: cap, cap_day: cap, dead: Vec::new() }
+    Command::StartBoot {
+        process,
+        scope: "s".into(),
+        cap_hour: cap,
+        cap_day: cap,
+        terms: Terms::default(),
+        dead: Vec::new(),
+    }
 }
 
 fn bead() -> SourceTask {
@@ -52,8 +59,11 @@ fn claim() -> Claim {
         attempt_id: AttemptId::new("attempt"),
         fence: Fence::new("fence"),
         slot: "worker-1".into(),
+        repo_id: "repo".into(),
         scope: "s".into(),
         hold: MicroUsd::new(1),
+        hold_tokens: 1,
+        ahead: None,
         model: "simulated/fast".into(),
         simulated: true,
         max_attempts: 3,
@@ -78,6 +88,8 @@ pub(crate) fn grant(try_no: u32) -> Grant {
         },
         key: TryKey { attempt_id, step_n: 0, call_no: 0, try_no },
         scope: "s".into(),
+        root_key: TaskKey::new("task"),
+        task_caps: TaskCaps::default(),
         stage: Stage::ArchitectTriage,
         model: "simulated/fast".into(),
         input_hash: String::new(),

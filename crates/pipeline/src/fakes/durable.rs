@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use glitchlab_domain::command::{Authority, Bearer, Command, FinishStep, Refusal, Reply, Reserve, Settle};
-use glitchlab_domain::id::{AttemptId, EffectKey, TryKey};
+use glitchlab_domain::id::{AttemptId, EffectKey, TaskKey, TryKey};
 use glitchlab_domain::reason::Wait;
 use glitchlab_domain::stage::Stage;
 use glitchlab_models::{Reservation, Settlement};
 
 use super::fuse::Fuse;
 use super::log::{MemoryLog, SCOPE};
-use crate::durable::{Ask, Begun, Durable, EffectState, Lost, Reserved, StepDone};
+use crate::durable::{Ask, Begun, Durable, EffectState, Lost, Reserved, Room, StepDone};
 use crate::process::{ChildProcess, ChildWatch, WatchError};
 
 /// How long a wait without an instant rests at most.
@@ -21,12 +21,13 @@ const LOOK_AGAIN: Duration = Duration::from_secs(30);
 pub struct MemoryDurable {
     log: MemoryLog,
     bearer: Bearer,
+    root_key: TaskKey,
     fuse: Fuse,
 }
 
 impl MemoryDurable {
-    pub(super) const fn new(log: MemoryLog, bearer: Bearer, fuse: Fuse) -> Self {
-        Self { log, bearer, fuse }
+    pub(super) const fn new(log: MemoryLog, bearer: Bearer, root_key: TaskKey, fuse: Fuse) -> Self {
+        Self { log, bearer, root_key, fuse }
     }
 
     async fn submit(&self, command: Command) -> Result<Result<Reply, Refusal>, Lost> {
@@ -49,6 +50,7 @@ impl MemoryDurable {
             by: None,
             key,
             task_key: self.bearer.task_key.clone(),
+            root_key: self.root_key.clone(),
             scope: SCOPE.to_owned(),
             paid: None,
             reply: None,
@@ -95,20 +97,36 @@ impl Durable for MemoryDurable {
         let Ask { step_n, call_no, try_no, stage, model, input_hash, bounds } = ask;
         let key = TryKey { attempt_id: self.bearer.attempt_id.clone(), step_n, call_no, try_no };
         let scope = SCOPE.to_owned();
-        let reserve = Reserve { by: self.bearer.clone(), key, scope, stage, model, input_hash, bounds };
+        let reserve = Reserve {
+            by: self.bearer.clone(),
+            key,
+            scope,
+            stage,
+            model,
+            input_hash,
+            bounds,
+            root_key: self.root_key.clone(),
+            task_caps: self.log.task_caps(),
+        };
         // The grant is guarded as soon as it is made: an interruption right after must not leave it open.
         self.fuse.pass().await;
         let reserved = match self.log.submit(&Command::Reserve(reserve)) {
             Ok(Reply::Granted(grant)) => Reserved::Granted(Reservation::new(grant, self.abandon())),
-            Ok(Reply::Memo { text }) => Reserved::Memo(text),
+            Ok(Reply::Memo { text, input_tokens }) => Reserved::Memo { text, input_tokens },
             Ok(Reply::Wait(wait)) => Reserved::Wait(wait),
             Ok(Reply::ExceedsCap { bound, cap }) => Reserved::ExceedsCap { bound, cap },
+            Ok(Reply::Human(reason)) => Reserved::Human(reason),
             Err(Refusal::TryTaken(_)) => Reserved::TryTaken,
             Ok(other) => return Err(unexpected(&other)),
             Err(refusal) => return Err(Lost::new(refusal.to_string())),
         };
         self.fuse.pass().await;
         Ok(reserved)
+    }
+
+    async fn room(&self) -> Result<Room, Lost> {
+        self.fuse.pass().await;
+        Ok(self.log.room(&self.root_key))
     }
 
     async fn settle(&self, settlement: Settlement) -> Result<(), Lost> {

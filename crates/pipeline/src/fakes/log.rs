@@ -4,13 +4,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use glitchlab_domain::bead::BeadId;
 use glitchlab_domain::command::{
-    Bearer, BootBearer, Claim, Claimed, Command, Finish, Refusal, Reply, Stamp, TakeOver,
+    Bearer, BootBearer, Claim, Claimed, Command, Finish, Refusal, Reply, Stamp, TakeOver, TaskCaps,
 };
 use glitchlab_domain::decide::decide;
 use glitchlab_domain::event::EventKind;
 use glitchlab_domain::gate::GateRules;
 use glitchlab_domain::id::{AttemptId, BootId, Fence, TaskKey};
-use glitchlab_domain::ledger::Departures;
+use glitchlab_domain::ledger::{Departures, Terms};
 use glitchlab_domain::money::MicroUsd;
 use glitchlab_domain::policy::RetryRules;
 use glitchlab_domain::reason::Window;
@@ -22,6 +22,7 @@ use tokio::sync::Notify;
 use super::durable::MemoryDurable;
 use super::fuse::Fuse;
 use crate::attempt::Ended;
+use crate::durable::Room;
 
 pub(super) const SCOPE: &str = "simulated:fake";
 const REPO: &str = "fake";
@@ -33,6 +34,7 @@ pub struct MemoryLog {
     pub(super) settled: Arc<Notify>,
     pub(super) clock: Clock,
     boot: BootBearer,
+    task_caps: TaskCaps,
 }
 
 #[derive(Default)]
@@ -52,7 +54,13 @@ impl MemoryLog {
     #[must_use]
     pub fn new(clock: Clock, cap_hour: MicroUsd, cap_day: MicroUsd) -> Self {
         let boot = BootBearer { boot_id: BootId::new("boot"), fence: Fence::new("boot-fence") };
-        let log = Self { contents: Arc::default(), settled: Arc::default(), clock, boot };
+        let log = Self {
+            contents: Arc::default(),
+            settled: Arc::default(),
+            clock,
+            boot,
+            task_caps: TaskCaps::default(),
+        };
         let process = ProcessRow {
             boot_id: log.boot.boot_id.clone(),
             fence: log.boot.fence.clone(),
@@ -67,10 +75,34 @@ impl MemoryLog {
             alive: true,
             rules: None,
         };
-        let start =
-            Command::StartBoot { process, scope: SCOPE.to_owned(), cap_hour, cap_day, dead: Vec::new() };
+        let start = Command::StartBoot {
+            process,
+            scope: SCOPE.to_owned(),
+            cap_hour,
+            cap_day,
+            terms: Terms::default(),
+            dead: Vec::new(),
+        };
         log.submit(&start).expect("a first boot is always admitted");
         log
+    }
+
+    /// Sets what a task may cost in all; this handle of the log alone asks for so much.
+    #[must_use]
+    pub const fn with_task_caps(mut self, task_caps: TaskCaps) -> Self {
+        self.task_caps = task_caps;
+        self
+    }
+
+    pub(super) const fn task_caps(&self) -> TaskCaps {
+        self.task_caps
+    }
+
+    pub(super) fn room(&self, root_key: &TaskKey) -> Room {
+        let contents = self.lock();
+        let purse = contents.rows.purses.get(root_key).cloned().unwrap_or_default();
+        let cap_day = contents.rows.heads.get(SCOPE).map(|head| head.cap_day).unwrap_or_default();
+        Room { task: self.task_caps.money.map(|cap| cap + purse.granted - purse.settled), cap_day }
     }
 
     /// Decides a command and applies it.
@@ -108,6 +140,8 @@ impl MemoryLog {
             repo_id: REPO.to_owned(),
             scope: SCOPE.to_owned(),
             hold: MicroUsd::new(1),
+            hold_tokens: 0,
+            ahead: None,
             model: "fake".to_owned(),
             simulated: true,
             max_attempts: 3,
@@ -153,6 +187,7 @@ impl MemoryLog {
             learned: ended.learned.clone(),
             files_changed: ended.files_changed,
             rules: RetryRules::default(),
+            scope: SCOPE.to_owned(),
             repo_id: REPO.to_owned(),
             gate: GateRules::NEVER,
         };
@@ -163,7 +198,7 @@ impl MemoryLog {
     /// Makes the port of an attempt.
     #[must_use]
     pub fn durable(&self, of: &Claimed, fuse: Fuse) -> MemoryDurable {
-        MemoryDurable::new(self.clone(), bearer(of), fuse)
+        MemoryDurable::new(self.clone(), bearer(of), of.task.root_key.clone(), fuse)
     }
 
     /// Returns all rows.

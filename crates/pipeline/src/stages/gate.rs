@@ -1,10 +1,12 @@
-//! `budget_gate`: passes a plan, has it split, or has it made smaller. Asks no model.
+//! `budget_gate`: passes a plan, has it split or made smaller, or rejects it. Asks no model.
 
+use glitchlab_domain::money::MicroUsd;
 use glitchlab_domain::outcome::Size;
 use glitchlab_domain::policy::Limits;
 use glitchlab_domain::stage::Stage;
 use serde::{Deserialize, Serialize};
 
+use crate::durable::Room;
 use crate::ending::Stop;
 use crate::run::Run;
 use crate::step::{Report, Step};
@@ -21,6 +23,30 @@ pub(crate) enum Verdict {
     Replan,
     /// It does not fit, and nothing is left to try.
     TooDeep,
+    /// It costs more than its task may, or than a whole day may: neither waiting nor splitting helps.
+    Reject,
+}
+
+/// What a plan costs at the very least, compared with what may be spent on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Funds {
+    /// The estimate at the price of a prompt, the cheaper of the two: a plan that is rejected certainly does not fit.
+    pub(crate) least: MicroUsd,
+    /// What may be spent.
+    pub(crate) room: Room,
+}
+
+impl Funds {
+    /// Says what the plan cannot be paid from. Parts of a plan are paid from the same purse, but on different days.
+    fn lacking(&self, decomposes: bool) -> Option<String> {
+        let Self { least, room } = self;
+        if let Some(left) = room.task.filter(|left| least > left) {
+            return Some(format!("it takes at least {least}, and {left} are left of what the task may cost"));
+        }
+        let too_much_a_day = !decomposes && *least > room.cap_day;
+        too_much_a_day
+            .then(|| format!("it takes at least {least}, more than the cap of {} a day", room.cap_day))
+    }
 }
 
 /// Compares a plan with what its size may take. XL always splits; where nothing splits any more, XL is for a person,
@@ -63,6 +89,9 @@ pub(crate) struct Gate {
 pub(crate) struct Judged {
     pub(crate) verdict: Verdict,
     pub(crate) budget_tokens: u64,
+    /// Why it is rejected.
+    #[serde(default)]
+    pub(crate) why: String,
 }
 
 impl Step for Gate {
@@ -75,7 +104,11 @@ impl Step for Gate {
     async fn work(&self, run: &mut Run<'_>, _: u32) -> Result<Judged, Stop> {
         let limits = &run.job.settings.limits;
         let verdict = judge(self.size, self.estimated_tokens, run.job.task.depth, self.replanned, limits);
-        Ok(Judged { verdict, budget_tokens: budget_tokens(self.size, limits) })
+        let least = run.job.model.price().cost(self.estimated_tokens, 0);
+        let funds = Funds { least, room: run.job.durable.room().await? };
+        let why = funds.lacking(verdict == Verdict::Decompose);
+        let verdict = if why.is_some() { Verdict::Reject } else { verdict };
+        Ok(Judged { verdict, budget_tokens: budget_tokens(self.size, limits), why: why.unwrap_or_default() })
     }
 
     fn report(judged: &Judged) -> Report {
@@ -84,8 +117,9 @@ impl Step for Gate {
             Verdict::Decompose => "too large: it is split".to_owned(),
             Verdict::Replan => format!("more than {} tokens: plan again", judged.budget_tokens),
             Verdict::TooDeep => "too large, and as deep as splits go".to_owned(),
+            Verdict::Reject => format!("rejected: {}", judged.why),
         };
-        Report::new(judged.verdict != Verdict::TooDeep, summary)
+        Report::new(!matches!(judged.verdict, Verdict::TooDeep | Verdict::Reject), summary)
     }
 }
 
@@ -111,6 +145,26 @@ mod tests {
         for (size, tokens, depth, replanned, expected) in table {
             let verdict = judge(size, tokens, depth, replanned, &limits);
             assert_eq!(verdict, expected, "{size:?}, {tokens} tokens at depth {depth}");
+        }
+    }
+
+    #[test]
+    fn a_plan_that_cannot_be_paid_is_rejected_and_one_that_is_split_may_take_more_than_a_day() {
+        let usd = |dollars: i64| MicroUsd::new(dollars * 1_000_000);
+        let funds = |least, task: Option<i64>, day| Funds {
+            least: usd(least),
+            room: Room { task: task.map(usd), cap_day: usd(day) },
+        };
+        let table = [
+            (funds(4, Some(4), 40), false, false),
+            (funds(5, Some(4), 40), false, true),
+            (funds(5, Some(4), 40), true, true),
+            (funds(41, None, 40), false, true),
+            (funds(41, None, 40), true, false),
+            (funds(40, None, 40), false, false),
+        ];
+        for (funds, decomposes, rejected) in table {
+            assert_eq!(funds.lacking(decomposes).is_some(), rejected, "{funds:?}, {decomposes}");
         }
     }
 

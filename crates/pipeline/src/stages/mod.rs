@@ -66,6 +66,9 @@ async fn plan(run: &mut Run<'_>, size: Size, notes: String) -> Result<Planned, S
         match judged.verdict {
             gate::Verdict::Pass => return Ok(Planned { plan, decomposes: false }),
             gate::Verdict::Decompose => return Ok(Planned { plan, decomposes: true }),
+            gate::Verdict::Reject => {
+                return Err(End::human(HumanReason::GateRejected { why: judged.why }).into());
+            }
             gate::Verdict::TooDeep => return Err(End::human(HumanReason::TooDeep).into()),
             gate::Verdict::Replan => {
                 plan = run.step(&Replan { plan, budget_tokens: judged.budget_tokens }).await?;

@@ -11,7 +11,7 @@ use glitchlab_domain::id::TaskKey;
 use glitchlab_domain::ledger::{Departures, Head};
 use glitchlab_domain::money::MicroUsd;
 use glitchlab_domain::reason::Window;
-use glitchlab_domain::rows::AttemptRow;
+use glitchlab_domain::rows::{AttemptRow, PurseRow};
 use glitchlab_domain::task::TaskRow;
 use sqlx::sqlite::SqliteArguments;
 use sqlx::{Row, SqlitePool};
@@ -58,6 +58,22 @@ impl Reader {
             Self::Memory(memory) => Ok(memory.read(|contents| contents.rows.tasks.get(key).cloned())),
             Self::Sqlite(pool) => {
                 let query = sqlx::query("SELECT body FROM task WHERE task_key = ?").bind(key.to_string());
+                Ok(fetch(pool, query).await?.pop())
+            }
+        }
+    }
+
+    /// Returns the money of a root task, once something was reserved for it.
+    ///
+    /// # Errors
+    ///
+    /// Returns what the database says.
+    pub async fn purse(&self, root_key: &TaskKey) -> Result<Option<PurseRow>, StoreError> {
+        match self {
+            Self::Memory(memory) => Ok(memory.read(|contents| contents.rows.purses.get(root_key).cloned())),
+            Self::Sqlite(pool) => {
+                let query =
+                    sqlx::query("SELECT body FROM purse WHERE root_key = ?").bind(root_key.to_string());
                 Ok(fetch(pool, query).await?.pop())
             }
         }

@@ -8,7 +8,7 @@ use glitchlab_domain::bead::BeadId;
 use glitchlab_domain::command::{Command, Paid, Reply, Reserve, Settle};
 use glitchlab_domain::event::{About, EventKind};
 use glitchlab_domain::id::{AttemptId, BootId, Fence, TaskKey, TryKey};
-use glitchlab_domain::ledger::Bounds;
+use glitchlab_domain::ledger::{Bounds, Terms};
 use glitchlab_domain::money::{MicroUsd, Price};
 use glitchlab_domain::rows::CallState;
 use glitchlab_domain::stage::Stage;
@@ -50,6 +50,7 @@ fn settle(call_no: u32) -> Command {
         by: None,
         key: key(call_no),
         task_key: TaskKey::from("t1"),
+        root_key: TaskKey::from("t1"),
         scope: SCOPE.to_owned(),
         paid: Some(Paid { cost: MicroUsd::new(40), input_tokens: 1, output_tokens: 1 }),
         reply: None,
@@ -78,6 +79,8 @@ async fn reserve(queue: &Queue) {
         repo_id: "r".to_owned(),
         scope: SCOPE.to_owned(),
         hold: MicroUsd::new(1),
+        hold_tokens: 0,
+        ahead: None,
         model: "m".to_owned(),
         simulated: false,
         max_attempts: 3,
@@ -90,6 +93,8 @@ async fn reserve(queue: &Queue) {
         by: Bearer { task_key: "t1".into(), attempt_id: "a1".into(), fence: "f1".into() },
         key: key(0),
         scope: SCOPE.to_owned(),
+        root_key: "t1".into(),
+        task_caps: glitchlab_domain::command::TaskCaps::default(),
         stage: Stage::Implement,
         model: "m".to_owned(),
         input_hash: "h".to_owned(),
@@ -120,7 +125,14 @@ fn start(by: &glitchlab_domain::command::BootBearer) -> Command {
         rules: None,
     };
     let (cap_hour, cap_day) = (MicroUsd::new(1_000), MicroUsd::new(1_000));
-    Command::StartBoot { process, scope: SCOPE.to_owned(), cap_hour, cap_day, dead: Vec::new() }
+    Command::StartBoot {
+        process,
+        scope: SCOPE.to_owned(),
+        cap_hour,
+        cap_day,
+        terms: Terms::default(),
+        dead: Vec::new(),
+    }
 }
 
 pub(super) fn wide_note(n: u32) -> Command {

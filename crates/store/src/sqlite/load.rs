@@ -5,7 +5,7 @@ use std::iter;
 
 use glitchlab_domain::decide::kin;
 use glitchlab_domain::id::TaskKey;
-use glitchlab_domain::ledger::{DEPARTURES, Departures, Head};
+use glitchlab_domain::ledger::{DEPARTURES, Departures, Head, Unit, counted};
 use glitchlab_domain::money::MicroUsd;
 use glitchlab_domain::reason::Window;
 use glitchlab_domain::rows::{
@@ -271,9 +271,13 @@ pub(crate) async fn advance(
         head.advance(now_ms, MicroUsd::ZERO, MicroUsd::ZERO);
         return Ok(());
     }
-    let mut query = sqlx::query(LEFT);
+    let (scope, unit) = counted(&head.scope);
+    let mut query = sqlx::query(match unit {
+        Unit::Money => LEFT,
+        Unit::Tokens => TOKENS_LEFT,
+    });
     for (after, up_to) in [hour, day] {
-        query = query.bind(head.scope.as_str()).bind(after).bind(up_to);
+        query = query.bind(scope).bind(after).bind(up_to);
     }
     let sums = query.fetch_one(connection).await?;
     head.advance(now_ms, MicroUsd::new(sums.try_get(0)?), MicroUsd::new(sums.try_get(1)?));
@@ -282,6 +286,9 @@ pub(crate) async fn advance(
 
 /// What left two windows.
 const LEFT: &str = "SELECT (SELECT COALESCE(SUM(actual_micro), 0) FROM model_call WHERE scope = ? AND settled_ms > ? AND settled_ms <= ?), (SELECT COALESCE(SUM(actual_micro), 0) FROM model_call WHERE scope = ? AND settled_ms > ? AND settled_ms <= ?)";
+
+/// The same in tokens.
+const TOKENS_LEFT: &str = "SELECT (SELECT COALESCE(SUM(tokens), 0) FROM model_call WHERE scope = ? AND settled_ms > ? AND settled_ms <= ?), (SELECT COALESCE(SUM(tokens), 0) FROM model_call WHERE scope = ? AND settled_ms > ? AND settled_ms <= ?)";
 
 pub(crate) async fn departures(
     connection: &mut SqliteConnection,
@@ -298,9 +305,11 @@ async fn first(
     scope: &str,
     after: i64,
 ) -> Result<Vec<(i64, MicroUsd)>, StoreError> {
-    let rows = sqlx::query(
-        "SELECT settled_ms, actual_micro FROM model_call WHERE scope = ? AND settled_ms > ? ORDER BY settled_ms LIMIT ?",
-    )
+    let (scope, unit) = counted(scope);
+    let rows = sqlx::query(match unit {
+        Unit::Money => "SELECT settled_ms, actual_micro FROM model_call WHERE scope = ? AND settled_ms > ? ORDER BY settled_ms LIMIT ?",
+        Unit::Tokens => "SELECT settled_ms, COALESCE(tokens, 0) FROM model_call WHERE scope = ? AND settled_ms > ? ORDER BY settled_ms LIMIT ?",
+    })
     .bind(scope)
     .bind(after)
     .bind(i64::try_from(DEPARTURES).unwrap_or(i64::MAX))

@@ -25,15 +25,15 @@ const SIZES: [usize; 5] = [0, 1, 4, 16, MOST];
 const MOST: usize = 64;
 
 /// Tables that nearly every command writes to, and the others.
-const OFTEN: [Table; 5] = [
+const OFTEN: [Table; 6] = [
+    Table::of::<PurseRow>(),
     Table::of::<TaskRow>(),
     Table::of::<AttemptRow>(),
     Table::of::<StepRow>(),
     Table::of::<CallRow>(),
     Table::of::<Event>(),
 ];
-const SELDOM: [Table; 8] = [
-    Table::of::<PurseRow>(),
+const SELDOM: [Table; 7] = [
     Table::of::<GateRow>(),
     Table::of::<ControlRow>(),
     Table::of::<ClaimRow>(),

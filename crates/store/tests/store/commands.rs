@@ -1,8 +1,8 @@
 //! Commands as tests write them.
 
-use glitchlab_domain::command::{Bearer, BootBearer, Claim, Command, Paid, Reserve, Settle};
+use glitchlab_domain::command::{Bearer, BootBearer, Claim, Command, Paid, Reserve, Settle, TaskCaps};
 use glitchlab_domain::id::{AttemptId, BootId, Fence, TaskKey, TryKey};
-use glitchlab_domain::ledger::Bounds;
+use glitchlab_domain::ledger::{Bounds, Terms};
 use glitchlab_domain::money::{MicroUsd, Price};
 use glitchlab_domain::rows::ProcessRow;
 use glitchlab_domain::stage::Stage;
@@ -34,6 +34,7 @@ pub(crate) fn start(by: &BootBearer, scope: &str, caps: (i64, i64), dead: &[Boot
         scope: scope.to_owned(),
         cap_hour: MicroUsd::new(caps.0),
         cap_day: MicroUsd::new(caps.1),
+        terms: Terms::default(),
         dead: dead.to_vec(),
     }
 }
@@ -66,6 +67,8 @@ pub(crate) fn claim(by: &BootBearer, task: &str, attempt: &str, scope: &str, hol
         repo_id: "repo".to_owned(),
         scope: scope.to_owned(),
         hold: MicroUsd::new(hold),
+        hold_tokens: 0,
+        ahead: None,
         model: "m".to_owned(),
         simulated: false,
         max_attempts: 3,
@@ -92,6 +95,8 @@ pub(crate) fn reserve(by: &Bearer, call_no: u32, scope: &str, bounds: Bounds) ->
         by: by.clone(),
         key: key(by, call_no),
         scope: scope.to_owned(),
+        root_key: by.task_key.clone(),
+        task_caps: TaskCaps::default(),
         stage: Stage::Implement,
         model: "m".to_owned(),
         input_hash: format!("h{call_no}"),
@@ -104,6 +109,7 @@ pub(crate) fn settle(by: &Bearer, call_no: u32, scope: &str, paid: Option<i64>) 
         by: Some(by.clone()),
         key: key(by, call_no),
         task_key: by.task_key.clone(),
+        root_key: by.task_key.clone(),
         scope: scope.to_owned(),
         paid: paid.map(|micro| Paid { cost: MicroUsd::new(micro), input_tokens: 2, output_tokens: 3 }),
         reply: Some(format!("reply to {call_no}")),

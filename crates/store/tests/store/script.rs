@@ -153,6 +153,7 @@ impl Client {
             learned,
             files_changed: 3,
             rules: RULES,
+            scope: "real".to_owned(),
             repo_id: "repo".to_owned(),
             gate: GateRules::default(),
         })

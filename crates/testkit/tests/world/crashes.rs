@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use glitchlab_actors::Engine;
-use glitchlab_domain::command::{Bearer, Command, FinishStep, Refusal, Reserve};
+use glitchlab_domain::command::{Bearer, Command, FinishStep, Refusal, Reserve, TaskCaps};
 use glitchlab_domain::event::EventKind;
 use glitchlab_domain::id::TryKey;
 use glitchlab_domain::ledger::Bounds;
@@ -162,6 +162,8 @@ async fn all_is_refused(engine: &Engine, old: Bearer) {
         by: old.clone(),
         key,
         scope: engine.scope.clone(),
+        root_key: old.task_key.clone(),
+        task_caps: TaskCaps::default(),
         stage: Stage::Implement,
         model: "m".to_owned(),
         input_hash: "h".to_owned(),

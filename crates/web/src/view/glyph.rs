@@ -86,6 +86,7 @@ pub(crate) const fn of_event(kind: &EventKind) -> (Glyph, &'static str) {
         EventKind::BudgetReserved { .. } | EventKind::EffectIntended { .. } => (Glyph::Todo, "to come"),
         EventKind::EffectDone { .. }
         | EventKind::TaskClosed { .. }
+        | EventKind::ModelTrusted { .. }
         | EventKind::AdmissionResumed
         | EventKind::EngineResumed { .. }
         | EventKind::BreakerClosed { .. }

@@ -121,6 +121,7 @@ fn money(now_ms: i64) -> Money {
             total: MicroUsd::new(35_900_000),
             cap_hour: MicroUsd::new(5_000_000),
             cap_day: MicroUsd::new(40_000_000),
+            debt: MicroUsd::ZERO,
         },
         hour_returns: Some((now_ms + 420_000, MicroUsd::new(420_000))),
         day_returns: Some((now_ms + 12_480_000, MicroUsd::new(400_000))),

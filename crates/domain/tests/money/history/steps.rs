@@ -1,11 +1,11 @@
 //! What can happen in one step.
 
 use glitchlab_domain::command::{
-    Authority, BootBearer, Claim, Command, Finish, FinishStep, Paid, Reserve, Settle, TakeOver,
+    Authority, BootBearer, Claim, Command, Finish, FinishStep, Paid, Reserve, Settle, TakeOver, TaskCaps,
 };
 use glitchlab_domain::gate::GateRules;
 use glitchlab_domain::id::{AttemptId, BootId, EffectKey, Fence, TaskKey, TryKey};
-use glitchlab_domain::ledger::Bounds;
+use glitchlab_domain::ledger::{Bounds, Terms};
 use glitchlab_domain::money::{MicroUsd, Price};
 use glitchlab_domain::outcome::{FailureKind, HumanReason, Outcome, Reference, SubTask};
 use glitchlab_domain::policy::RetryRules;
@@ -125,7 +125,14 @@ fn start_boot(run: &mut Run, a: u32, b: u32) -> Result<(), Fault> {
     let before = run.world.rows.heads.get(SCOPE).map(|head| (head.cap_hour, head.cap_day));
     run.boots.push(Boot { by, crashed: false });
     let boot = run.boots.len() - 1;
-    let command = Command::StartBoot { process, scope: SCOPE.to_owned(), cap_hour, cap_day, dead };
+    let command = Command::StartBoot {
+        process,
+        scope: SCOPE.to_owned(),
+        cap_hour,
+        cap_day,
+        terms: Terms::default(),
+        dead,
+    };
     run.send(boot, command)?.map_err(|refusal| format!("a start was refused: {refusal}"))?;
     let after = run.world.rows.heads.get(SCOPE).map(|head| (head.cap_hour, head.cap_day));
     if before.is_some() && before != after {
@@ -147,6 +154,8 @@ fn claim(run: &mut Run, a: u32, b: u32) -> Result<(), Fault> {
         repo_id: "repo".to_owned(),
         scope: SCOPE.to_owned(),
         hold: MicroUsd::new(i64::from(b % 1_500)),
+        hold_tokens: 0,
+        ahead: None,
         model: "m".to_owned(),
         simulated: false,
         max_attempts: 3,
@@ -173,6 +182,8 @@ fn reserve(run: &mut Run, a: u32, b: u32) -> Result<(), Fault> {
         input_hash: format!("h{}", worker.call_no),
         key,
         scope: SCOPE.to_owned(),
+        root_key: worker.by.task_key.clone(),
+        task_caps: TaskCaps::default(),
         stage: Stage::Implement,
         model: "m".to_owned(),
         bounds: Bounds {
@@ -254,6 +265,7 @@ fn unknown(key: &TryKey, task_key: &TaskKey) -> Settle {
         by: None,
         key: key.clone(),
         task_key: task_key.clone(),
+        root_key: task_key.clone(),
         scope: SCOPE.to_owned(),
         paid: None,
         reply: None,
@@ -339,8 +351,17 @@ fn finish(run: &mut Run, a: u32, b: u32) -> Result<(), Fault> {
     };
     let (boot, by) = (run.workers[at].boot, run.workers[at].by.clone());
     let rules = RetryRules::default();
-    let (detail, repo_id, gate) = (run.fresh("d"), "repo".to_owned(), GateRules::NEVER);
-    let finish = Finish { by, outcome, detail, learned: None, files_changed: 0, rules, repo_id, gate };
+    let finish = Finish {
+        by,
+        outcome,
+        detail: run.fresh("d"),
+        learned: None,
+        files_changed: 0,
+        rules,
+        scope: SCOPE.to_owned(),
+        repo_id: "repo".to_owned(),
+        gate: GateRules::NEVER,
+    };
     run.send(boot, Command::Finish(finish)).map(drop)
 }
 

@@ -245,7 +245,7 @@ mod stopping {
     use glitchlab_domain::stage::Stage;
     use glitchlab_models::Settlement;
 
-    use crate::durable::{Ask, Begun, Durable, EffectState, Lost, Reserved, StepDone};
+    use crate::durable::{Ask, Begun, Durable, EffectState, Lost, Reserved, Room, StepDone};
     use crate::fakes::MemoryDurable;
     use crate::process::{ChildProcess, ChildWatch, WatchError};
 
@@ -265,6 +265,10 @@ mod stopping {
 
         async fn reserve(&self, ask: Ask) -> Result<Reserved, Lost> {
             self.durable.reserve(ask).await
+        }
+
+        async fn room(&self) -> Result<Room, Lost> {
+            self.durable.room().await
         }
 
         async fn settle(&self, settlement: Settlement) -> Result<(), Lost> {

@@ -106,6 +106,7 @@ impl World {
             forge: Arc::new(FakeForge::new(self.repo.clone()).with_fuse(fuse.clone())),
             model: Arc::new(Watched { model, fuse: fuse.clone(), asked: Arc::clone(&self.asked) }),
             clock: Arc::clone(&self.clock),
+            prompts: glitchlab_models::Prompts::default(),
         }
     }
 
@@ -150,6 +151,7 @@ impl World {
 pub(super) fn settings() -> Settings {
     Settings {
         limits: Limits::default(),
+        bound_by_difference: true,
         merge: Merge::WhenGreen,
         base: "main".to_owned(),
         test: Some("make test".to_owned()),

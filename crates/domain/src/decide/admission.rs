@@ -1,0 +1,131 @@
+//! Whether a task may start as far as money goes, what its start takes from the pace, and what its end gives back.
+
+use crate::command::{Claim, Refusal, Stamp};
+use crate::id::TaskKey;
+use crate::ledger::{Departures, Head, Unit, tokens_scope};
+use crate::money::MicroUsd;
+use crate::pacing::Spread;
+use crate::reason::{Reason, Wait, Window};
+use crate::rows::{AttemptRow, Rows, Write};
+use crate::task::{TaskRow, TaskState};
+
+/// What a task is expected to cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Holds {
+    pub(super) money: MicroUsd,
+    /// None where tokens have no ledger.
+    pub(super) tokens: u64,
+}
+
+/// One question for admission, with the hold in the unit of each ledger.
+pub(super) struct Admission<'a> {
+    claim: &'a Claim,
+    ledgers: Vec<(&'a Head, MicroUsd)>,
+}
+
+impl<'a> Admission<'a> {
+    pub(super) fn of(
+        rows: &'a Rows,
+        claim: &'a Claim,
+        task: &TaskRow,
+        repo_id: &str,
+    ) -> Result<Self, Refusal> {
+        let money = rows.heads.get(&claim.scope).ok_or(Refusal::Missing("ledger head"))?;
+        let tokens = rows.heads.get(&tokens_scope(&claim.scope));
+        let expected = |head: &Head, otherwise| head.costs.expected(repo_id, task.size).unwrap_or(otherwise);
+        let hold_tokens = MicroUsd::new(i64::try_from(claim.hold_tokens).unwrap_or(i64::MAX));
+        let tokens = tokens.map(|head| (head, expected(head, hold_tokens)));
+        let ledgers = [(money, expected(money, claim.hold))].into_iter().chain(tokens).collect();
+        Ok(Self { claim, ledgers })
+    }
+
+    pub(super) fn holds(&self) -> Holds {
+        let of = |unit| self.ledgers.iter().find(|(head, _)| head.unit() == unit).map(|(_, hold)| *hold);
+        let tokens = of(Unit::Tokens).and_then(|hold| u64::try_from(hold.micro()).ok());
+        Holds { money: of(Unit::Money).unwrap_or_default(), tokens: tokens.unwrap_or(0) }
+    }
+
+    /// Says how long the task has to wait, or that it may start now.
+    pub(super) fn wait(&self, rows: &Rows, now_ms: i64) -> Option<Wait> {
+        if let Some(wait) = self.claim.ahead.as_ref().and_then(|ahead| waiting_ahead(rows, ahead, now_ms)) {
+            return Some(wait);
+        }
+        let model = &self.claim.model;
+        if self.ledgers.iter().any(|(head, _)| !head.trusts(model)) {
+            return Some(Wait { reason: Reason::ModelOverran { model: model.clone() }, until_ms: None });
+        }
+        let none = Departures::default();
+        let waits = self.ledgers.iter().flat_map(|(head, hold)| {
+            let departures = rows.departures.get(&head.scope).unwrap_or(&none);
+            [pace_wait(head, *hold, now_ms), cap_wait(head, *hold, departures)]
+        });
+        waits.flatten().max_by_key(|wait| wait.until_ms.unwrap_or(i64::MAX))
+    }
+
+    /// Takes the holds from the buckets.
+    pub(super) fn take(&self, stamp: &Stamp) -> impl Iterator<Item = Write> {
+        self.ledgers.iter().map(|(head, hold)| {
+            let mut head = (*head).clone();
+            head.pour(MicroUsd::ZERO - *hold, stamp.now_ms, &stamp.nonce);
+            Write::Head(head)
+        })
+    }
+}
+
+/// Nobody is overtaken, so that what flows in is kept for whoever is in front. It was asked for just before; a wait of its
+/// whose instant has come is over.
+fn waiting_ahead(rows: &Rows, ahead: &TaskKey, now_ms: i64) -> Option<Wait> {
+    let task = rows.tasks.get(ahead).filter(|task| task.state == TaskState::Open)?;
+    let reason = task.reason.clone().filter(|reason| reason.kind().holds_admission())?;
+    let lasts = task.until_ms.is_none_or(|until_ms| until_ms > now_ms);
+    lasts.then_some(Wait { reason, until_ms: task.until_ms })
+}
+
+fn pace_wait(head: &Head, hold: MicroUsd, now_ms: i64) -> Option<Wait> {
+    let until_ms = head.bucket.wait_for(head.flow(), hold, now_ms)?;
+    let spread = match head.bucket.spread {
+        Spread::Hour => Window::Hour,
+        Spread::Day => Window::Day,
+    };
+    Some(Wait { reason: Reason::Paced { spread }, until_ms: Some(until_ms) })
+}
+
+/// A task may start when every cap has room for the smaller of its expected cost and a tenth of that cap, so that a
+/// small cap still admits tasks that are usually cheaper than their estimate. A cap of nothing admits as well: waiting
+/// would never end, and a call that costs something is then told that it exceeds the cap.
+fn cap_wait(head: &Head, expected: MicroUsd, departures: &Departures) -> Option<Wait> {
+    let tenth = MicroUsd::new(head.cap_hour.min(head.cap_day).micro() / 10);
+    let least = MicroUsd::new(1).min(head.cap_hour).min(head.cap_day);
+    head.wait_for(expected.min(tenth).max(least), departures)
+}
+
+/// Gives back what an attempt that ends held and did not spend, and learns what it cost.
+pub(super) fn give_back(
+    rows: &Rows,
+    scope: &str,
+    held: &AttemptRow,
+    repo_id: &str,
+    stamp: &Stamp,
+) -> Vec<Write> {
+    let [hold, spent] = [held.hold_tokens, held.tokens].map(tokens);
+    let ledgers = [(scope.to_owned(), held.hold, held.cost), (tokens_scope(scope), hold, spent)];
+    let heads = ledgers.into_iter().filter_map(|(scope, hold, spent)| {
+        let mut head = rows.heads.get(&scope)?.clone();
+        head.pour(hold - spent, stamp.now_ms, &stamp.nonce);
+        head.costs.learn(repo_id, held.size, spent);
+        Some(Write::Head(head))
+    });
+    heads.collect()
+}
+
+/// Takes from the pace what is charged after the attempt has ended: what it held was given back.
+pub(super) fn charge_late(head: &mut Head, attempt: Option<&AttemptRow>, charged: MicroUsd, stamp: &Stamp) {
+    if attempt.is_some_and(|attempt| attempt.status.is_some()) {
+        head.pour(MicroUsd::ZERO - charged, stamp.now_ms, &stamp.nonce);
+    }
+}
+
+/// Counts tokens in the field of a ledger.
+pub(super) fn tokens(count: u64) -> MicroUsd {
+    MicroUsd::new(i64::try_from(count).unwrap_or(i64::MAX))
+}
