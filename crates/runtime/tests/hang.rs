@@ -6,7 +6,7 @@ use glitchlab_runtime::{Budgets, ExitReason, LifecycleEvent, Overdue, Strategy};
 use tokio::time::advance;
 
 use crate::probe::{
-    Log, ProbeMsg, SHORT, block, probes, settle, soon, spec, start, until_exited, until_restarted,
+    Log, ProbeMsg, SHORT, block, crash, probes, settle, soon, spec, start, until_exited, until_restarted,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -43,16 +43,19 @@ async fn a_handler_past_its_budget_is_found_and_a_kill_brings_the_next_incarnati
 #[tokio::test(start_paused = true)]
 async fn a_kill_that_comes_late_leaves_the_next_incarnation_alone() {
     let log = Log::default();
-    let [one] = probes(["one"], &log);
-    let (tree, mut events) = start(spec(Strategy::OneForOne, 1, [one.spec()])).await;
-    one.tell(ProbeMsg::Hang);
+    let [one, slow] = probes(["one", "slow"], &log);
+    let slow = slow.failing_start_takes(SECOND);
+    let (tree, _events) = start(spec(Strategy::OneForOne, 9, [one.spec(), slow.spec()])).await;
+    slow.fail_next_starts(2);
+    crash(&slow).await;
+    crash(&one).await;
+    advance(SECOND).await;
     settle().await;
+    // The supervisor is in the second start that fails; what it does next is the restart, and only then the order.
     tree.handle().kill("root/one").unwrap();
-    tree.handle().kill("root/one").unwrap();
-    until_restarted(&mut events, "root/one").await;
-    advance(SECOND * 10).await;
+    advance(SECOND).await;
     settle().await;
-    assert_eq!(one.incarnation().await, Some(1), "two orders are one kill");
+    assert_eq!((one.incarnation().await, slow.incarnation().await), (Some(1), Some(3)));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
