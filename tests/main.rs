@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod breach;
+mod configuration;
 mod history;
 mod kill_minus_nine;
 mod review;

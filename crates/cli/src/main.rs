@@ -13,6 +13,7 @@ mod log;
 mod output;
 mod pages;
 mod records;
+mod reload;
 mod standing;
 mod summary;
 mod table;

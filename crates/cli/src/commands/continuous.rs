@@ -18,7 +18,7 @@ use crate::exit::{Code, OrStop, Stop};
 use crate::history_file::HistoryFile;
 use crate::output::say;
 use crate::summary::Summary;
-use crate::{banner, boot, demo, log, pages};
+use crate::{banner, boot, demo, log, pages, reload};
 
 /// Runs the command.
 ///
@@ -90,6 +90,7 @@ async fn start(config: &Config) -> Result<Up, Stop> {
     say(&banner::text(config, &engine, &repo, &found, address));
     let pages = pages::child(&engine, listener);
     let tree = tree::start(&engine, vec![pages]).await.context("the supervision tree did not come up")?;
+    reload::follow(&engine, config);
     Ok(Up { engine, tree, history, _hold: hold })
 }
 
