@@ -101,6 +101,7 @@ fn sources(engine: &Arc<Engine>) -> Sources {
     let (tree, gate) = (engine.tree.clone(), engine.gate.clone());
     Sources {
         snapshot: engine.snapshot.subscribe(),
+        why: engine.why.subscribe(),
         tree: Arc::new(move || tree.snapshot()),
         health: Arc::new(move || match gate.closed().filter(|_| !gate.is_draining()) {
             Some(wait) => Health::Degraded(format!("Nothing new starts: {}", wait.reason)),

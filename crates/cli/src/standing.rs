@@ -12,7 +12,7 @@ use glitchlab_domain::decide::decide;
 use glitchlab_domain::event::{Event, EventKind};
 use glitchlab_domain::id::TaskKey;
 use glitchlab_domain::ledger::Head;
-use glitchlab_domain::rows::{AttemptRow, ProcessRow, Rows};
+use glitchlab_domain::rows::{AttemptRow, GateRow, ProcessRow, Rows};
 use glitchlab_domain::task::{SourceTask, TaskRow};
 use glitchlab_domain::why::{Facts, Obstacle, Rules};
 use glitchlab_models::catalog::Choice;
@@ -31,6 +31,7 @@ pub(crate) struct Standing {
     board: Board,
     /// The engine that runs, if one does.
     process: Option<ProcessRow>,
+    gate: Option<GateRow>,
     obstacles: Vec<Obstacle>,
     head: Option<Head>,
     attempts: Vec<AttemptRow>,
@@ -66,6 +67,7 @@ impl Standing {
             board: board(config, tasks, &poll, now_ms),
             rules: stored.process.as_ref().and_then(|process| process.rules).unwrap_or(own),
             process: stored.process,
+            gate: stored.gate,
             obstacles: stored.obstacles,
             head: stored.head,
             attempts: stored.attempts,
@@ -77,6 +79,7 @@ impl Standing {
     pub(crate) fn facts(&self) -> Facts<'_> {
         Facts {
             board: &self.board,
+            gate: self.gate.as_ref(),
             obstacles: self.obstacles.clone(),
             ledger: self.head.as_ref(),
             attempts: &self.attempts,
@@ -93,6 +96,7 @@ impl Standing {
 struct Stored {
     tasks: Vec<TaskRow>,
     process: Option<ProcessRow>,
+    gate: Option<GateRow>,
     obstacles: Vec<Obstacle>,
     head: Option<Head>,
     attempts: Vec<AttemptRow>,
@@ -111,6 +115,7 @@ impl Stored {
         Ok(Self {
             tasks: reader.tasks(repo_id).await?,
             process,
+            gate: Some(reader.gate(repo_id).await?),
             obstacles,
             head: reader.ledger(&scope, now_ms).await?.map(|(head, _)| head),
             attempts,

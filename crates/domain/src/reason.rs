@@ -42,9 +42,6 @@ impl Window {
     }
 }
 
-/// Who pauses when nothing has succeeded for too much money.
-pub const STOP_LOSS: &str = "stop_loss";
-
 /// Why a task is not running, as the code knows it; pages and commands show the variant's name verbatim.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -201,7 +198,7 @@ impl Reason {
     #[must_use]
     pub fn group(&self) -> Group {
         match self {
-            Self::Paused { by, .. } if by == STOP_LOSS => Group::You,
+            Self::Paused { by, .. } if by == crate::gate::STOP_LOSS => Group::You,
             _ => self.kind().group(),
         }
     }

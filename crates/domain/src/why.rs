@@ -18,7 +18,7 @@ use crate::bead::BeadId;
 use crate::board::Board;
 use crate::ledger::Head;
 use crate::reason::{Group, Reason, Wait};
-use crate::rows::AttemptRow;
+use crate::rows::{AttemptRow, GateRow};
 use crate::task::TaskRow;
 
 pub use nearest::nearest;
@@ -49,12 +49,33 @@ pub struct Obstacle {
     pub since_ms: Option<i64>,
 }
 
+impl Obstacle {
+    /// Returns what the gate of a repository has against every task.
+    #[must_use]
+    pub fn of_gate(gate: &GateRow, now_ms: i64) -> Option<Self> {
+        let wait = gate.wait(now_ms)?;
+        let breaker = || gate.breaker.open.as_ref().map(|open| open.since_ms);
+        let since_ms = gate.pause_at(now_ms).map(|pause| pause.since_ms).or_else(breaker);
+        Some(Self { wait, since_ms })
+    }
+}
+
+impl Facts<'_> {
+    /// Returns everything that keeps every task from starting.
+    fn in_the_way(&self) -> impl Iterator<Item = Obstacle> + '_ {
+        let gate = self.gate.and_then(|gate| Obstacle::of_gate(gate, self.now_ms));
+        self.obstacles.iter().cloned().chain(gate)
+    }
+}
+
 /// What [`explain`] looks at.
 #[derive(Clone, Debug)]
 pub struct Facts<'a> {
     /// All tasks.
     pub board: &'a Board,
-    /// What keeps every task from starting: a shutdown, the store, the disk, a pause, the breaker.
+    /// The gate of the repository: a pause, the breaker.
+    pub gate: Option<&'a GateRow>,
+    /// What else keeps every task from starting: a shutdown, the store, the disk.
     pub obstacles: Vec<Obstacle>,
     /// The head of the ledger, when there is one.
     pub ledger: Option<&'a Head>,
@@ -192,6 +213,17 @@ pub struct Entry {
     pub place: Option<u64>,
 }
 
+impl Entry {
+    /// Says what unblocks it, with what the chip leaves out before it.
+    #[must_use]
+    pub fn remedy(&self) -> String {
+        if self.reason.kind().is_said_by_its_chip() {
+            return self.unblocks.clone();
+        }
+        format!("{}. {}", capital(&self.says), self.unblocks)
+    }
+}
+
 impl Why {
     /// Returns the waits and skips of a group.
     #[must_use]
@@ -234,6 +266,12 @@ fn runs(facts: &Facts<'_>, task: &TaskRow) -> String {
     } else {
         format!("{id} goes on with attempt {n} at the next start")
     }
+}
+
+/// Begins a clause with a capital.
+fn capital(clause: &str) -> String {
+    let mut letters = clause.chars();
+    letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect()
 }
 
 /// Writes a count with its noun.

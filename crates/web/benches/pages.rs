@@ -145,6 +145,7 @@ fn site(reader: Reader) -> Router {
     let (_, snapshot) = watch::channel(Arc::new(Snapshot::default()));
     let sources = Sources {
         snapshot,
+        why: watch::channel(Arc::default()).1,
         tree: Arc::new(|| None),
         health: Arc::new(|| Health::Ok),
         records: Arc::new(StoreRecords(reader)),

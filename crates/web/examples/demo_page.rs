@@ -28,6 +28,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let started_ms = now_ms();
     let sources = Sources {
         snapshot,
+        why: watch::channel(Arc::new(sample::why(now_ms()))).1,
         tree: Arc::new(move || {
             let mut tree = sample::tree();
             tree.as_of_ms += u64::try_from(now_ms() - started_ms).ok()?;

@@ -27,6 +27,12 @@ pub(crate) async fn state(State(site): State<Arc<Site>>) -> Response {
     json(&*snapshot)
 }
 
+/// `GET /api/v1/why`: why nothing starts, every wait and every skip; the same as `glitchlab why --json`.
+pub(crate) async fn why(State(site): State<Arc<Site>>) -> Response {
+    let why = Arc::clone(&site.sources.why.borrow());
+    json(&*why)
+}
+
 /// `GET /api/v1/actors`: the supervision tree, or 503 when there is none.
 pub(crate) async fn actors(State(site): State<Arc<Site>>) -> Response {
     match (site.sources.tree)() {

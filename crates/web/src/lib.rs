@@ -10,6 +10,7 @@
 use std::sync::Arc;
 
 use glitchlab_domain::snapshot::Snapshot;
+use glitchlab_domain::why::Why;
 use glitchlab_runtime::TreeSnapshot;
 use tokio::sync::watch;
 
@@ -39,6 +40,8 @@ pub struct Sources {
     /// The state of the engine; published at most four times a second, the first change of a burst at once, and at
     /// least once in ten seconds: the pages say of an older one that it is old.
     pub snapshot: watch::Receiver<Arc<Snapshot>>,
+    /// Why nothing starts, or what starts next; published at most once a second.
+    pub why: watch::Receiver<Arc<Why>>,
     /// The supervision tree, read from shared state without asking an actor; `None` before there is one.
     pub tree: Arc<dyn Fn() -> Option<TreeSnapshot> + Send + Sync>,
     /// How the engine is; asked once a second and for each `/health`, so it must answer without waiting.

@@ -10,6 +10,8 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, SET_COOKIE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
 
+use glitchlab_domain::reason::Group;
+
 use crate::error::Refused;
 use crate::seats;
 use crate::server::Site;
@@ -20,10 +22,13 @@ use crate::view::feed::Feed;
 use crate::view::lead::Lead;
 use crate::view::money::Money;
 use crate::view::now::Now;
-use crate::view::page::{ActorsPage, LivePage, MissingPage};
+use crate::view::page::{ActorsPage, LivePage, MissingPage, WhyPage};
 use crate::view::queue::Queue;
 use crate::view::tree::{self, Tree};
+use crate::view::why::{self, Gates, Waits, You};
 use crate::view::{Moment, render};
+
+type Asked = Result<Query<HashMap<String, String>>, QueryRejection>;
 
 /// A page that has a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,17 +37,23 @@ pub(crate) enum View {
     Live,
     /// Whether the supervision tree is whole.
     Actors,
+    /// Why nothing starts.
+    Why,
+    /// What waits for a person.
+    You,
 }
 
 impl View {
     /// All of them; the place in this list finds a view's frames.
-    pub(crate) const ALL: [Self; 2] = [Self::Live, Self::Actors];
+    pub(crate) const ALL: [Self; 4] = [Self::Live, Self::Actors, Self::Why, Self::You];
 
     /// Renders all regions of the page.
     pub(crate) fn regions(self, moment: &Moment) -> Regions {
         match self {
             Self::Live => live_regions(moment),
             Self::Actors => actors_regions(moment),
+            Self::Why => why_regions(moment),
+            Self::You => you_regions(moment),
         }
     }
 
@@ -50,38 +61,47 @@ impl View {
         match self {
             Self::Live => "/events",
             Self::Actors => "/events/actors",
+            Self::Why => "/events/why",
+            Self::You => "/events/why?group=you",
         }
     }
 }
 
 fn live_regions(moment: &Moment) -> Regions {
     let lead = Lead::live(&moment.snapshot, moment.now_ms);
-    Regions {
-        title: lead.title(),
-        say: state(&moment.snapshot).1.to_owned(),
-        units: vec![
-            ("engine", render(&Engine::new(moment))),
-            ("banners", render(&Banners::new(moment))),
-            ("lead", render(&lead)),
-            ("now", render(&Now::new(moment))),
-            ("money", render(&Money::new(moment))),
-            ("queue", render(&Queue::new(moment))),
-        ],
-        feed: Some(Feed::new(&moment.snapshot)),
-    }
+    let own = vec![
+        ("now", render(&Now::new(moment))),
+        ("money", render(&Money::new(moment))),
+        ("queue", render(&Queue::new(moment))),
+    ];
+    Regions { feed: Some(Feed::new(&moment.snapshot)), ..regions(moment, &lead, own) }
 }
 
 fn actors_regions(moment: &Moment) -> Regions {
-    let lead = tree::lead(moment);
+    regions(moment, &tree::lead(moment), vec![("tree", render(&Tree::new(moment)))])
+}
+
+fn why_regions(moment: &Moment) -> Regions {
+    let own = vec![("gates", render(&Gates::new(moment))), ("waits", render(&Waits::new(moment)))];
+    regions(moment, &why::lead(moment), own)
+}
+
+fn you_regions(moment: &Moment) -> Regions {
+    regions(moment, &why::needs_you(moment), vec![("waits", render(&Waits::needs_you(moment)))])
+}
+
+/// Puts what every page has before what is its own.
+fn regions(moment: &Moment, lead: &Lead, own: Vec<(&'static str, String)>) -> Regions {
+    let shared = [
+        ("you", render(&You::new(moment))),
+        ("engine", render(&Engine::new(moment))),
+        ("banners", render(&Banners::new(moment))),
+        ("lead", render(lead)),
+    ];
     Regions {
         title: lead.title(),
         say: state(&moment.snapshot).1.to_owned(),
-        units: vec![
-            ("engine", render(&Engine::new(moment))),
-            ("banners", render(&Banners::new(moment))),
-            ("lead", render(&lead)),
-            ("tree", render(&Tree::new(moment))),
-        ],
+        units: shared.into_iter().chain(own).collect(),
         feed: None,
     }
 }
@@ -98,6 +118,21 @@ pub(crate) async fn actors(State(site): State<Arc<Site>>, headers: HeaderMap) ->
     page(render(&ActorsPage::new(&moment, events)), &headers)
 }
 
+/// `GET /why`, with `?group=you` only what waits for a person.
+pub(crate) async fn why(State(site): State<Arc<Site>>, query: Asked, headers: HeaderMap) -> Response {
+    let Ok(Query(query)) = query else { return Refused::Query.into_response() };
+    let view = which(&query);
+    let (moment, events) = opening(&site, view);
+    match view {
+        View::You => page(render(&WhyPage::needs_you(&moment, events)), &headers),
+        _ => page(render(&WhyPage::new(&moment, events)), &headers),
+    }
+}
+
+fn which(query: &HashMap<String, String>) -> View {
+    if query.get("group").is_some_and(|group| group == Group::You.name()) { View::You } else { View::Why }
+}
+
 /// Any path that leads nowhere.
 pub(crate) async fn missing(State(site): State<Arc<Site>>) -> Response {
     let (moment, _) = opening(&site, View::Live);
@@ -106,27 +141,30 @@ pub(crate) async fn missing(State(site): State<Arc<Site>>) -> Response {
 }
 
 /// `GET /events`
-pub(crate) async fn live_stream(
-    State(site): State<Arc<Site>>,
-    query: Result<Query<HashMap<String, String>>, QueryRejection>,
-    headers: HeaderMap,
-) -> Response {
+pub(crate) async fn live_stream(State(site): State<Arc<Site>>, query: Asked, headers: HeaderMap) -> Response {
     stream(&site, View::Live, query, &headers)
 }
 
 /// `GET /events/actors`
 pub(crate) async fn actors_stream(
     State(site): State<Arc<Site>>,
-    query: Result<Query<HashMap<String, String>>, QueryRejection>,
+    query: Asked,
     headers: HeaderMap,
 ) -> Response {
     stream(&site, View::Actors, query, &headers)
 }
 
+/// `GET /events/why`
+pub(crate) async fn why_stream(State(site): State<Arc<Site>>, query: Asked, headers: HeaderMap) -> Response {
+    let view = query.as_ref().map_or(View::Why, |Query(query)| which(query));
+    stream(&site, view, query, &headers)
+}
+
 /// Reads the state that a page shows, and the URL of its stream from there on.
 fn opening(site: &Site, view: View) -> (Arc<Moment>, String) {
     let frame = site.frame(view);
-    (Arc::clone(&frame.moment), format!("{}?since={}", view.stream(), frame.id()))
+    let mark = if view.stream().contains('?') { '&' } else { '?' };
+    (Arc::clone(&frame.moment), format!("{}{mark}since={}", view.stream(), frame.id()))
 }
 
 /// Answers with a page, and with the browser's cookie when it has none.
@@ -138,12 +176,7 @@ pub(crate) fn page(html: String, headers: &HeaderMap) -> Response {
     response
 }
 
-fn stream(
-    site: &Site,
-    view: View,
-    query: Result<Query<HashMap<String, String>>, QueryRejection>,
-    headers: &HeaderMap,
-) -> Response {
+fn stream(site: &Site, view: View, query: Asked, headers: &HeaderMap) -> Response {
     let Ok(Query(query)) = query else { return Refused::Query.into_response() };
     if site.shutdown.is_cancelled() {
         return Refused::Ending.into_response();

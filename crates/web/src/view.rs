@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use askama::Template;
 use glitchlab_domain::snapshot::Snapshot;
+use glitchlab_domain::why::Why;
 use glitchlab_runtime::TreeSnapshot;
 
 use crate::Health;
@@ -27,11 +28,13 @@ pub(crate) mod story;
 pub(crate) mod tasks;
 pub(crate) mod text;
 pub(crate) mod tree;
+pub(crate) mod why;
 
 /// What the sources said at one instant.
 #[derive(Clone, Debug)]
 pub(crate) struct Moment {
     pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) why: Arc<Why>,
     pub(crate) health: Health,
     /// The supervision tree, looked at once a second, and the look before it for rates.
     pub(crate) tree: Option<Arc<TreeSnapshot>>,
@@ -48,7 +51,8 @@ pub(crate) const NOW_MS: i64 = 1_772_461_927_000;
 #[cfg(test)]
 pub(crate) fn moment(snapshot: Snapshot) -> Moment {
     let snapshot = Arc::new(snapshot);
-    Moment { snapshot, health: Health::Ok, tree: None, earlier_tree: None, now_ms: NOW_MS }
+    let why = Arc::new(crate::sample::why(NOW_MS));
+    Moment { snapshot, why, health: Health::Ok, tree: None, earlier_tree: None, now_ms: NOW_MS }
 }
 
 /// Renders a template of ours.

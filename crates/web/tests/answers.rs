@@ -126,7 +126,26 @@ async fn navigation_shows_the_pages_that_exist_and_where_one_is() {
         nav.contains(r#"<a href="/"><span>Live"#)
             && nav.contains(r#"<a href="/actors" aria-current="page"><span>Actors"#)
     );
-    assert_eq!(nav.matches("<a ").count(), 3);
+    assert_eq!(nav.matches("<a ").count(), 4);
+    assert!(nav.contains(r#"<span>Why</span><span id="you"><span class="st" data-s="you">2<"#), "{nav}");
+}
+
+#[tokio::test]
+async fn why_nothing_starts_has_a_page_a_list_for_people_and_the_same_as_json() {
+    let site = Site::new(live(NOW_MS));
+    let page = site.get("/why").await.body;
+    assert!(page.contains("The next task waits for money") && page.contains("Where the queue stops"));
+    assert!(page.contains(r#"hx-sse:connect="/events/why?since="#), "{page}");
+    let you = site.get("/why?group=you").await.body;
+    assert!(you.contains("2 things wait for you") && !you.contains("gl-77a"), "{you}");
+    assert!(you.contains("hx-sse:connect=\"/events/why?group=you&#38;since="), "{you}");
+    let json = site.get("/api/v1/why").await.body;
+    let why: glitchlab_domain::why::Why = serde_json::from_str(&json).expect("it is stable JSON");
+    assert_eq!(why, crate::sample::why(NOW_MS));
+    let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(json["headline"]["text"], "The next task waits for money");
+    assert_eq!(json["headline"]["reason"]["type"], "cap_reached");
+    assert_eq!(json["groups"][0]["entries"][1]["chip"], "NeedsHuman: GateRejected");
 }
 
 #[tokio::test]

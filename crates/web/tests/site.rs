@@ -36,6 +36,7 @@ impl Site {
         let asked = Arc::clone(&health);
         let sources = Sources {
             snapshot: receiver,
+            why: watch::channel(Arc::new(sample::why(NOW_MS))).1,
             tree: Arc::new(|| Some(sample::tree())),
             health: Arc::new(move || asked.lock().expect("no test panics with it").clone()),
             records: Arc::new(Made::new(NOW_MS)),

@@ -138,7 +138,7 @@ fn row(entry: &Entry, now_ms: i64) -> Vec<String> {
         one_line(&entry.chip),
         entry.since_ms.map_or_else(String::new, |since| span(now_ms - since)),
         entry.until_ms.map_or_else(|| entry.ends.clone(), |until| until_text(until, now_ms)),
-        one_line(&entry.unblocks),
+        one_line(&entry.remedy()),
     ]
 }
 
@@ -150,7 +150,7 @@ fn task_text(why: &TaskWhy) -> String {
         line("reason", one_line(&entry.chip));
         line("since", entry.since_ms.map_or_else(|| "—".to_owned(), |since| since_text(since, why.as_of_ms)));
         line("until", entry.until_ms.map_or_else(|| entry.ends.clone(), |at| until_text(at, why.as_of_ms)));
-        line("unblocks", one_line(&entry.unblocks));
+        line("unblocks", one_line(&entry.remedy()));
     }
     if let Some(place) = why.place {
         line(

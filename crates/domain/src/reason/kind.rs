@@ -210,6 +210,22 @@ impl ReasonKind {
         }
     }
 
+    /// Tells whether its chip leaves nothing out that its sentence has.
+    #[must_use]
+    pub const fn is_said_by_its_chip(self) -> bool {
+        !matches!(
+            self,
+            Self::Backoff
+                | Self::CoolDown
+                | Self::Paused
+                | Self::BaseCheckedOutDirty
+                | Self::DiskLow
+                | Self::StoreUnavailable
+                | Self::NeedsHuman
+                | Self::Cycle
+        )
+    }
+
     /// Tells whether it holds up whatever is next, not one task: such a wait is no rest of the task that was told it,
     /// because it may end before the instant that was given.
     #[must_use]

@@ -85,6 +85,7 @@ impl Reason {
             Self::Snoozed { .. } => "the provider answers",
             Self::Paused { .. } => "you resume",
             Self::BreakerOpen { .. } => "a trial ends well",
+            Self::BlockedBy { on } if on.len() == 1 => "it closes",
             Self::BlockedBy { .. } => "they close",
             Self::ChildrenOpen => "its children close",
             Self::InReview | Self::BaseCheckedOutDirty { .. } | Self::TooManyOpenRequests { .. } => {

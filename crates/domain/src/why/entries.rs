@@ -43,8 +43,7 @@ fn empty(group: Group) -> Lines {
 
 /// What keeps every task from starting.
 fn engine(facts: &Facts<'_>, held: Option<&Closed>) -> Vec<Entry> {
-    let mut entries: Vec<Entry> =
-        facts.obstacles.iter().map(|its| of_engine(&its.wait, its.since_ms)).collect();
+    let mut entries: Vec<Entry> = facts.in_the_way().map(|its| of_engine(&its.wait, its.since_ms)).collect();
     let people = held.and_then(|held| held.wait.as_ref()).filter(|wait| wait.reason.group() == Group::You);
     if let Some(wait) = people.filter(|wait| !entries.iter().any(|entry| entry.reason == wait.reason)) {
         entries.push(of_engine(wait, None));

@@ -1,7 +1,7 @@
 //! The gates that a task passes on its way to a worker, in order; the first closed one is where the queue stops.
 
 use super::survey::{Survey, size};
-use super::{Facts, Gate, GateState, count};
+use super::{Facts, Gate, GateState, capital, count};
 use crate::dispatch::request_room;
 use crate::reason::{Reason, ReasonKind, Wait, Window};
 
@@ -84,15 +84,17 @@ fn engine(facts: &Facts<'_>, survey: &Survey<'_>) -> Draft {
     let is_its =
         |kind| matches!(kind, ReasonKind::ShuttingDown | ReasonKind::StoreUnavailable | ReasonKind::DiskLow);
     let wait = obstacle(facts, is_its);
-    let note =
-        wait.as_ref().map_or_else(|| "Store writable, disk free".to_owned(), |wait| wait.reason.to_string());
+    let note = wait
+        .as_ref()
+        .map_or_else(|| "Store writable, disk free".to_owned(), |wait| capital(&wait.reason.to_string()));
     open_or("Engine", survey.all, count(survey.all, "task"), note, wait)
 }
 
 fn pause(facts: &Facts<'_>, survey: &Survey<'_>) -> Draft {
     let wait = obstacle(facts, |kind| kind == ReasonKind::Paused);
-    let note =
-        wait.as_ref().map_or_else(|| "Nobody has paused it".to_owned(), |wait| wait.reason.to_string());
+    let note = wait
+        .as_ref()
+        .map_or_else(|| "Nobody has paused it".to_owned(), |wait| capital(&wait.reason.to_string()));
     open_or("Pause", survey.all, "not paused".to_owned(), note, wait)
 }
 
@@ -130,7 +132,7 @@ fn breaker(facts: &Facts<'_>, survey: &Survey<'_>, told: Option<&Wait>) -> Draft
     let wait = obstacle(facts, is_its).or_else(|| told.filter(|told| is_its(told.reason.kind())).cloned());
     let (state, note) = match &wait {
         None => ("closed", "The last outcomes say nothing against the next".to_owned()),
-        Some(wait) => ("open", wait.reason.to_string()),
+        Some(wait) => ("open", capital(&wait.reason.to_string())),
     };
     open_or("Breaker", size(&survey.ready), state.to_owned(), note, wait)
 }
@@ -165,7 +167,7 @@ fn pace(_facts: &Facts<'_>, survey: &Survey<'_>, told: Option<&Wait>) -> Draft {
     let wait = told.filter(|told| told.reason.kind() == ReasonKind::Paced).cloned();
     let (state, note) = match &wait {
         None => ("open", "Spending is spread so that it lasts".to_owned()),
-        Some(wait) => ("full", wait.reason.to_string()),
+        Some(wait) => ("full", capital(&wait.reason.to_string())),
     };
     open_or("Pace", size(&survey.ready), state.to_owned(), note, wait)
 }
@@ -180,7 +182,7 @@ fn money(facts: &Facts<'_>, survey: &Survey<'_>, told: Option<&Wait>, window: Wi
             format!("Of {} in any {}, {} set aside", head.cap(window), window.name(), head.reserved),
         ),
     };
-    let note = wait.as_ref().map_or(note, |wait| format!("{}; {}", wait.reason, count));
+    let note = wait.as_ref().map_or(note, |wait| format!("{}; {}", capital(&wait.reason.to_string()), count));
     let name = match window {
         Window::Hour => "Money, hour",
         Window::Day => "Money, day",
@@ -195,12 +197,12 @@ fn rare(survey: &Survey<'_>, told: Wait) -> Option<Draft> {
         ReasonKind::ModelOverran => "Model",
         _ => return None,
     };
-    let note = told.reason.to_string();
+    let note = capital(&told.reason.to_string());
     Some(open_or(name, size(&survey.ready), String::new(), note, Some(told)))
 }
 
 fn obstacle(facts: &Facts<'_>, is_its: impl Fn(ReasonKind) -> bool) -> Option<Wait> {
-    facts.obstacles.iter().map(|obstacle| &obstacle.wait).find(|wait| is_its(wait.reason.kind())).cloned()
+    facts.in_the_way().map(|obstacle| obstacle.wait).find(|wait| is_its(wait.reason.kind()))
 }
 
 fn open_or(name: &'static str, passing: u64, count: String, note: String, wait: Option<Wait>) -> Draft {

@@ -35,6 +35,7 @@ fn board(beads: &[Bead], change: impl Fn(&mut TaskRow)) -> Board {
 fn facts(board: &Board) -> Facts<'_> {
     Facts {
         board,
+        gate: None,
         obstacles: Vec::new(),
         ledger: None,
         attempts: &[],
@@ -103,7 +104,7 @@ fn a_pause_is_said_with_who_paused_and_how_to_go_on() {
 #[test]
 fn a_pause_by_the_loss_limit_waits_for_a_person() {
     let board = board(&[], |_| ());
-    let paused = Reason::Paused { by: crate::reason::STOP_LOSS.to_owned(), why: String::new() };
+    let paused = Reason::Paused { by: crate::gate::STOP_LOSS.to_owned(), why: String::new() };
     let why = explain(&Facts { obstacles: vec![closed(paused, None)], ..facts(&board) }, LINES);
     assert_eq!(why.needs_you(), 1);
 }

@@ -30,7 +30,10 @@ fn nothing_is_sent_when_nothing_changed() {
 #[test]
 fn a_whole_message_has_every_region_once() {
     let whole = regions(&live(NOW_MS)).whole();
-    assert_eq!(targets(&whole), ["#engine", "#banners", "#lead", "#now", "#money", "#queue", "#feed"]);
+    assert_eq!(
+        targets(&whole),
+        ["#you", "#engine", "#banners", "#lead", "#now", "#money", "#queue", "#feed"]
+    );
     assert!(whole.starts_with("<title>Working on 2 tasks, "));
     assert!(!whole.contains("class=\"new\""), "a list that is sent whole does not fade");
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use glitchlab_domain::snapshot::Snapshot;
+use glitchlab_domain::why::Why;
 use glitchlab_runtime::TreeSnapshot;
 use tokio::sync::watch;
 use tokio::time::{Interval, MissedTickBehavior, interval};
@@ -57,6 +58,7 @@ impl Renderer {
             let ticked = tokio::select! {
                 () = shutdown.cancelled() => return,
                 () = changed(&mut self.sources.snapshot) => false,
+                () = changed(&mut self.sources.why) => false,
                 _ = self.tick.tick() => true,
             };
             if ticked {
@@ -102,7 +104,8 @@ impl Topic {
 /// Tells whether two moments differ in nothing but their clocks.
 fn same(one: &Moment, other: &Moment) -> bool {
     let one_now = Snapshot { as_of_ms: other.snapshot.as_of_ms, ..Snapshot::clone(&one.snapshot) };
-    one_now == *other.snapshot && one.health == other.health
+    let one_why = Why { as_of_ms: other.why.as_of_ms, ..Why::clone(&one.why) };
+    one_now == *other.snapshot && one_why == *other.why && one.health == other.health
 }
 
 /// The last two looks at the supervision tree.
@@ -121,6 +124,7 @@ impl Trees {
 fn look(sources: &mut Sources, trees: &Trees) -> Moment {
     Moment {
         snapshot: Arc::clone(&sources.snapshot.borrow_and_update()),
+        why: Arc::clone(&sources.why.borrow_and_update()),
         health: (sources.health)(),
         tree: trees.now.clone(),
         earlier_tree: trees.earlier.clone(),
@@ -128,8 +132,8 @@ fn look(sources: &mut Sources, trees: &Trees) -> Moment {
     }
 }
 
-async fn changed(snapshot: &mut watch::Receiver<Arc<Snapshot>>) {
-    if snapshot.changed().await.is_err() {
+async fn changed<T>(source: &mut watch::Receiver<T>) {
+    if source.changed().await.is_err() {
         std::future::pending::<()>().await;
     }
 }

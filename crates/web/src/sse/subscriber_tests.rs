@@ -39,6 +39,7 @@ impl World {
         let (engine, snapshot) = watch::channel(Arc::new(live(NOW_MS)));
         let sources = Sources {
             snapshot,
+            why: watch::channel(Arc::default()).1,
             tree: Arc::new(|| None),
             health: Arc::new(|| Health::Ok),
             records: Arc::new(NoRecords),

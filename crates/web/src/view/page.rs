@@ -19,6 +19,7 @@ use super::tasks::ask::Ask;
 use super::tasks::{self, Rows};
 use super::text::{self, Clock};
 use super::tree::{self, Tree};
+use super::why::{self, Gates, Waits, You};
 use super::{Moment, glyph::Glyph, link, render};
 use crate::assets::{ICON, SCRIPT, STYLE};
 use crate::records::Unavailable;
@@ -54,6 +55,12 @@ pub(crate) struct ViewLink {
     pub(crate) path: &'static str,
     pub(crate) word: &'static str,
     pub(crate) current: bool,
+    pub(crate) badge: Option<You>,
+}
+
+/// Why counts what waits for a person.
+fn badge(path: &str, moment: &Moment) -> Option<You> {
+    (path == "/why").then(|| You::new(moment))
 }
 
 impl Layout {
@@ -65,8 +72,8 @@ impl Layout {
             style: STYLE.href(),
             script: SCRIPT.href(),
             icon: ICON.href(),
-            views: [("/", "Live"), ("/tasks", "Tasks"), ("/actors", "Actors")]
-                .map(|(to, word)| ViewLink { path: to, word, current: to == path })
+            views: [("/", "Live"), ("/why", "Why"), ("/tasks", "Tasks"), ("/actors", "Actors")]
+                .map(|(to, word)| ViewLink { path: to, word, current: to == path, badge: badge(to, moment) })
                 .into(),
             path: path.to_owned(),
             polls: false,
@@ -134,6 +141,35 @@ impl ActorsPage {
             lead,
             tree: Tree::new(moment),
         }
+    }
+}
+
+/// The page that says why nothing starts.
+#[derive(Clone, Debug, Template)]
+#[template(path = "pages/why.html")]
+pub(crate) struct WhyPage {
+    pub(crate) layout: Layout,
+    pub(crate) lead: Lead,
+    pub(crate) gates: Option<Gates>,
+    pub(crate) waits: Waits,
+}
+
+impl WhyPage {
+    pub(crate) fn new(moment: &Moment, events: String) -> Self {
+        let lead = why::lead(moment);
+        Self {
+            layout: Layout::new(moment, "/why", lead.title(), Some(events)),
+            lead,
+            gates: Some(Gates::new(moment)),
+            waits: Waits::new(moment),
+        }
+    }
+
+    pub(crate) fn needs_you(moment: &Moment, events: String) -> Self {
+        let lead = why::needs_you(moment);
+        let layout = Layout::new(moment, "/why", lead.title(), Some(events));
+        let layout = Layout { path: "/why?group=you".to_owned(), ..layout };
+        Self { layout, lead, gates: None, waits: Waits::needs_you(moment) }
     }
 }
 
@@ -213,8 +249,10 @@ struct Below<'a> {
 
 /// The head of every page goes with its regions, so that the engine and the numbers never disagree.
 fn regions(layout: &Layout, mut units: Vec<(&'static str, String)>) -> Regions {
-    units.insert(0, ("engine", render(&layout.engine)));
-    units.insert(1, ("banners", render(&layout.banners)));
+    let badges = layout.views.iter().filter_map(|view| view.badge.as_ref());
+    let shared = [("engine", render(&layout.engine)), ("banners", render(&layout.banners))];
+    let head = badges.map(|badge| ("you", render(badge))).chain(shared);
+    units.splice(0..0, head);
     Regions { title: layout.title.clone(), say: String::new(), units, feed: None }
 }
 

@@ -17,8 +17,12 @@ pub(crate) struct Until {
 impl Until {
     /// Reads the end of a wait; one that is past ends now.
     pub(crate) fn of(wait: &Wait, now_ms: i64) -> Option<Self> {
-        let until_ms = wait.until_ms?;
-        Some(Self { left: text::elapsed(until_ms - now_ms), at: text::clock(until_ms) })
+        wait.until_ms.map(|until_ms| Self::at(until_ms, now_ms))
+    }
+
+    /// Writes an end, ms UTC.
+    pub(crate) fn at(until_ms: i64, now_ms: i64) -> Self {
+        Self { left: text::elapsed(until_ms - now_ms), at: text::clock(until_ms) }
     }
 }
 

@@ -1,5 +1,7 @@
 //! A made-up engine in full work: what the tests and the example page draw.
 
+mod why;
+
 use glitchlab_domain::bead::BeadId;
 use glitchlab_domain::event::{About, Event, EventId, EventKind};
 use glitchlab_domain::id::{AttemptId, BootId, TaskKey};
@@ -13,6 +15,8 @@ use glitchlab_runtime::{
     Activity as Doing, ChildKind, ErrorSnapshot, NodeSnapshot, NodeState, Restart, RunningTask, Strategy,
     Supervision, TaskSnapshot, TreeSnapshot,
 };
+
+pub(crate) use why::why;
 
 /// Returns an engine with two running tasks and a third worker that waits for money.
 pub(crate) fn live(now_ms: i64) -> Snapshot {

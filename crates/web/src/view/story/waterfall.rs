@@ -7,8 +7,8 @@ use glitchlab_domain::story::{AttemptStory, StepStory, Story};
 
 use super::{AT_REST_S, WHILE_RUNNING_S};
 use crate::view::glyph::Glyph;
-use crate::view::text::{self, Clock};
 use crate::view::state;
+use crate::view::text::{self, Clock};
 
 /// A gap shorter than this is not a wait, ms.
 const WAIT_MS: i64 = 2_000;
