@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use glitchlab_domain::ledger::Departures;
 use glitchlab_domain::money::MicroUsd;
-use glitchlab_domain::reason::Window;
+use glitchlab_domain::reason::{Reason, Window};
 use glitchlab_domain::snapshot::{Activity, Lane, LaneTask, Snapshot, Trouble};
 use glitchlab_runtime::{Actor, Context, Failure, MessageKind};
 use glitchlab_store::Committed;
@@ -191,7 +191,9 @@ impl HubState {
         let closed = self.engine.gate.closed();
         self.clear_lanes();
         self.snapshot.as_of_ms = self.engine.now_ms();
-        self.snapshot.activity = self.activity(board.has_read, board.queue.pending > 0);
+        // A pause is seen although nothing is ready just now.
+        let is_paused = board.held.as_ref().is_some_and(|wait| matches!(wait.reason, Reason::Paused { .. }));
+        self.snapshot.activity = self.activity(board.has_read, board.queue.pending > 0 || is_paused);
         self.snapshot.admission = closed.clone().or(board.held);
         self.snapshot.queue = board.queue;
         let gate = closed.filter(|_| !self.engine.gate.is_draining());

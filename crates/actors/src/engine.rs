@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use glitchlab_backlog::Source;
+use glitchlab_domain::bead::BeadId;
 use glitchlab_domain::command::BootBearer;
 use glitchlab_domain::gate::GateRules;
 use glitchlab_domain::id::{BootId, Fence};
@@ -12,6 +13,7 @@ use glitchlab_domain::policy::{LEASE_MS, MoneyRules, RetryRules, WorkFilter};
 use glitchlab_domain::reason::Wait;
 use glitchlab_domain::rows::ProcessRow;
 use glitchlab_domain::snapshot::{Queue as QueueCounts, Snapshot};
+use glitchlab_domain::task::TaskState;
 use glitchlab_domain::why::{Rules, Why};
 use glitchlab_models::Model;
 use glitchlab_pipeline::attempt::Merge;
@@ -132,6 +134,8 @@ pub struct Settings {
     pub min_free_bytes: u64,
     /// The folders whose disks are watched.
     pub watched_disks: Vec<PathBuf>,
+    /// The one task to work on; none is all of them.
+    pub only: Option<BeadId>,
     /// When the gate of the repository closes by itself.
     pub gate: GateRules,
     /// How long an attempt may take to end when it is told to.
@@ -166,6 +170,19 @@ pub struct BoardView {
     pub is_quiet: bool,
     /// What is wrong with the backlog, one sentence each.
     pub faults: Vec<String>,
+    /// How the task stands that it works on alone.
+    pub chosen: Option<Chosen>,
+}
+
+/// How the one task stands that an engine was started for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chosen {
+    /// Where we stand with it; none when there is no such task.
+    pub state: Option<TaskState>,
+    /// Why it is not running.
+    pub obstacle: Option<Wait>,
+    /// Nothing more happens to it without a person, or for a long time.
+    pub is_over: bool,
 }
 
 /// The actors' handles; they survive restarts.

@@ -6,6 +6,7 @@
 pub mod activation;
 pub mod admission;
 pub mod budget_pacer;
+pub mod carrying;
 pub mod dashboard_hub;
 pub mod durable;
 pub mod engine;
@@ -21,4 +22,4 @@ pub mod slots;
 pub mod tree;
 pub mod worker;
 
-pub use engine::{BoardView, Engine, Handles, Live, Parts, Settings, Tools};
+pub use engine::{BoardView, Chosen, Engine, Handles, Live, Parts, Settings, Tools};

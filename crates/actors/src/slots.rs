@@ -40,10 +40,12 @@ pub struct Assignment {
 /// Why an attempt must end before its time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// The engine goes down: the attempt goes on in the next boot.
+    /// The engine goes down, or a person has paused it: the attempt goes on in the next boot, or when that is over.
     Suspend,
     /// Its issue was closed, reassigned or relabelled elsewhere.
     Withdrawn(String),
+    /// A person has put its task away, and its claim with it.
+    Dropped,
 }
 
 impl Assignment {
@@ -135,6 +137,14 @@ impl Slots {
     #[must_use]
     pub fn are_all_free(&self) -> bool {
         self.free() == self.0.len()
+    }
+
+    /// Tells whether one is being put down.
+    #[must_use]
+    pub fn have_suspended(&self) -> bool {
+        let is_put_down =
+            |slot: &Arc<Slot>| slot.assignment().is_some_and(|given| given.ending == Some(Ending::Suspend));
+        self.iter().any(is_put_down)
     }
 
     /// Finds the slot of an attempt.

@@ -95,6 +95,7 @@ fn scheduler(engine: &Arc<Engine>) -> ChildSpec {
         .attach(&attached.reviews)
         .attach(&attached.closings)
         .attach(&attached.claims)
+        .attach(&attached.controls)
 }
 
 fn janitor(engine: &Arc<Engine>) -> ChildSpec {

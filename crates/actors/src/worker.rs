@@ -220,6 +220,9 @@ async fn put_down(engine: &Arc<Engine>, slot: &Slot, assignment: &Assignment, lo
                 );
             }
         }
+        Some(Ending::Dropped) => {
+            attempt::tidy(&engine.tools.workspace, &assignment.claimed.task, attempt, false).await;
+        }
         None => tracing::warn!(event = "attempt.lost", task, attempt = attempt.attempt_id.as_str(), "{lost}"),
     }
 }

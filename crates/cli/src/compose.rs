@@ -178,6 +178,7 @@ fn settings(config: &Config, repo: &GitRepo) -> Settings {
         money: money(config),
         min_free_bytes: config.min_free_bytes,
         watched_disks: vec![absolute(state_of(config)), repo.common_dir.clone()],
+        only: None,
         gate: GateRules::default(),
         grace: GRACE,
         about: snapshot::Engine {

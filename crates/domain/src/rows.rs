@@ -283,6 +283,9 @@ pub struct PurseRow {
     pub reserved_tokens: u64,
     /// What a person has allowed beyond the cap of a task.
     pub granted: MicroUsd,
+    /// The same in tokens.
+    #[serde(default)]
+    pub granted_tokens: u64,
 }
 
 /// What keeps the tasks of a repository from starting, whatever they are.

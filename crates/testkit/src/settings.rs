@@ -77,6 +77,7 @@ impl Setup {
             money: self.money,
             min_free_bytes: 0,
             watched_disks: Vec::new(),
+            only: None,
             gate: self.gate,
             grace: self.grace,
             about: snapshot::Engine {

@@ -3,8 +3,10 @@
 //! `domain::board`'s answer; who may start is `budget_pacer`'s.
 
 mod backlog_poll;
+mod chosen;
 mod claims;
 mod closings;
+mod controls;
 mod offers;
 mod polls;
 mod reviews;
@@ -18,7 +20,8 @@ use glitchlab_domain::bead::BeadId;
 use glitchlab_domain::board::Board;
 use glitchlab_domain::dispatch::fits_by_now;
 use glitchlab_domain::id::TaskKey;
-use glitchlab_domain::rows::ClaimRow;
+use glitchlab_domain::rows::{ClaimRow, GateRow};
+use glitchlab_domain::task::TaskState;
 use glitchlab_runtime::{Actor, Context, Failure, Grace, MessageKind, TaskSlot};
 use glitchlab_store::Committed;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -27,6 +30,7 @@ use self::backlog_poll::Reading;
 use self::closings::Due;
 use self::polls::Alarms;
 use self::teller::Teller;
+use crate::carrying::Carried;
 use crate::engine::Engine;
 use crate::slots::Ending;
 
@@ -71,6 +75,8 @@ pub struct SchedulerTasks {
     pub closings: TaskSlot<()>,
     /// Finds claims that nobody works on.
     pub claims: TaskSlot<Vec<ClaimRow>>,
+    /// Hears what people ask for.
+    pub controls: TaskSlot<Vec<Carried>>,
 }
 
 impl SchedulerTasks {
@@ -86,6 +92,7 @@ impl SchedulerTasks {
             reviews: slot(engine, "request poll"),
             closings: slot(engine, "closings"),
             claims: slot(engine, "claim inspection"),
+            controls: slot(engine, "control poll"),
         }
     }
 }
@@ -118,6 +125,12 @@ pub struct SchedulerState {
     /// Claims that want a slot before anything new does.
     lost: Vec<ClaimRow>,
     has_inspected: bool,
+    /// What people had asked for before the start was carried out.
+    has_heard: bool,
+    /// What keeps every task from starting, whatever it is.
+    gate: GateRow,
+    /// A pause has put down what ran, and is not known to be over.
+    puts_down: bool,
     /// Open requests were looked at since the start.
     has_reviewed: bool,
     alarms: Alarms,
@@ -175,6 +188,8 @@ impl SchedulerState {
             }
             board.take_task(task);
         }
+        let gate = engine.reader.gate(&engine.repo_id).await?;
+        let has_heard = tasks.controls.running().is_some();
         Ok(Self {
             engine,
             tasks,
@@ -188,6 +203,10 @@ impl SchedulerState {
             affordable,
             lost: Vec::new(),
             has_inspected: false,
+            // What still listens for an earlier incarnation has looked before.
+            has_heard,
+            gate,
+            puts_down: false,
             has_reviewed: false,
             alarms: Alarms::default(),
             teller: Teller::default(),
@@ -209,10 +228,12 @@ impl SchedulerState {
     fn reconcile(&mut self, context: &Context<SchedulerMsg>) -> Result<(), Failure> {
         self.engine.handles.look.taken();
         self.take_exits()?;
+        self.listen()?;
         self.read_if_never(context)?;
         self.take_commits();
         self.board.tick(self.engine.now_ms());
         self.withdraw();
+        self.put_down(context)?;
         self.close()?;
         self.offer();
         self.publish();
@@ -226,14 +247,18 @@ impl SchedulerState {
             for task in committed.tasks.iter().filter(|task| task.repo_id == self.engine.repo_id) {
                 self.board.take_task(task.clone());
             }
+            committed.gates.iter().for_each(|gate| self.take_gate(gate));
         }
     }
 
-    /// Ends attempts whose issue was closed, reassigned or relabelled elsewhere.
+    /// Ends attempts whose task was put away, or whose issue was closed, reassigned or relabelled elsewhere.
     fn withdraw(&self) {
         for slot in self.engine.slots.iter() {
             let Some(given) = slot.assignment().filter(|given| given.ending.is_none()) else { continue };
-            if let Some(why) = self.board.withdrawn(&given.claimed.task.key) {
+            let key = &given.claimed.task.key;
+            if self.board.task(key).is_some_and(|task| task.state == TaskState::Dropped) {
+                slot.end(Ending::Dropped);
+            } else if let Some(why) = self.board.withdrawn(key) {
                 slot.end(Ending::Withdrawn(why));
             }
         }

@@ -15,11 +15,13 @@ impl SchedulerState {
     pub(super) fn offer(&mut self) {
         self.forget_found_claims();
         let free = self.engine.slots.free();
-        if free == 0 || !self.has_inspected {
+        if free == 0 || !self.has_inspected || !self.has_heard || self.puts_down {
             return;
         }
-        let resumes = self.lost.iter().cloned().map(Candidate::Resume);
-        let starts = self.board.startable().take(self.request_room());
+        let resumes = self.lost.iter().filter(|claim| self.is_chosen(&claim.task_key));
+        let resumes = resumes.cloned().map(Candidate::Resume);
+        let room = self.request_room().min(self.gate_room());
+        let starts = self.board.startable().filter(|task| self.is_chosen(&task.key)).take(room);
         let starts =
             starts.map(|task| Candidate::Start { key: task.key.clone(), bead_id: task.bead_id.clone() });
         let candidates: Vec<_> = resumes.chain(starts).take(free).collect();
@@ -43,7 +45,7 @@ impl SchedulerState {
         request_room(self.engine.live.borrow().max_open, queue.in_review, queue.in_progress, merges_here)
     }
 
-    fn full_of_requests(&self) -> Option<Reason> {
+    pub(super) fn full_of_requests(&self) -> Option<Reason> {
         full_of_requests(self.engine.live.borrow().max_open, self.board.in_review())
     }
 
@@ -51,13 +53,16 @@ impl SchedulerState {
     pub(super) fn publish(&self) {
         let mut queue = self.board.queue();
         queue.read_ms = self.read_ms;
-        let held = self.full_of_requests().map(|reason| Wait { reason, until_ms: None });
+        let full = self.full_of_requests().map(|reason| Wait { reason, until_ms: None });
+        let held = self.gate_wait().or(full);
+        let chosen = self.chosen();
         let is_quiet = self.is_quiet();
         let faults: Vec<String> = self.unreadable.iter().chain(&self.faults).cloned().collect();
         let has_read = self.read_ms.is_some();
         self.engine.board.send_if_modified(|view| {
-            let held = held.or_else(|| view.held.take().filter(|_| queue.pending > 0));
-            let new = BoardView { queue, held, has_read, is_quiet, faults };
+            let told = |wait: &Wait| queue.pending > 0 && !is_of_gate(wait);
+            let held = held.or_else(|| view.held.take().filter(told));
+            let new = BoardView { queue, held, has_read, is_quiet, faults, chosen };
             std::mem::replace(view, new.clone()) != new
         });
     }
@@ -75,4 +80,9 @@ impl SchedulerState {
             && self.engine.slots.are_all_free()
             && (waits_for_people || self.board.is_quiet(self.engine.settings.close_epics))
     }
+}
+
+/// Tells whether a wait is the gate's, which is known here better than what the pacer was told last.
+const fn is_of_gate(wait: &Wait) -> bool {
+    matches!(wait.reason, Reason::Paused { .. } | Reason::BreakerOpen { .. })
 }

@@ -64,10 +64,12 @@ impl SchedulerState {
         Ok(())
     }
 
-    /// Plans a look for the next instant at which time alone lets a task start.
+    /// Plans a look for the next instant at which time alone lets a task start, or opens the gate.
     pub(super) fn set_alarm(&mut self, context: &Context<SchedulerMsg>) {
-        let next = self.board.next_change_ms().map(|at| {
-            let rest = u64::try_from(at - self.engine.now_ms()).unwrap_or(0);
+        let now_ms = self.engine.now_ms();
+        let instants = self.board.next_change_ms().into_iter().chain(self.gate.next_change_ms(now_ms));
+        let next = instants.min().map(|at| {
+            let rest = u64::try_from(at - now_ms).unwrap_or(0);
             context.send_after(Duration::from_millis(rest), SchedulerMsg::Look)
         });
         Alarms::set(&mut self.alarms.look, next);

@@ -389,8 +389,8 @@ pub struct Carry {
     pub root_key: Option<TaskKey>,
     /// Ids near the named one, when there is no such task.
     pub nearest: Vec<BeadId>,
-    /// What a task may cost in all: an approval grants so much once more.
-    pub per_task: MicroUsd,
+    /// The ledger that no longer trusts what is named, when that is a model.
+    pub scope: Option<String>,
     /// How the attempt that holds the named task ends, when it is to be put away.
     pub ending: Option<Box<Finish>>,
 }

@@ -66,6 +66,7 @@ fn of_carry(carry: &Carry) -> Vec<RowKey> {
         keys.extend([task(&key), kin(&key, 0), RowKey::Claim(key)]);
     }
     keys.extend(carry.root_key.iter().cloned().map(RowKey::Purse));
+    keys.extend(carry.scope.iter().map(|scope| ledger(scope, MicroUsd::ZERO)));
     if let Some(finish) = &carry.ending {
         keys.extend(Command::Finish((**finish).clone()).needs());
     }

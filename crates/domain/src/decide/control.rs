@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 
+use crate::bead::BeadId;
 use crate::command::{Carry, Refusal, Reply, Stamp};
 use crate::event::{About, EventKind};
 use crate::gate::STOP_LOSS;
@@ -13,7 +14,7 @@ use crate::reason::Reason;
 use crate::rows::{ClaimRow, ControlRow, GateRow, Pause, PurseRow, Rows, Verb, Write};
 use crate::task::{TaskRow, TaskState};
 
-use super::{Writes, about, attempt, gate, live, parts};
+use super::{Writes, about, attempt, boot, gate, live, parts};
 
 /// Writes down what somebody says; said again, it is what it was.
 pub(super) fn say(rows: &Rows, row: &ControlRow) -> Writes {
@@ -95,7 +96,8 @@ fn act(rows: &Rows, carry: &Carry, row: &ControlRow, stamp: &Stamp) -> Result<De
         Verb::Pause { why, until_ms, now } => pause(rows, row, (why, *until_ms, *now), stamp),
         Verb::Resume => Ok(resume(rows, row, stamp)),
         Verb::Stop => stop(rows, carry, row),
-        Verb::Approve { .. } => approve(rows, carry, named(rows, carry, row)?, &row.by, stamp),
+        Verb::Approve { bead_id } if carry.scope.is_some() => trust(rows, carry, bead_id, stamp),
+        Verb::Approve { .. } => approve(rows, named(rows, carry, row)?, &row.by, stamp),
         Verb::Retry { .. } => retry(rows, named(rows, carry, row)?, &row.by, stamp),
         Verb::Drop { why, .. } => put_away(rows, carry, named(rows, carry, row)?, &row.by, why, stamp),
     }
@@ -180,8 +182,15 @@ fn named<'a>(rows: &'a Rows, carry: &Carry, row: &ControlRow) -> Result<&'a Task
     })
 }
 
+/// Lets a model be used again that had billed more than the bound of a try.
+fn trust(rows: &Rows, carry: &Carry, model: &BeadId, stamp: &Stamp) -> Result<Deed, No> {
+    let scope = carry.scope.as_deref().unwrap_or_default();
+    let writes = boot::trusted(rows, scope, model.as_str(), stamp)?;
+    Ok(Deed { writes, result: format!("{model} is used again") })
+}
+
 /// Lets a task that waits for a person go on, with what it waits for granted.
-fn approve(rows: &Rows, carry: &Carry, task: &TaskRow, by: &str, stamp: &Stamp) -> Result<Deed, No> {
+fn approve(rows: &Rows, task: &TaskRow, by: &str, stamp: &Stamp) -> Result<Deed, No> {
     let reason = match (&task.state, &task.reason) {
         (TaskState::NeedsHuman, Some(Reason::NeedsHuman { reason })) => Some(reason),
         (TaskState::NeedsHuman, _) => None,
@@ -189,7 +198,7 @@ fn approve(rows: &Rows, carry: &Carry, task: &TaskRow, by: &str, stamp: &Stamp) 
     };
     let mut task = task.clone();
     let granted = match reason {
-        Some(reason) => grant(rows, carry, &mut task, reason)?,
+        Some(reason) => grant(rows, &mut task, reason)?,
         None => Granted::nothing("it goes on"),
     };
     task.rest(TaskState::Open, None, None);
@@ -209,13 +218,18 @@ impl Granted {
     }
 }
 
-fn grant(rows: &Rows, carry: &Carry, task: &mut TaskRow, reason: &HumanReason) -> Result<Granted, No> {
+fn grant(rows: &Rows, task: &mut TaskRow, reason: &HumanReason) -> Result<Granted, No> {
     match reason {
         HumanReason::ExceedsCap { bound_micro, .. } => Err(refused(format!(
             "{} needs {} for one call, and that is above a cap, which an approval cannot lift; start again with \
              `--budget-per-hour` and `--budget-per-day` at least as large, and it goes on by itself",
             task.bead_id,
             MicroUsd::new(*bound_micro)
+        ))),
+        HumanReason::ExceedsTokens { bound, .. } => Err(refused(format!(
+            "{} needs {bound} tokens for one call, and that is above the cap of a day, which an approval cannot lift; \
+             raise `budget.tokens_per_day` and `glitchlab retry {}`",
+            task.bead_id, task.bead_id
         ))),
         HumanReason::GateRejected { .. } | HumanReason::TooDeep => {
             task.approved = true;
@@ -225,11 +239,34 @@ fn grant(rows: &Rows, carry: &Carry, task: &mut TaskRow, reason: &HumanReason) -
             task.deferrals = 0;
             Ok(Granted::nothing("it goes on, and may be put back as often as a new task"))
         }
-        _ => {
-            let _ = (rows, carry);
+        HumanReason::TaskCap { cap_micro, .. } => Ok(more_money(rows, task, MicroUsd::new(*cap_micro))),
+        HumanReason::TaskTokens { cap, .. } => Ok(more_tokens(rows, task, *cap)),
+        HumanReason::AttemptsUsed { .. } | HumanReason::Permanent { .. } => {
             Ok(Granted::nothing("it goes on"))
         }
     }
+}
+
+fn purse_of(rows: &Rows, task: &TaskRow) -> PurseRow {
+    let fresh = || PurseRow { root_key: task.root_key.clone(), ..PurseRow::default() };
+    rows.purses.get(&task.root_key).cloned().unwrap_or_else(fresh)
+}
+
+/// Grants as much as the cap of a task is without what was granted before.
+fn more_money(rows: &Rows, task: &TaskRow, cap: MicroUsd) -> Granted {
+    let purse = purse_of(rows, task);
+    let granted = cap;
+    let more = cap - purse.granted;
+    let words = format!("it goes on, and may cost {more} more, {} in all", cap + more);
+    Granted { words, purse: Some(PurseRow { granted, ..purse }) }
+}
+
+fn more_tokens(rows: &Rows, task: &TaskRow, cap: u64) -> Granted {
+    let purse = purse_of(rows, task);
+    let granted_tokens = cap;
+    let more = cap.saturating_sub(purse.granted_tokens);
+    let words = format!("it goes on, and may use {more} tokens more, {} in all", cap + more);
+    Granted { words, purse: Some(PurseRow { granted_tokens, ..purse }) }
 }
 
 /// Begins a task again as new work, or ends the rest of one that would go on by itself.

@@ -5,7 +5,7 @@ use crate::command::{Claim, Finish, Refusal, Reply, Stamp};
 use crate::event::About;
 use crate::rows::{AttemptRow, GateRow, Rows, Write};
 
-use super::{Writes, about_attempt, attempt};
+use super::{Writes, attempt};
 
 /// Admits an attempt unless the gate is closed. A gate's wait is not written to the task: it is the repository's, and may
 /// end before the instant that it was told.
@@ -43,8 +43,7 @@ pub(super) fn ended(rows: &Rows, finish: &Finish, mut writes: Writes, stamp: &St
     let before = rows.gates.get(&finish.repo_id).unwrap_or(&fresh);
     let mut gate = before.clone();
     let events = gate.end(attempt, &finish.outcome, &finish.gate, stamp.now_ms);
-    let about = about_attempt(attempt);
-    writes.events.extend(events.into_iter().map(|kind| (about.clone(), kind)));
+    writes.events.extend(events.into_iter().map(|kind| (About::default(), kind)));
     keep(&mut writes, before, gate);
     writes
 }

@@ -78,6 +78,7 @@ impl Purse<'_> {
 
     fn token_room(&self, bounds: &Bounds) -> Result<MicroUsd, Reply> {
         let Some(cap) = self.ask.task_caps.tokens else { return Ok(MicroUsd::new(i64::MAX)) };
+        let cap = cap.saturating_add(self.row.granted_tokens);
         let (spent, open) = (self.row.tokens, self.row.reserved_tokens);
         room(tokens(cap), tokens(spent), tokens(open), bounds.least()).map_err(|full| match full {
             Full::OfOpen => after_settlement(),

@@ -160,7 +160,7 @@ impl Office {
             root_key: row.task_key(),
             row,
             nearest: nearest(&ids, &wanted),
-            per_task: MicroUsd::new(4_000_000),
+            scope: None,
             ending,
         }
     }

@@ -231,3 +231,36 @@ fn a_part_that_is_put_away_is_named_by_the_task_above_it() {
     let on = vec![BeadId::from("gl-1.s1")];
     assert_eq!(office.task("gl-1").reason, Some(Reason::BlockedBy { on }));
 }
+
+#[test]
+fn approve_grants_a_task_as_much_again_each_time() {
+    let reason = |cap| HumanReason::TaskCap { spent_micro: cap, cap_micro: cap };
+    let mut office = waiting_for(reason(4_000_000));
+    let words = office.say(approve("gl-1")).done();
+    assert!(words.contains("$4.00 more, $8.00 in all"), "{words}");
+    assert_eq!(office.rows.purses[&key("gl-1")].granted.micro(), 4_000_000);
+    office.put("gl-1", TaskState::NeedsHuman, Some(Reason::NeedsHuman { reason: reason(8_000_000) }));
+    let words = office.say(approve("gl-1")).done();
+    assert!(words.contains("$4.00 more, $12.00 in all"), "{words}");
+    assert_eq!(office.rows.purses[&key("gl-1")].granted.micro(), 8_000_000);
+}
+
+#[test]
+fn approve_grants_tokens_as_well() {
+    let mut office = waiting_for(HumanReason::TaskTokens { spent: 900, cap: 1_000 });
+    office.say(approve("gl-1")).done();
+    assert_eq!(office.rows.purses[&key("gl-1")].granted_tokens, 1_000);
+    assert_eq!(office.task("gl-1").state, TaskState::Open);
+}
+
+#[test]
+fn approve_of_a_model_that_billed_too_much_lets_it_be_used_again() {
+    let mut office = Office::open(&["gl-1"]);
+    office.rows.heads.get_mut("real").unwrap().distrusted.push("m".to_owned());
+    let wait = office.claim("gl-1", "a");
+    assert!(matches!(&wait, Ok(Reply::Wait(wait)) if wait.reason.name() == "ModelOverran"), "{wait:?}");
+    let mut carry = office.carry(approve("m"));
+    carry.scope = Some("real".to_owned());
+    office.carry_out(carry).done();
+    assert!(matches!(office.claim("gl-1", "a"), Ok(Reply::Claimed(_))));
+}
