@@ -14,6 +14,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0002_leaner_steps.sql"),
     include_str!("../../migrations/0003_control.sql"),
     include_str!("../../migrations/0004_history.sql"),
+    include_str!("../../migrations/0005_tokens.sql"),
 ];
 
 /// How long a start waits for another one that changes the same file.
@@ -67,6 +68,15 @@ async fn refuse_foreign(connection: &mut SqliteConnection, path: &Path) -> Resul
         return Err(StoreError::Unusable { path: path(), what });
     }
     Ok(())
+}
+
+/// Reads which schema a file has, and returns it with the newest that is known; nothing is written.
+pub(super) async fn schema(path: &Path) -> Result<(i64, i64), StoreError> {
+    let pool = readers(path).await?;
+    let mut connection = pool.acquire().await.map_err(|error| unusable(path, error))?;
+    refuse_foreign(&mut connection, path).await?;
+    let found = user_version(&mut connection).await.map_err(|error| unusable(path, error))?;
+    Ok((found, i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)))
 }
 
 pub(super) async fn readers(path: &Path) -> Result<SqlitePool, StoreError> {
