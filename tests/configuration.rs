@@ -196,3 +196,111 @@ fn a_file_that_was_not_there_at_the_start_is_seen_and_its_filter_is_taken_over()
     run.signal("TERM");
     run.wait().expect_code(0);
 }
+
+fn findings(scratch: &Scratch, more: &[&str], code: i32) -> Value {
+    let store = scratch.store();
+    let output = output(scratch, &[&["doctor", "--json", "--store", text(&store)], more].concat());
+    assert_eq!(output.status.code(), Some(code), "{}", String::from_utf8_lossy(&output.stdout));
+    json(&output)
+}
+
+fn finding(report: &Value, name: &str) -> (String, String) {
+    let checks = report["checks"].as_array().expect("a list");
+    let check =
+        checks.iter().find(|check| check["name"] == name).unwrap_or_else(|| panic!("no {name} in {report}"));
+    let text = |field: &str| check[field].as_str().unwrap_or_default().to_owned();
+    (text("status"), text("found"))
+}
+
+#[test]
+fn init_finds_the_test_command_writes_a_sound_file_and_never_overwrites_it() {
+    let scratch = Scratch::new();
+    fs::write(scratch.repo().join("Makefile"), "test:\n\ttrue\n").expect("a file");
+    let first = output(&scratch, &["init"]);
+    assert_eq!(first.status.code(), Some(0));
+    let report = json(&output(&scratch, &["config", "--json"]));
+    let test = setting(&report, "work.test");
+    assert_eq!((test["value"].clone(), test["layer"].clone()), ("make test".into(), "repository".into()));
+    let path = scratch.repo().join(".glitchlab/config.toml");
+    let before = fs::read_to_string(&path).expect("it was written");
+    let second = output(&scratch, &["init"]);
+    assert_eq!(second.status.code(), Some(78));
+    assert!(String::from_utf8_lossy(&second.stderr).contains("is there already"));
+    assert_eq!(fs::read_to_string(&path).expect("it is there"), before);
+}
+
+#[test]
+fn init_outside_of_a_repository_says_how_to_make_one() {
+    let scratch = Scratch::new();
+    let folder = scratch.path().join("plain");
+    fs::create_dir(&folder).expect("a folder");
+    let output = scratch.program(&["init", "--repo", text(&folder)]).output().expect("it runs");
+    assert_eq!(output.status.code(), Some(78));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("git init"));
+    assert!(!folder.join(".glitchlab").exists());
+}
+
+#[test]
+fn doctor_finds_nothing_wrong_with_what_has_just_worked() {
+    let scratch = Scratch::new();
+    let backlog = scratch.backlog(&bead("a", 1, ""));
+    let common = ["--model", "simulated/fast?seed=3", "--test", "true", "--backlog", text(&backlog)];
+    scratch.start(&[&common[..], &["--until-idle"]].concat()).wait().expect_code(0);
+    let report = findings(&scratch, &common, 0);
+    for name in ["git", "repository", "backlog", "tests", "model", "disk", "store", "ledger", "leftovers"] {
+        assert_eq!(finding(&report, name).0, "ok", "{report}");
+    }
+    assert_eq!(finding(&report, "engine").1, "not running");
+}
+
+#[test]
+fn doctor_finds_a_missing_test_command_a_broken_line_and_an_uncommitted_file() {
+    let scratch = Scratch::new();
+    let backlog = scratch.backlog(&(bead("a", 1, "") + "this is no bead\n"));
+    fs::write(scratch.repo().join("README.md"), "changed\n").expect("a file");
+    let report = findings(&scratch, &["--model", "simulated/fast", "--backlog", text(&backlog)], 78);
+    assert_eq!(finding(&report, "tests").0, "failed");
+    let (status, found) = finding(&report, "backlog");
+    assert!(status == "warning" && found.contains("line 2"), "{found}");
+    assert_eq!(finding(&report, "repository").0, "warning");
+    assert!(!scratch.store().exists(), "looking makes no store");
+}
+
+#[test]
+fn doctor_finds_a_store_that_is_none_and_settings_that_are_not_sound() {
+    let scratch = Scratch::new();
+    fs::create_dir(scratch.path().join("state")).expect("a folder");
+    fs::write(scratch.store(), "somebody put a text here by mistake\n".repeat(100)).expect("a file");
+    let report = findings(&scratch, &["--model", "simulated/fast", "--test", "true"], 78);
+    assert_eq!(finding(&report, "store").0, "failed");
+    assert_eq!(finding(&report, "backlog").0, "failed");
+    configure(&scratch, "[work]\nworkrs = 1\n");
+    let (status, found) = finding(&findings(&scratch, &[], 78), "configuration");
+    assert!(status == "failed" && found.contains("config.toml:2"), "{found}");
+}
+
+#[test]
+fn a_dry_run_tells_order_exclusions_and_cost_and_writes_nothing() {
+    let scratch = Scratch::new();
+    let beads = bead("later", 3, "") + &bead("first", 0, "") + &left_to_people("z");
+    let backlog = scratch.backlog(&beads);
+    let before = scratch.git(&["status", "--porcelain", "--ignored"]);
+    let store = scratch.store();
+    let common = ["continuous", "--dry-run", "--model", "simulated/fast", "--test", "true", "--workers", "3"];
+    let more = ["--backlog", text(&backlog), "--store", text(&store)];
+    let report = json(&output(&scratch, &[&common[..], &more, &["--json"]].concat()));
+    let order: Vec<&str> =
+        report["order"].as_array().expect("a list").iter().filter_map(|next| next["id"].as_str()).collect();
+    assert_eq!(order, ["first", "later"]);
+    assert_eq!(report["order"][0]["admitted_s"], 0, "the first starts at once");
+    assert_eq!(report["excluded"]["label `human` is excluded"], serde_json::json!(["z"]));
+    assert_eq!(report["cost"]["worst"], 8_000_000);
+    assert_eq!(report["cost"]["day_cap_after_min"], 480);
+    assert_eq!(setting(&report, "work.workers")["origin"], "flag --workers");
+    let said = output(&scratch, &[&common[..], &more].concat());
+    let said = String::from_utf8_lossy(&said.stdout);
+    assert!(said.contains("2 tasks are ready") && said.contains("flag --workers"), "{said}");
+    assert!(!scratch.path().join("state").exists(), "not even the store's folder is made");
+    assert_eq!(scratch.git(&["status", "--porcelain", "--ignored"]), before);
+    assert!(!scratch.repo().join(".git/glitchlab").exists(), "the repository is not even held");
+}

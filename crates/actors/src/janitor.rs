@@ -1,6 +1,6 @@
 //! The process's heartbeat and the disk guard. Owns no state that matters: each tick looks anew.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -103,7 +103,7 @@ impl JanitorState {
 
     async fn guard_disk(&self) {
         let settings = &self.engine.settings;
-        let free = settings.watched_disks.iter().filter_map(free_bytes).min();
+        let free = settings.watched_disks.iter().filter_map(|folder| free_bytes(folder)).min();
         let Some(free_bytes) = free else { return };
         if free_bytes < settings.min_free_bytes {
             let reason = Reason::DiskLow { free_bytes, limit_bytes: settings.min_free_bytes };
@@ -127,7 +127,8 @@ impl JanitorState {
 }
 
 /// Returns the bytes that an ordinary user can still write on the disk of a folder.
-fn free_bytes(folder: &PathBuf) -> Option<u64> {
+#[must_use]
+pub fn free_bytes(folder: &Path) -> Option<u64> {
     let stat = nix::sys::statvfs::statvfs(folder).ok()?;
     Some(stat.blocks_available().saturating_mul(stat.fragment_size()))
 }

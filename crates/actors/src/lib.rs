@@ -23,3 +23,4 @@ pub mod tree;
 pub mod worker;
 
 pub use engine::{BoardView, Chosen, Engine, Handles, Live, Parts, Settings, Tools};
+pub use janitor::free_bytes;

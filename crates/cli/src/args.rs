@@ -24,6 +24,10 @@ pub(crate) enum Command {
     Why(Why),
     /// Says which settings count and where each was set
     Config(Config),
+    /// Writes a commented configuration, with the test command that it finds
+    Init(Init),
+    /// Checks everything that an engine needs, and says what to do about what is wrong
+    Doctor(Doctor),
     /// Lists the attempts that have ended, the newest first
     History(History),
     /// Adds up what was spent, by task, model, stage or day
@@ -43,6 +47,12 @@ pub(crate) struct Continuous {
     /// Ends with a summary when nothing is left to do or to wait for
     #[arg(long)]
     pub(crate) until_idle: bool,
+    /// Says what would be done, in which order and for how much, and does nothing
+    #[arg(long, conflicts_with = "demo")]
+    pub(crate) dry_run: bool,
+    /// Prints JSON
+    #[arg(long, requires = "dry_run")]
+    pub(crate) json: bool,
 }
 
 /// What becomes of a task whose tests and review are green.
@@ -52,6 +62,25 @@ pub(crate) enum Merge {
     Never,
     /// Merge when tests and review are green
     WhenGreen,
+}
+
+#[derive(Clone, Debug, Default, Parser)]
+pub(crate) struct Init {
+    /// The git repository [default: the current directory]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) repo: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, Default, Parser)]
+pub(crate) struct Doctor {
+    /// The git repository [default: the current directory]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) repo: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) keys: Flags,
+    /// Prints JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Clone, Debug, Default, Parser)]

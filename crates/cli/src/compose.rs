@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::Context;
 use glitchlab_actors::{Engine, Live, Parts, Settings, Tools};
 use glitchlab_backlog::JsonlSource;
+use glitchlab_domain::breaker::BreakerRules;
 use glitchlab_domain::gate::GateRules;
 use glitchlab_domain::id::TaskKey;
 use glitchlab_domain::pacing::Spread;
@@ -94,7 +95,12 @@ pub(crate) async fn compose(config: &Config) -> Result<Composed, Stop> {
     Ok(Composed { engine, process, repo, workspace, listener, address, hold })
 }
 
-async fn open_repo(config: &Config) -> Result<GitRepo, Stop> {
+/// Opens the repository that the settings name.
+///
+/// # Errors
+///
+/// Returns what it lacks, with its exit code and how to mend it.
+pub(crate) async fn open_repo(config: &Config) -> Result<GitRepo, Stop> {
     let options = RepoOptions {
         base: config.base.clone(),
         author: config.author.clone(),
@@ -109,7 +115,12 @@ async fn open_repo(config: &Config) -> Result<GitRepo, Stop> {
     })
 }
 
-fn check_tests(config: &Config) -> Result<(), Stop> {
+/// Checks that changes are tested, or may go untested.
+///
+/// # Errors
+///
+/// Returns how to name a test command.
+pub(crate) fn check_tests(config: &Config) -> Result<(), Stop> {
     if config.test.is_some() || config.allow_untested {
         return Ok(());
     }
@@ -119,7 +130,7 @@ fn check_tests(config: &Config) -> Result<(), Stop> {
     Err(Stop::new(Code::Configuration, error))
 }
 
-fn model(config: &Config, clock: &Clock) -> Result<Arc<dyn Model>, Stop> {
+fn choice(config: &Config) -> Result<Choice, Stop> {
     if config.model.is_empty() {
         let error = anyhow::anyhow!(
             "no model: name one with --model or `default` under [models]; this version knows {}",
@@ -127,7 +138,21 @@ fn model(config: &Config, clock: &Clock) -> Result<Arc<dyn Model>, Stop> {
         );
         return Err(Stop::new(Code::Configuration, error));
     }
-    let choice: Choice = config.model.parse().or_stop(Code::Configuration)?;
+    config.model.parse().or_stop(Code::Configuration)
+}
+
+/// Opens the model for its prices alone: nothing that it would bill is written.
+///
+/// # Errors
+///
+/// Returns why there is no such model.
+pub(crate) fn priced_model(config: &Config) -> Result<Arc<dyn Model>, Stop> {
+    let account = Account::memory(clock::wall());
+    choice(config)?.open(account, config.script.clone()).or_stop(Code::Configuration)
+}
+
+fn model(config: &Config, clock: &Clock) -> Result<Arc<dyn Model>, Stop> {
+    let choice = choice(config)?;
     let folder = state_of(config);
     let path = folder.join("provider-account.jsonl");
     std::fs::create_dir_all(folder)
@@ -177,9 +202,9 @@ fn settings(config: &Config, repo: &GitRepo) -> Settings {
         close_epics: config.close_epics,
         money: money(config),
         min_free_bytes: config.min_free_bytes,
-        watched_disks: vec![absolute(state_of(config)), repo.common_dir.clone()],
+        watched_disks: watched_disks(config, Some(repo)),
         only: None,
-        gate: GateRules::default(),
+        gate: gate(config),
         grace: GRACE,
         about: snapshot::Engine {
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -197,9 +222,31 @@ fn settings(config: &Config, repo: &GitRepo) -> Settings {
     }
 }
 
+/// The disks that are written: the store's and its worktrees', and the repository's.
+pub(crate) fn watched_disks(config: &Config, repo: Option<&GitRepo>) -> Vec<PathBuf> {
+    let folder = absolute(state_of(config));
+    // Before the first start the store's folder is not there: the one above it is on the same disk.
+    let there = folder.ancestors().find(|folder| folder.is_dir()).unwrap_or(&folder).to_owned();
+    std::iter::once(there).chain(repo.map(|repo| repo.common_dir.clone())).collect()
+}
+
+/// When the gate closes by itself.
+fn gate(config: &Config) -> GateRules {
+    let set = &config.effective;
+    let ms = |name: &str| i64::try_from(set.time(name).as_millis()).unwrap_or(i64::MAX);
+    let default = GateRules::default();
+    let breaker = BreakerRules {
+        failures: set.small("breaker.failures"),
+        window_ms: ms("breaker.window"),
+        cool_down_ms: ms("breaker.cool_down"),
+        cool_down_max_ms: default.breaker.cool_down_max_ms.max(ms("breaker.cool_down")),
+    };
+    GateRules { breaker, stop_loss: set.dollars("budget.stop_loss").unwrap_or_default() }
+}
+
 /// What may be spent beside the caps of an hour and a day. Where a subscription pays, dollars say little: a task is then
 /// limited to the tokens of all its attempts at the largest size as well.
-fn money(config: &Config) -> MoneyRules {
+pub(crate) fn money(config: &Config) -> MoneyRules {
     let set = &config.effective;
     let most_tokens = config.limits.size_tokens.into_iter().max().unwrap_or(0);
     let subscribed = set.text("budget.billing") == "subscription";

@@ -33,6 +33,8 @@ fn main() -> ExitCode {
         Command::Status(flags) => commands::status::run(&flags),
         Command::Why(flags) => commands::why::run(&flags),
         Command::Config(flags) => commands::config::run(&flags),
+        Command::Init(flags) => commands::init::run(&flags),
+        Command::Doctor(flags) => commands::doctor::run(&flags),
         Command::History(flags) => commands::history::run(&flags),
         Command::Report(flags) => commands::report::run(&flags),
     };

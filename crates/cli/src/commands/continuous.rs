@@ -18,6 +18,7 @@ use crate::exit::{Code, OrStop, Stop};
 use crate::history_file::HistoryFile;
 use crate::output::say;
 use crate::summary::Summary;
+use super::dry_run;
 use crate::{banner, boot, demo, log, pages, reload};
 
 /// Runs the command.
@@ -28,6 +29,9 @@ use crate::{banner, boot, demo, log, pages, reload};
 pub(crate) fn run(flags: &Continuous) -> Result<ExitCode, Stop> {
     log::start(config::log_filter());
     let (config, demo) = settings(flags)?;
+    if flags.dry_run {
+        return dry_run::run(&config, flags.json);
+    }
     let threads = usize::try_from(config.workers).unwrap_or(1) + 4;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(threads)

@@ -52,6 +52,15 @@ impl Sqlite {
         open::readers(path).await
     }
 
+    /// Returns the schema that a file has and the newest that this program knows, and changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// Returns what [`Sqlite::open`] would of a file that it refuses.
+    pub async fn schema(path: &Path) -> Result<(i64, i64), StoreError> {
+        open::schema(path).await
+    }
+
     pub(crate) async fn execute(
         &mut self,
         commands: &[&Command],
