@@ -99,7 +99,8 @@ fn cap_wait(head: &Head, expected: MicroUsd, departures: &Departures) -> Option<
     head.wait_for(expected.min(tenth).max(least), departures)
 }
 
-/// Gives back what an attempt that ends held and did not spend, and learns what it cost.
+/// Gives back what an attempt that ends held and did not spend, and learns what it cost. What it spent beyond its hold was
+/// taken when it was spent.
 pub(super) fn give_back(
     rows: &Rows,
     scope: &str,
@@ -111,18 +112,30 @@ pub(super) fn give_back(
     let ledgers = [(scope.to_owned(), held.hold, held.cost), (tokens_scope(scope), hold, spent)];
     let heads = ledgers.into_iter().filter_map(|(scope, hold, spent)| {
         let mut head = rows.heads.get(&scope)?.clone();
-        head.pour(hold - spent, stamp.now_ms, &stamp.nonce);
+        head.pour(above(hold, spent), stamp.now_ms, &stamp.nonce);
         head.costs.learn(repo_id, held.size, spent);
         Some(Write::Head(head))
     });
     heads.collect()
 }
 
-/// Takes from the pace what is charged after the attempt has ended: what it held was given back.
-pub(super) fn charge_late(head: &mut Head, attempt: Option<&AttemptRow>, charged: MicroUsd, stamp: &Stamp) {
-    if attempt.is_some_and(|attempt| attempt.status.is_some()) {
-        head.pour(MicroUsd::ZERO - charged, stamp.now_ms, &stamp.nonce);
+/// Takes from the pace what an attempt is charged beyond its hold, at once: a task that is far dearer than it was thought
+/// holds the others up while it runs, and not all of a sudden at its end. One that has ended holds nothing any more.
+pub(super) fn charge(head: &mut Head, attempt: &AttemptRow, charged: MicroUsd, stamp: &Stamp) {
+    let (hold, spent) = match head.unit() {
+        Unit::Money => (attempt.hold, attempt.cost),
+        Unit::Tokens => (tokens(attempt.hold_tokens), tokens(attempt.tokens)),
+    };
+    let hold = if attempt.status.is_some() { spent.min(hold) } else { hold };
+    let beyond = above(spent + charged, hold) - above(spent, hold);
+    if beyond > MicroUsd::ZERO {
+        head.pour(MicroUsd::ZERO - beyond, stamp.now_ms, &stamp.nonce);
     }
+}
+
+/// How much more one amount is than another.
+fn above(more: MicroUsd, less: MicroUsd) -> MicroUsd {
+    (more - less).max(MicroUsd::ZERO)
 }
 
 /// Counts tokens in the field of a ledger.

@@ -7,7 +7,7 @@ use crate::ledger::{Grant, Head, tokens_scope};
 use crate::money::MicroUsd;
 use crate::rows::{AttemptRow, CallRow, CallState, PurseRow, Rows, Write};
 
-use super::admission::{charge_late, tokens};
+use super::admission::{charge, tokens};
 use super::judgement::{self, Bound};
 use super::{Writes, about_attempt, hold};
 
@@ -120,7 +120,7 @@ pub(super) fn settle(rows: &Rows, settle: &Settle, stamp: &Stamp) -> Result<Writ
     let attempt = rows.attempts.get(&settle.key.attempt_id);
     let mut head = head.clone();
     head.settle(row.bound, actual, &stamp.nonce);
-    charge_late(&mut head, attempt, actual, stamp);
+    attempt.into_iter().for_each(|attempt| charge(&mut head, attempt, actual, stamp));
     let mut writes = Writes::nothing(Reply::Done);
     let subject = attempt.map(about_attempt).unwrap_or_default();
     if actual > row.bound {
@@ -180,7 +180,8 @@ fn settled_tokens(rows: &Rows, settle: &Settle, call: &CallRow, stamp: &Stamp) -
     let mut head = rows.heads.get(&tokens_scope(&settle.scope))?.clone();
     let charged = tokens(call.charged_tokens().unwrap_or(0));
     head.settle(tokens(call.bound_tokens), charged, &stamp.nonce);
-    charge_late(&mut head, rows.attempts.get(&call.key.attempt_id), charged, stamp);
+    let attempt = rows.attempts.get(&call.key.attempt_id);
+    attempt.into_iter().for_each(|attempt| charge(&mut head, attempt, charged, stamp));
     Some(Write::Head(head))
 }
 
