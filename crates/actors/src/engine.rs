@@ -281,8 +281,8 @@ impl Engine {
     }
 
     /// Takes other settings over and has the scheduler look at everything anew; the same ones change nothing.
-    pub fn take_live(&self, live: Live) {
-        if self.live.send_if_modified(|now| std::mem::replace(now, live.clone()) != live) {
+    pub fn take_live(&self, live: &Live) {
+        if self.live.send_if_modified(|now| std::mem::replace(now, live.clone()) != *live) {
             // One that is restarting reads everything when it starts.
             let _ = self.handles.scheduler.send(SchedulerMsg::Rebuild);
         }

@@ -93,7 +93,7 @@ impl Follower {
     /// store did not answer.
     async fn take(&mut self, config: Config) -> Option<Vec<String>> {
         let refused = self.lower_caps(&config).await?;
-        self.engine.take_live(compose::live(&config));
+        self.engine.take_live(&compose::live(&config));
         self.tell(&config.effective);
         for fault in &refused {
             tracing::warn!(event = "config.refused", "{fault}");

@@ -27,7 +27,7 @@ impl Past {
     ///
     /// Returns why the repository, the store or the file cannot be read.
     pub(crate) async fn open(repo: Option<&Path>, store: Option<String>) -> Result<Self, Stop> {
-        let store = config::store_path(store).or_stop(Code::Configuration)?;
+        let store = config::store_of(repo, store).or_stop(Code::Configuration)?;
         let path = repo.unwrap_or(Path::new("."));
         let repo = GitRepo::open(path, &RepoOptions::new(config::environment()))
             .await

@@ -51,7 +51,7 @@ pub(crate) fn run(flags: &Status) -> Result<ExitCode, Stop> {
 }
 
 async fn status(flags: &Status) -> Result<ExitCode, Stop> {
-    let store = config::store_path(flags.store.clone()).or_stop(Code::Configuration)?;
+    let store = config::store_of(flags.repo.as_deref(), flags.store.clone()).or_stop(Code::Configuration)?;
     let path = flags.repo.as_deref().unwrap_or(Path::new("."));
     let repo =
         GitRepo::open(path, &RepoOptions::new(config::environment())).await.or_stop(Code::Configuration)?;

@@ -48,18 +48,28 @@ impl Sources {
     ///
     /// Returns everything that is wrong, a line for each.
     pub(crate) fn read(&self) -> anyhow::Result<Effective> {
-        let layers = [
-            file(Layer::User, self.user_file.as_deref()),
-            file(Layer::Repository, self.repo_file.as_deref()),
-            layer::of_environment(&self.environment),
-            layer::of_flags(&self.flags),
-        ];
+        let layers = self.layers();
         let wrong: Vec<&str> = layers.iter().flat_map(|reading| &reading.wrong).map(String::as_str).collect();
         anyhow::ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
         let found: Vec<Found> = layers.into_iter().flat_map(|reading| reading.found).collect();
         let effective = Effective::of(&found);
         effective.check()?;
         Ok(effective)
+    }
+
+    /// Takes what is sound of all layers: for what must be known although something else is wrong.
+    pub(crate) fn read_what_is_sound(&self) -> Effective {
+        let found: Vec<Found> = self.layers().into_iter().flat_map(|reading| reading.found).collect();
+        Effective::of(&found)
+    }
+
+    fn layers(&self) -> [Reading; 4] {
+        [
+            file(Layer::User, self.user_file.as_deref()),
+            file(Layer::Repository, self.repo_file.as_deref()),
+            layer::of_environment(&self.environment),
+            layer::of_flags(&self.flags),
+        ]
     }
 }
 
@@ -229,6 +239,9 @@ mod tests {
         layers.iter().map(found).collect()
     }
 
+    /// What each layer sets a key to.
+    type Set = &'static [(Layer, &'static str)];
+
     fn effective(name: &str, layers: &[(Layer, &str)]) -> (String, Layer, usize) {
         let effective = Effective::of(&found(name, layers));
         let setting = effective.get(name);
@@ -245,7 +258,7 @@ mod tests {
     #[test]
     fn a_stronger_layer_wins_whatever_their_order_and_says_who_it_was() {
         use Layer::{Environment, Flag, Repository, User};
-        let table: &[(&[(Layer, &str)], (&str, Layer))] = &[
+        let table: [(Set, (&str, Layer)); 7] = [
             (&[], ("1", Layer::Default)),
             (&[(User, "2")], ("2", User)),
             (&[(User, "2"), (Repository, "3")], ("3", Repository)),
@@ -256,14 +269,14 @@ mod tests {
         ];
         for (layers, (value, layer)) in table {
             let (got, from, _) = effective("work.workers", layers);
-            assert_eq!((got.as_str(), from), (*value, *layer), "{layers:?}");
+            assert_eq!((got.as_str(), from), (value, layer), "{layers:?}");
         }
     }
 
     #[test]
     fn the_users_own_caps_are_a_ceiling_for_everyone_else() {
         use Layer::{Environment, Flag, Repository, User};
-        let table: &[(&str, &[(Layer, &str)], (&str, Layer, usize))] = &[
+        let table: [(&str, Set, (&str, Layer, usize)); 8] = [
             ("budget.per_hour", &[(User, "2"), (Repository, "5")], (r#""2""#, User, 1)),
             ("budget.per_hour", &[(User, "2"), (Environment, "5")], (r#""2""#, User, 1)),
             ("budget.per_hour", &[(User, "2"), (Flag, "5")], (r#""2""#, User, 1)),
@@ -275,7 +288,7 @@ mod tests {
         ];
         for (key, layers, (value, layer, notes)) in table {
             let (got, from, said) = effective(key, layers);
-            assert_eq!((got.as_str(), from, said), (*value, *layer, *notes), "{key} {layers:?}");
+            assert_eq!((got.as_str(), from, said), (value, layer, notes), "{key} {layers:?}");
         }
     }
 

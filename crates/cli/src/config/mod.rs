@@ -222,20 +222,21 @@ fn store_file(url: &str) -> anyhow::Result<&str> {
     Ok(path)
 }
 
-/// Returns the store's file: the given one, or the user's.
+/// Returns the store's file of a repository: the given one, or the one that its settings name. A mistake elsewhere in
+/// the settings is no reason not to look at the store.
 ///
 /// # Errors
 ///
-/// Refuses an address of a database server, which this version cannot use.
-pub(crate) fn store_path(given: Option<String>) -> anyhow::Result<PathBuf> {
-    match given {
-        Some(path) if path.trim().is_empty() => anyhow::bail!("store.url (--store) is empty; name a file"),
-        Some(url) => {
-            let path = PathBuf::from(store_file(&url)?);
-            std::path::absolute(&path).with_context(|| format!("store.url (--store) {}", path.display()))
-        }
-        None => Ok(state_folder()?.join("state.db")),
-    }
+/// Refuses a repository that is not there, and an address of a database server, which this version cannot use.
+pub(crate) fn store_of(repo_flag: Option<&Path>, given: Option<String>) -> anyhow::Result<PathBuf> {
+    anyhow::ensure!(
+        given.as_ref().is_none_or(|path| !path.trim().is_empty()),
+        "store.url (--store) is empty; name a file"
+    );
+    let repo = repo(repo_flag)?;
+    let flags = given.map_or_else(Flags::default, |path| Flags::default().or("store.url", path));
+    let effective = sources(&repo, flags).read_what_is_sound();
+    Places { top: place::main_checkout(&repo) }.store(&effective)
 }
 
 /// The day's cap is eight hours' caps unless it is set.

@@ -9,7 +9,7 @@ use super::keys::{self, KEYS, Key};
 pub(crate) fn schema() -> Value {
     let mut properties = section("");
     for name in keys::sections() {
-        properties.insert(name.to_owned(), object(name, section(name)));
+        properties.insert(name.to_owned(), object(name, &section(name)));
     }
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -31,7 +31,7 @@ fn section(name: &str) -> Map<String, Value> {
     keys.map(|key| (key.own_name().to_owned(), property(key))).collect()
 }
 
-fn object(name: &str, properties: Map<String, Value>) -> Value {
+fn object(name: &str, properties: &Map<String, Value>) -> Value {
     let mut object = json!({ "type": "object", "additionalProperties": false, "properties": properties });
     if name == "budget" {
         object["if"] =

@@ -89,7 +89,7 @@ fn an_amount_that_is_none_names_its_key_and_its_flag() {
 
 #[test]
 fn a_database_server_is_refused_with_the_reason() {
-    let error = store_path(Some("mysql://somewhere/db".to_owned())).expect_err("not supported");
+    let error = store_of(None, Some("mysql://somewhere/db".to_owned())).expect_err("not supported");
     assert!(error.to_string().contains("not supported yet"));
 }
 

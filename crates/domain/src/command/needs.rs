@@ -17,11 +17,12 @@ impl Command {
                 let keys = plus(boots.collect(), [RowKey::AliveProcesses]);
                 plus(keys, ledgers(scope, MicroUsd::ZERO, 0))
             }
-            Self::LowerCaps { by, scope, .. } => vec![boot(by), ledger(scope, MicroUsd::ZERO)],
             Self::Beat { by, .. } | Self::EndBoot { by, .. } => vec![boot(by)],
             Self::Sync { beads } => beads.iter().map(|bead| RowKey::Task(bead.key.clone())).collect(),
             Self::Claim(claim) => of_claim(claim),
-            Self::Trust { by, scope, .. } => vec![boot(by), ledger(scope, MicroUsd::ZERO)],
+            Self::LowerCaps { by, scope, .. } | Self::Trust { by, scope, .. } => {
+                vec![boot(by), ledger(scope, MicroUsd::ZERO)]
+            }
             Self::TakeOver(take) => plus(
                 of_attempt(&take.task_key, &take.attempt_id),
                 [task(&take.task_key), boot(&take.by), RowKey::Process(take.old_boot.clone())],
