@@ -24,6 +24,7 @@ pub mod backlog;
 pub mod beads;
 pub mod check;
 pub mod clock;
+pub mod day;
 pub mod engine;
 pub mod invariant;
 mod probe;

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic, in its helpers too")]
 
 mod crashes;
+mod day;
 mod gate;
 mod kills;
 mod people;
