@@ -10,6 +10,7 @@ mod review;
 mod sample_backlog;
 mod shutdown;
 mod support;
+mod why;
 
 #[test]
 fn every_scenario_is_listed() {

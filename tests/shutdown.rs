@@ -6,7 +6,7 @@ use std::time::Duration;
 use glitchlab_domain::stage::Stage;
 use glitchlab_domain::task::TaskState;
 
-use crate::support::{LIMIT, Scratch, bead, pause, text, wait_for};
+use crate::support::{LIMIT, Scratch, bead, get, pause, text, wait_for};
 
 #[test]
 fn the_first_signal_finishes_what_runs_and_exits_0_with_a_summary() {
@@ -112,22 +112,11 @@ fn below_the_free_disk_limit_nothing_starts_and_the_pages_keep_serving() {
     let run = scratch.start(&["--model", "simulated/fast", "--allow-untested", "--backlog", text(&backlog)]);
     run.until_printed("admission.stopped");
     run.until_printed("backlog.synced");
-    let address = run.stdout().lines().find_map(|line| line.split("http://").nth(1).map(str::to_owned));
-    let address = address.expect("the banner names the address");
-    let answer = get(address.trim(), "/health");
+    let answer = get(&run.address(), "/health");
     assert!(answer.contains("200") && answer.contains("degraded"), "{answer}");
     run.signal("TERM");
     let ended = run.wait().expect_code(0);
     assert!(!ended.stderr.contains("task.claimed"), "{}", ended.stderr);
-}
-
-fn get(address: &str, path: &str) -> String {
-    use std::io::{Read as _, Write as _};
-    let mut stream = std::net::TcpStream::connect(address).expect("the pages are served");
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").expect("written");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("read");
-    answer
 }
 
 #[test]

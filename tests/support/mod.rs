@@ -88,10 +88,24 @@ impl Scratch {
         self.launch(&[&own, arguments].concat())
     }
 
+    /// Starts `continuous` like [`Scratch::start`], under limits that a shell sets before.
+    pub(crate) fn start_under(&self, limits: &str, arguments: &[&str]) -> Run {
+        let (repo, store) = (self.repo(), self.store());
+        let own = ["continuous", "--repo", text(&repo), "--store", text(&store), "--listen", "127.0.0.1:0"];
+        let mut command = Command::new("sh");
+        self.isolate(&mut command);
+        command.arg("-c").arg(format!("{limits}; exec \"$0\" \"$@\"")).arg(env!("CARGO_BIN_EXE_glitchlab"));
+        command.args([&own, arguments].concat()).current_dir(self.path()).stdin(Stdio::null());
+        self.spawn(command)
+    }
+
     /// Starts the program with exactly these arguments.
     pub(crate) fn launch(&self, arguments: &[&str]) -> Run {
+        self.spawn(self.program(arguments))
+    }
+
+    fn spawn(&self, mut command: Command) -> Run {
         let (out, err) = (self.path().join("stdout"), self.path().join("stderr"));
-        let mut command = self.program(arguments);
         command.stdout(File::create(&out).expect("a file")).stderr(File::create(&err).expect("a file"));
         Run { child: command.spawn().expect("the program starts"), out, err }
     }
@@ -204,6 +218,16 @@ pub(crate) fn blocked_by(id: &str, on: &str) -> String {
     format!(r#","dependencies":[{{"issue_id":"{id}","depends_on_id":"{on}","type":"blocks"}}]"#)
 }
 
+/// Asks a page for a path, and returns the whole answer.
+pub(crate) fn get(address: &str, path: &str) -> String {
+    use std::io::{Read as _, Write as _};
+    let mut stream = std::net::TcpStream::connect(address).expect("the pages are served");
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").expect("written");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("read");
+    answer
+}
+
 /// A path as an argument.
 pub(crate) fn text(path: &Path) -> &str {
     path.to_str().expect("a temporary path is plain text")
@@ -227,6 +251,14 @@ impl Run {
 
     pub(crate) fn stderr(&self) -> String {
         fs::read_to_string(&self.err).unwrap_or_default()
+    }
+
+    /// Waits until the banner names where the pages are, and returns that.
+    pub(crate) fn address(&self) -> String {
+        self.until_printed("http://");
+        let lines = self.stdout();
+        let address = lines.lines().find_map(|line| line.split("http://").nth(1)).expect("it is printed");
+        address.trim().to_owned()
     }
 
     /// Waits for the end and returns the exit code; one that takes too long is killed and fails the test.

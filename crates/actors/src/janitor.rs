@@ -95,7 +95,11 @@ impl JanitorState {
             }
             Ok(Err(refusal)) => return Err(refusal.into()),
             Err(error) => {
-                engine.gate.close(Keeper::Store, Reason::StoreUnavailable { why: error.to_string() });
+                let reason = Reason::StoreUnavailable { why: error.to_string() };
+                if engine.gate.close(Keeper::Store, reason) {
+                    // Nothing is committed that would wake anybody.
+                    engine.handles.look.fire();
+                }
             }
         }
         Ok(())

@@ -15,8 +15,7 @@ pub(super) fn groups(
     lines: usize,
 ) -> Vec<Lines> {
     let mut groups: Vec<Lines> = Group::ALL.map(empty).into();
-    let mut put = |entry: Entry| {
-        let group = entry.reason.group();
+    let mut put_in = |group: Group, entry: Entry| {
         if let Some(its) = groups.iter_mut().find(|its| its.group == group) {
             its.total += entry.count;
             if its.entries.len() < lines {
@@ -24,15 +23,16 @@ pub(super) fn groups(
             }
         }
     };
-    engine(facts, held).into_iter().for_each(&mut put);
-    within(facts).for_each(&mut put);
+    let shared = engine(facts, held).into_iter().chain(within(facts));
+    shared.for_each(|entry| put_in(entry.reason.group(), entry));
     let because =
         held.and_then(|held| held.wait.as_ref()).filter(|wait| wait.reason.kind().holds_admission());
     let ready = because.into_iter().flat_map(|wait| behind(survey, wait));
-    ready.for_each(&mut put);
+    // Whoever has to act for all of them has a line of their own for it.
+    ready.for_each(|entry| put_in(Group::Engine, entry));
     let own = survey.resting.iter().chain(&survey.waiting).filter(|(_, wait)| !is_skip(wait));
-    own.map(|(task, wait)| of_task(facts, survey, task, wait)).for_each(&mut put);
-    skips(survey).into_iter().for_each(&mut put);
+    let own = own.map(|(task, wait)| of_task(facts, survey, task, wait)).chain(skips(survey));
+    own.for_each(|entry| put_in(entry.reason.group(), entry));
     groups.retain(|group| group.total > 0);
     groups
 }

@@ -230,3 +230,16 @@ fn attempt(wait: &Wait) -> AttemptRow {
     });
     serde_json::from_value(json).expect("it is a row")
 }
+
+#[test]
+fn a_limit_that_a_person_must_lift_is_one_line_for_that_person() {
+    let board = board(&[bead("a"), bead("b"), bead("r")], |row| {
+        if row.bead_id.as_str() == "r" {
+            row.rest(TaskState::InReview, Some(Reason::InReview), None);
+        }
+    });
+    let why = explain(&Facts { rules: Rules { max_open: 1, ..RULES }, ..facts(&board) }, LINES);
+    assert_eq!(why.headline.text, "The next task waits for merges");
+    assert_eq!(why.needs_you(), 2, "the limit, and the branch in review");
+    assert_eq!(why.lines(Group::Engine).map(|lines| lines.total), Some(2), "what waits behind it");
+}
