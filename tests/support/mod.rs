@@ -131,7 +131,7 @@ impl Scratch {
         self.read(async |reader| reader.calls(&scope).await.expect("calls are read"))
     }
 
-    /// Tells whether something waits for the cap although no call is under way: only time can bring money back then.
+    /// Tells whether something waits for money although no call is under way: only time can bring it back then.
     pub(crate) fn is_out_of_money(&self) -> bool {
         let repo_id = self.repo_id();
         self.read(async |reader| {
@@ -142,7 +142,7 @@ impl Scratch {
                 attempts.iter().filter_map(|attempt| attempt.waiting.as_ref()).map(|wait| &wait.reason);
             let mut reasons = tasks.iter().filter_map(|task| task.reason.as_ref()).chain(waits);
             ledger.is_some_and(|(head, _)| head.usage().reserved == MicroUsd::ZERO)
-                && reasons.any(|reason| matches!(reason, Reason::CapReached { .. }))
+                && reasons.any(|reason| matches!(reason, Reason::CapReached { .. } | Reason::Paced { .. }))
         })
     }
 
