@@ -151,11 +151,6 @@ fn a_task_that_waits_for_the_cap_is_not_sat_out_by_a_drain() {
     let started = std::time::Instant::now();
     let ended = run.wait().expect_code(0);
     assert!(started.elapsed().as_secs() < 60, "{}", ended.stderr);
-    assert!(
-        ended.stdout.contains("Nothing new could start") || ended.stderr.contains("attempt.suspended"),
-        "{}",
-        ended.stdout
-    );
     let account: i64 = scratch.account().values().sum();
     assert!(
         account <= 10_000,
