@@ -8,6 +8,9 @@ pub const SIMULATED_FAST: Price = per_mtok(400_000, 1_600_000);
 /// `simulated/realistic`: what large models charge.
 pub const SIMULATED_REALISTIC: Price = per_mtok(3_000_000, 15_000_000);
 
+/// `simulated/subscription`: what is paid by the month costs nothing by the call.
+pub const SUBSCRIPTION: Price = per_mtok(0, 0);
+
 /// A script that names no price of its own.
 pub const SCRIPTED: Price = per_mtok(3_000_000, 15_000_000);
 

@@ -22,14 +22,20 @@ pub(crate) struct Desk {
     pub(crate) boot: BootBearer,
     /// What a task may cost in all.
     pub(crate) task_caps: TaskCaps,
+    /// What starts ask of the ledger beside its caps.
+    pub(crate) terms: Terms,
 }
 
 impl Desk {
     /// Opens with caps in micro-dollars, and one task.
     pub(crate) fn open(cap_hour: i64, cap_day: i64) -> Self {
         let boot = boot("b1");
-        let mut desk =
-            Self { world: World::new(false, false), boot: boot.clone(), task_caps: TaskCaps::default() };
+        let mut desk = Self {
+            world: World::new(false, false),
+            boot: boot.clone(),
+            task_caps: TaskCaps::default(),
+            terms: Terms::default(),
+        };
         desk.start(&boot, cap_hour, cap_day, &[]);
         desk.ask(&Command::Sync { beads: vec![bead("t1")] }).expect("a task");
         desk
@@ -60,7 +66,7 @@ impl Desk {
     fn start_as(&mut self, process: ProcessRow, (cap_hour, cap_day): (i64, i64), dead: &[BootId]) {
         let (cap_hour, cap_day) = (MicroUsd::new(cap_hour), MicroUsd::new(cap_day));
         let (scope, dead) = (SCOPE.to_owned(), dead.to_vec());
-        let start = Command::StartBoot { process, scope, cap_hour, cap_day, terms: Terms::default(), dead };
+        let start = Command::StartBoot { process, scope, cap_hour, cap_day, terms: self.terms, dead };
         self.ask(&start).expect("a start is never refused");
     }
 
@@ -71,7 +77,12 @@ impl Desk {
 
     /// Claims the task and returns the attempt's right to write.
     pub(crate) fn work(&mut self, attempt: &str) -> Bearer {
-        match self.claim(attempt, 1) {
+        self.work_for(attempt, 1)
+    }
+
+    /// The same with a hold.
+    pub(crate) fn work_for(&mut self, attempt: &str, hold: i64) -> Bearer {
+        match self.claim(attempt, hold) {
             Ok(Reply::Claimed(claimed)) => bearer(attempt, &claimed.fence),
             other => panic!("not claimed: {other:?}"),
         }
@@ -108,7 +119,7 @@ impl Desk {
             by: by.clone(),
             key: key(by, call_no, try_no),
             scope: SCOPE.to_owned(),
-            root_key: by.task_key.clone(),
+            root_key: self.root_of(&by.task_key),
             task_caps: self.task_caps,
             stage: Stage::Implement,
             model: "m".to_owned(),
@@ -133,7 +144,7 @@ impl Desk {
             by: Some(by.clone()),
             key: key(by, call_no, 0),
             task_key: by.task_key.clone(),
-            root_key: by.task_key.clone(),
+            root_key: self.root_of(&by.task_key),
             scope: SCOPE.to_owned(),
             paid: paid.map(|micro| Paid { cost: MicroUsd::new(micro), input_tokens: 1, output_tokens: 1 }),
             reply,
@@ -172,6 +183,10 @@ impl Desk {
         self.ask(&Command::Trust { by: self.boot.clone(), scope: SCOPE.to_owned(), model: model.to_owned() })
     }
 
+    fn root_of(&self, key: &TaskKey) -> TaskKey {
+        self.world.rows.tasks.get(key).map_or_else(|| key.clone(), |task| task.root_key.clone())
+    }
+
     /// Returns what the hour and the day hold, open bounds included, in micro-dollars.
     pub(crate) fn counted(&self) -> (i64, i64) {
         let head = self.world.head().expect("a ledger");
@@ -205,6 +220,10 @@ fn process(by: &BootBearer, host: &str, now_ms: i64) -> ProcessRow {
 
 pub(crate) fn bearer(attempt: &str, fence: &Fence) -> Bearer {
     Bearer { task_key: TaskKey::from("t1"), attempt_id: AttemptId::from(attempt), fence: fence.clone() }
+}
+
+pub(crate) fn bearer_of(task: &str, attempt: &str, fence: &Fence) -> Bearer {
+    Bearer { task_key: TaskKey::from(task), ..bearer(attempt, fence) }
 }
 
 pub(crate) fn claim(by: &BootBearer, attempt: &str, hold: i64) -> Command {

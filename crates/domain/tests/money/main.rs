@@ -5,8 +5,10 @@ mod desk;
 mod history;
 mod lowered;
 mod oracle;
+mod paced;
 mod pages;
 mod provider;
+mod purse;
 mod rules;
 mod script;
 mod waits;
@@ -16,7 +18,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use script::Script;
 
-/// Histories of one run of the suite.
+/// Histories of one run of the suite; `GLITCHLAB_HISTORIES=1000000` runs as many as that.
 const HISTORIES: u64 = 100_000;
 /// Steps of one history.
 const STEPS: usize = 30;
@@ -27,7 +29,7 @@ const LONG_STEPS: usize = 600;
 
 #[test]
 fn no_history_of_crashes_and_competing_workers_spends_more_than_a_cap() {
-    run_all(0..HISTORIES, STEPS);
+    run_all(0..histories(), STEPS);
 }
 
 #[test]
@@ -50,6 +52,11 @@ fn the_histories_do_what_they_are_meant_to_do() {
     for (what, times) in deeds.named() {
         assert!(times >= 10, "{what} happened only {times} times in 2 000 histories");
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a long run is asked for by a variable")]
+fn histories() -> u64 {
+    std::env::var("GLITCHLAB_HISTORIES").ok().and_then(|text| text.parse().ok()).unwrap_or(HISTORIES)
 }
 
 /// Runs histories on every core; the first that goes wrong is made smaller and shown with its seed.

@@ -9,6 +9,8 @@ use crate::pricing;
 pub enum Profile {
     /// No latency; a task costs between $0.001 and $0.02 and succeeds by its third attempt.
     Fast,
+    /// As fast, and paid by a subscription: a call costs tokens and no dollars.
+    Subscription,
     /// Seconds of latency, rate limits, lost connections, missing usage, unreadable replies, rejections.
     Realistic,
 }
@@ -58,6 +60,9 @@ const FAST: Behaviour = Behaviour {
     never_fails_from: 3,
 };
 
+const SUBSCRIPTION: Behaviour =
+    Behaviour { id: "simulated/subscription", price: pricing::SUBSCRIPTION, ..FAST };
+
 const REALISTIC: Behaviour = Behaviour {
     id: "simulated/realistic",
     price: pricing::SIMULATED_REALISTIC,
@@ -80,6 +85,7 @@ impl Profile {
     pub fn named(name: &str) -> Option<Self> {
         match name {
             "fast" => Some(Self::Fast),
+            "subscription" => Some(Self::Subscription),
             "realistic" => Some(Self::Realistic),
             _ => None,
         }
@@ -88,6 +94,7 @@ impl Profile {
     pub(super) const fn behaviour(self) -> &'static Behaviour {
         match self {
             Self::Fast => &FAST,
+            Self::Subscription => &SUBSCRIPTION,
             Self::Realistic => &REALISTIC,
         }
     }

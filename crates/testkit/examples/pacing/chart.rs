@@ -40,7 +40,7 @@ fn title(shape: Shape) -> String {
 }
 
 fn x(day: &Day, at_ms: i64) -> i64 {
-    LEFT + (WIDTH - LEFT - 12) * at_ms / day.length_ms
+    LEFT + (WIDTH - LEFT - 24) * at_ms / day.length_ms
 }
 
 fn y(day: &Day, micro: i64) -> i64 {
@@ -52,12 +52,12 @@ fn axes(svg: &mut String, day: &Day) {
     for dollar in 0..=5 {
         let at = y(day, dollar * 1_000_000);
         let class = if dollar == 5 { "cap" } else { "grid" };
-        let _ = writeln!(svg, "<path class=\"{class}\" d=\"M{LEFT} {at}H{}\"/>", WIDTH - 12);
+        let _ = writeln!(svg, "<path class=\"{class}\" d=\"M{LEFT} {at}H{}\"/>", WIDTH - 24);
         let _ =
             writeln!(svg, "<text x=\"{}\" y=\"{}\" text-anchor=\"end\">${dollar}</text>", LEFT - 6, at + 4);
     }
     let nine_tenths = y(day, day.per_hour.micro() * 9 / 10);
-    let _ = writeln!(svg, "<path class=\"floor\" d=\"M{LEFT} {nine_tenths}H{}\"/>", WIDTH - 12);
+    let _ = writeln!(svg, "<path class=\"floor\" d=\"M{LEFT} {nine_tenths}H{}\"/>", WIDTH - 24);
     for hour in (0..=24).step_by(3) {
         let at = x(day, hour * HOUR_MS);
         let _ = writeln!(svg, "<text x=\"{at}\" y=\"{}\" text-anchor=\"middle\">{hour} h</text>", HEIGHT - 8);

@@ -6,6 +6,7 @@ mod crashes;
 mod day;
 mod gate;
 mod kills;
+mod money;
 mod people;
 mod sample;
 mod tree;
