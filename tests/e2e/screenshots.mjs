@@ -14,6 +14,7 @@ function showsWork() {
 
 const pages = [
   { name: 'live', path: '/', ready: (page) => page.waitForFunction(showsWork, null, { timeout: 90_000 }) },
+  { name: 'why', path: '/why', ready: (page) => page.waitForSelector('#gates li', { timeout: 10_000 }) },
   { name: 'tasks', path: '/tasks', ready: (page) => page.waitForSelector('#rows tbody tr', { timeout: 90_000 }) },
   { name: 'task', path: '/tasks/al-5', whole: true, ready: (page) => page.waitForSelector('#diff tbody tr', { timeout: 90_000 }) },
   { name: 'actors', path: '/actors', ready: (page) => page.waitForSelector('main table', { timeout: 10_000 }) },

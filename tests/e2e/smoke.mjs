@@ -123,6 +123,18 @@ test('the list is filtered with the keyboard alone', () => withPage({}, async (p
   }
 }));
 
+test('why nothing starts is one sentence, the gates, and a link to what waits for a person', () => withPage({}, async (page) => {
+  await page.goto(`${address}/why`);
+  await streamIsLive(page);
+  assert.ok((await page.textContent('#lead h1')).trim().length > 0);
+  assert.ok((await page.$$('#gates li')).length >= 11);
+  await page.click('#waits .hd a[href="/why?group=you"]');
+  await streamIsLive(page);
+  assert.match(await page.textContent('#lead h1'), /wait/);
+  assert.equal(await page.$('#gates'), null);
+  assert.equal(await page.getAttribute('nav [aria-current="page"]', 'href'), '/why');
+}));
+
 test('the list works without a script', async () => {
   const context = await browser.newContext({ javaScriptEnabled: false });
   const page = await context.newPage();
@@ -137,12 +149,12 @@ test('the list works without a script', async () => {
   await context.close();
 });
 
-for (const path of ['/', '/actors', '/tasks', `/tasks/${TASK}`, '/tasks?q=nothing', '/tasks/no-such-task']) {
+for (const path of ['/', '/why', '/why?group=you', '/actors', '/tasks', `/tasks/${TASK}`, '/tasks?q=nothing', '/tasks/no-such-task']) {
   for (const scheme of schemes) {
     for (const size of Object.keys(sizes)) {
       test(`${path} is accessible and fits, ${scheme} and ${size}`, () => withPage({ scheme, size }, async (page) => {
         await page.goto(address + path);
-        if (path === '/') await streamIsLive(page);
+        if (path === '/' || path.startsWith('/why')) await streamIsLive(page);
         // A page that is missing is an error to the console as well, and rightly so.
         if (path.endsWith('no-such-task')) page.errors.length = 0;
         await page.evaluate(axeSource);

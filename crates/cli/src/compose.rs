@@ -11,6 +11,7 @@ use glitchlab_backlog::JsonlSource;
 use glitchlab_domain::breaker::BreakerRules;
 use glitchlab_domain::gate::GateRules;
 use glitchlab_domain::id::TaskKey;
+use glitchlab_domain::money::MicroUsd;
 use glitchlab_domain::pacing::Spread;
 use glitchlab_domain::policy::MoneyRules;
 use glitchlab_domain::rows::ProcessRow;
@@ -36,6 +37,8 @@ use crate::pages;
 
 /// How long an attempt may take to end when it is told to.
 const GRACE: Duration = Duration::from_secs(10);
+/// What a task of the demo is expected to cost: its replies are recorded and small.
+const DEMO_HOLD: MicroUsd = MicroUsd::new(50_000);
 /// How much of a test run's output is kept.
 const OUTPUT_BYTES: usize = 64 * 1024;
 
@@ -255,7 +258,7 @@ pub(crate) fn money(config: &Config) -> MoneyRules {
         per_task: set.dollars("budget.per_task"),
         tokens_per_task: subscribed.then(|| most_tokens.saturating_mul(u64::from(config.retry.attempts))),
         tokens_per_day: Some(set.whole("budget.tokens_per_day")).filter(|tokens| *tokens > 0),
-        hold: None,
+        hold: config.script.is_some().then_some(DEMO_HOLD),
     }
 }
 

@@ -10,6 +10,7 @@ use glitchlab_pipeline::process::leftovers;
 use glitchlab_runtime::{ExitReason, Tree};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::dry_run;
 use crate::args::Continuous;
 use crate::boot::RepoHold;
 use crate::compose::{Composed, compose};
@@ -18,7 +19,6 @@ use crate::exit::{Code, OrStop, Stop};
 use crate::history_file::HistoryFile;
 use crate::output::say;
 use crate::summary::Summary;
-use super::dry_run;
 use crate::{banner, boot, demo, log, pages, reload};
 
 /// Runs the command.

@@ -20,7 +20,17 @@ fn named(id: &str) -> SourceTask {
 fn finish(by: Bearer, outcome: Outcome) -> Command {
     let (detail, rules) = ("done".to_owned(), RetryRules::default());
     let (scope, repo_id, gate) = ("real".to_owned(), "repo".to_owned(), GateRules::NEVER);
-    Command::Finish(Finish { by, outcome, detail, learned: None, files_changed: 0, rules, scope, repo_id, gate })
+    Command::Finish(Finish {
+        by,
+        outcome,
+        detail,
+        learned: None,
+        files_changed: 0,
+        rules,
+        scope,
+        repo_id,
+        gate,
+    })
 }
 
 async fn end(store: &Open, task: &TaskKey, attempt: &str, outcome: Outcome) {
