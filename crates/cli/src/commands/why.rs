@@ -143,35 +143,9 @@ fn row(entry: &Entry, now_ms: i64) -> Vec<String> {
 }
 
 fn task_text(why: &TaskWhy) -> String {
-    let mut lines = vec![one_line(&why.headline), format!("  title     {}", one_line(&why.title))];
-    let mut line = |name: &str, text: String| lines.push(format!("  {name:<9} {text}"));
-    line("state", format!("{} here, {} in the backlog", why.state.name(), one_line(&why.source_state)));
-    if let Some(entry) = &why.entry {
-        line("reason", one_line(&entry.chip));
-        line("since", entry.since_ms.map_or_else(|| "—".to_owned(), |since| since_text(since, why.as_of_ms)));
-        line("until", entry.until_ms.map_or_else(|| entry.ends.clone(), |at| until_text(at, why.as_of_ms)));
-        line("unblocks", one_line(&entry.remedy()));
-    }
-    if let Some(place) = why.place {
-        line(
-            "queue",
-            if why.ahead.is_empty() {
-                format!("number {place}")
-            } else {
-                format!("number {place}, behind {}", list(&why.ahead))
-            },
-        );
-    }
-    if let Some(gate) = &why.gate {
-        line("gate", format!("{}: {}", gate.name, one_line(&gate.note)));
-    }
-    line("attempts", format!("{}, {} failed, put back {} times", why.attempts, why.failures, why.deferrals));
-    if let Some(request) = &why.request {
-        line("branch", one_line(request));
-    }
-    if let Some(obstacle) = &why.obstacle {
-        line("learned", one_line(obstacle));
-    }
+    let mut lines = vec![one_line(&why.headline)];
+    let facts = facts(why).into_iter().map(|(name, text)| format!("  {name:<9} {}", one_line(&text)));
+    lines.extend(facts);
     lines.extend(why.blockers.iter().map(|blocker| {
         let indent = "  ".repeat(usize::try_from(blocker.depth).unwrap_or(1));
         format!("  {indent}{}", one_line(&blocker.stands))
@@ -180,6 +154,35 @@ fn task_text(why: &TaskWhy) -> String {
         lines.push("  No engine runs: `glitchlab continuous` starts one".to_owned());
     }
     lines.join("\n")
+}
+
+/// What is known of a task, each under its name.
+fn facts(why: &TaskWhy) -> Vec<(&'static str, String)> {
+    let mut facts = vec![
+        ("title", why.title.clone()),
+        ("state", format!("{} here, {} in the backlog", why.state.name(), why.source_state)),
+    ];
+    facts.extend(why.entry.iter().flat_map(|entry| waits(entry, why.as_of_ms)));
+    facts.extend(why.place.map(|place| ("queue", queue(place, &why.ahead))));
+    facts.extend(why.gate.iter().map(|gate| ("gate", format!("{}: {}", gate.name, gate.note))));
+    let (attempts, failures, deferrals) = (why.attempts, why.failures, why.deferrals);
+    facts.push(("attempts", format!("{attempts}, {failures} failed, put back {deferrals} times")));
+    facts.extend(why.request.iter().map(|request| ("branch", request.clone())));
+    facts.extend(why.obstacle.iter().map(|obstacle| ("learned", obstacle.clone())));
+    facts
+}
+
+fn waits(entry: &Entry, now_ms: i64) -> [(&'static str, String); 4] {
+    let since = entry.since_ms.map_or_else(|| "—".to_owned(), |since| since_text(since, now_ms));
+    let until = entry.until_ms.map_or_else(|| entry.ends.clone(), |until| until_text(until, now_ms));
+    [("reason", entry.chip.clone()), ("since", since), ("until", until), ("unblocks", entry.remedy())]
+}
+
+fn queue(place: u64, ahead: &[BeadId]) -> String {
+    match ahead {
+        [] => format!("number {place}"),
+        ahead => format!("number {place}, behind {}", list(ahead)),
+    }
 }
 
 fn list(ids: &[BeadId]) -> String {
@@ -210,5 +213,23 @@ fn span(ms: i64) -> String {
         60..3_600 => format!("{} m {:02} s", s / 60, s % 60),
         3_600..86_400 => format!("{} h {:02} m", s / 3_600, s / 60 % 60),
         _ => format!("{} d {:02} h", s / 86_400, s / 3_600 % 24),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::keys;
+
+    #[test]
+    fn every_setting_that_unblocks_something_exists() {
+        let sections = keys::sections();
+        let named = include_str!("../../../../docs/reasons.md").split('`').skip(1).step_by(2);
+        let settings: Vec<&str> = named
+            .filter(|name| name.split_once('.').is_some_and(|(section, _)| sections.contains(&section)))
+            .collect();
+        assert!(settings.len() >= 8, "{settings:?}");
+        for name in settings {
+            assert!(keys::find(name).is_some(), "there is no setting {name}");
+        }
     }
 }
