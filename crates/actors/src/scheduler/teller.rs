@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use glitchlab_domain::ledger::Head;
 use glitchlab_domain::reason::{Reason, ReasonKind, Wait};
-use glitchlab_domain::rows::{AttemptRow, GateRow};
+use glitchlab_domain::rows::AttemptRow;
 use glitchlab_domain::why::{Facts, LINES, Obstacle, Why, explain};
 use glitchlab_runtime::{Context, Failure};
 use tokio::time::Instant;
@@ -23,7 +23,6 @@ pub(super) struct Teller {
     is_planned: bool,
     /// Since when each obstacle is in the way, ms UTC.
     since: BTreeMap<ReasonKind, i64>,
-    gate: Option<GateRow>,
     head: Option<Head>,
     attempts: Vec<AttemptRow>,
 }
@@ -48,9 +47,6 @@ impl SchedulerState {
         if let Ok(ledger) = engine.reader.ledger(&engine.scope, now_ms).await {
             self.teller.head = ledger.map(|(head, _)| head);
         }
-        if let Ok(gate) = engine.reader.gate(&engine.repo_id).await {
-            self.teller.gate = Some(gate);
-        }
         if let Ok(attempts) = engine.reader.running_attempts().await {
             let is_here = |attempt: &AttemptRow| engine.slots.find(&attempt.attempt_id).is_some();
             self.teller.attempts = attempts.into_iter().filter(is_here).collect();
@@ -69,7 +65,7 @@ impl SchedulerState {
         let obstacles = self.obstacles(now_ms);
         let facts = Facts {
             board: &self.board,
-            gate: self.teller.gate.as_ref(),
+            gate: Some(&self.gate),
             obstacles,
             ledger: self.teller.head.as_ref(),
             attempts: &self.teller.attempts,

@@ -98,7 +98,11 @@ fn around(survey: &Survey<'_>) -> String {
     ];
     let said = parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}"));
     let said = said.collect::<Vec<_>>().join(", ");
-    if said.is_empty() { String::new() } else { format!("{said}.") }
+    match survey.all {
+        0 => String::new(),
+        all if said.is_empty() => format!("{} of {} done.", survey.done, count(all, "task")),
+        _ => format!("{said}."),
+    }
 }
 
 fn lower_first(text: &str) -> String {
