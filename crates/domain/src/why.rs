@@ -155,7 +155,7 @@ pub struct Gate {
     pub all: u64,
     /// The count in words.
     pub count: String,
-    /// What stands behind it, without a full stop.
+    /// What stands behind it, without a full stop; empty for one that is not reached.
     pub note: String,
     /// When it opens by itself, ms UTC.
     pub until_ms: Option<i64>,
@@ -272,6 +272,12 @@ fn runs(facts: &Facts<'_>, task: &TaskRow) -> String {
 fn capital(clause: &str) -> String {
     let mut letters = clause.chars();
     letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect()
+}
+
+/// Lets a sentence go on after another.
+fn lower_first(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().into_iter().flat_map(char::to_lowercase).chain(letters).collect()
 }
 
 /// Writes a count with its noun.

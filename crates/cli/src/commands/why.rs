@@ -107,8 +107,7 @@ fn gates(gates: &[Gate], now_ms: i64) -> String {
             GateState::Held => "HOLDS",
             GateState::NotReached => "",
         };
-        let note = if gate.state == GateState::NotReached { "" } else { &gate.note };
-        let note = format!("{}{}", one_line(note), until.unwrap_or_default());
+        let note = format!("{}{}", one_line(&gate.note), until.unwrap_or_default());
         vec![String::new(), gate.name.clone(), word.to_owned(), gate.count.clone(), note]
     };
     let head = [""; 5].map(|name| (name.to_owned(), Side::Left));

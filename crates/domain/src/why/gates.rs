@@ -1,7 +1,7 @@
 //! The gates that a task passes on its way to a worker, in order; the first closed one is where the queue stops.
 
 use super::survey::{Survey, size};
-use super::{Facts, Gate, GateState, capital, count};
+use super::{Facts, Gate, GateState, capital, count, lower_first};
 use crate::dispatch::request_room;
 use crate::reason::{Reason, ReasonKind, Wait, Window};
 
@@ -47,16 +47,16 @@ pub(super) fn gates(facts: &Facts<'_>, survey: &Survey<'_>) -> (Vec<Gate>, Optio
 impl Draft {
     fn finish(self, state: GateState, before: u64, survey: &Survey<'_>) -> Gate {
         let ready = size(&survey.ready);
-        let (passing, count) = match state {
-            GateState::Passed => (self.passing, self.count),
-            GateState::NotReached => (0, "not reached".to_owned()),
-            GateState::Held if ready == 0 => (before, self.count),
-            GateState::Held => (before, format!("{ready} held here")),
+        let (passing, count, note) = match state {
+            GateState::Passed => (self.passing, self.count, self.note),
+            GateState::NotReached => (0, "not reached".to_owned(), String::new()),
+            GateState::Held if ready == 0 => (before, self.count, self.note),
+            GateState::Held => (before, format!("{ready} held here"), self.note),
         };
         let held = self.closed.filter(|_| state == GateState::Held);
         let until_ms = held.and_then(|held| held.wait?.until_ms);
         let all = survey.all;
-        Gate { name: self.name.to_owned(), state, passing, all, count, note: self.note, until_ms }
+        Gate { name: self.name.to_owned(), state, passing, all, count, note, until_ms }
     }
 }
 
@@ -163,13 +163,18 @@ fn slots(facts: &Facts<'_>, survey: &Survey<'_>) -> Draft {
     open_or("Worker slot", size(&survey.ready), format!("{free} of {workers} free"), note, wait)
 }
 
-fn pace(_facts: &Facts<'_>, survey: &Survey<'_>, told: Option<&Wait>) -> Draft {
+fn pace(facts: &Facts<'_>, survey: &Survey<'_>, told: Option<&Wait>) -> Draft {
     let wait = told.filter(|told| told.reason.kind() == ReasonKind::Paced).cloned();
-    let (state, note) = match &wait {
-        None => ("open", "Spending is spread so that it lasts".to_owned()),
-        Some(wait) => ("full", capital(&wait.reason.to_string())),
+    let bucket = facts.ledger.map(|head| {
+        let (flow, bucket) = (head.flow(), head.bucket.at(head.flow(), facts.now_ms));
+        format!("The bucket holds {} of {}", bucket.level, flow.depth())
+    });
+    let bucket = bucket.unwrap_or_else(|| "Spending is spread so that it lasts".to_owned());
+    let note = match &wait {
+        None => bucket,
+        Some(wait) => format!("{}; {}", capital(&wait.reason.to_string()), lower_first(&bucket)),
     };
-    open_or("Pace", size(&survey.ready), state.to_owned(), note, wait)
+    open_or("Pace", size(&survey.ready), "open".to_owned(), note, wait)
 }
 
 fn money(facts: &Facts<'_>, survey: &Survey<'_>, told: Option<&Wait>, window: Window) -> Draft {

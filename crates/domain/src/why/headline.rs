@@ -2,7 +2,7 @@
 
 use super::gates::Closed;
 use super::survey::{Survey, size};
-use super::{Facts, Headline, Mark, count};
+use super::{Facts, Headline, Mark, count, lower_first};
 use crate::reason::{Reason, Wait};
 
 /// Says what the first closed gate means, or that nothing stands in the way.
@@ -103,9 +103,4 @@ fn around(survey: &Survey<'_>) -> String {
         all if said.is_empty() => format!("{} of {} done.", survey.done, count(all, "task")),
         _ => format!("{said}."),
     }
-}
-
-fn lower_first(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().into_iter().flat_map(char::to_lowercase).chain(letters).collect()
 }

@@ -52,7 +52,7 @@ fn row(gate: &Gate, headline: &Headline) -> Row {
         held: gate.state == GateState::Held,
         bar: (class, text::percent(share)),
         count: gate.count.clone(),
-        note: if gate.state == GateState::NotReached { String::new() } else { gate.note.clone() },
+        note: gate.note.clone(),
         until: gate.until_ms.map(text::clock),
     }
 }
