@@ -4,6 +4,7 @@
 mod bad_input;
 mod breach;
 mod configuration;
+mod control;
 mod history;
 mod kill_minus_nine;
 mod review;

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use glitchlab_domain::id::TaskKey;
 use glitchlab_domain::money::MicroUsd;
 use glitchlab_domain::reason::Reason;
-use glitchlab_domain::rows::CallRow;
+use glitchlab_domain::rows::{AttemptRow, CallRow, ClaimRow};
 use glitchlab_domain::task::TaskRow;
 use glitchlab_store::{Reader, Sqlite};
 use tempfile::TempDir;
@@ -123,6 +124,30 @@ impl Scratch {
     pub(crate) fn tasks(&self) -> Vec<TaskRow> {
         let repo_id = self.repo_id();
         self.read(async |reader| reader.tasks(&repo_id).await.expect("tasks are read"))
+    }
+
+    /// Returns every task, or nothing while the store is only being made.
+    pub(crate) fn try_tasks(&self) -> Option<Vec<TaskRow>> {
+        let worktrees = self.path().join("state/worktrees");
+        fs::read_dir(worktrees).ok()?.next()?.ok()?;
+        let repo_id = self.repo_id();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let pool = Sqlite::readers(&self.store()).await.ok()?;
+            Reader::Sqlite(pool).tasks(&repo_id).await.ok()
+        })
+    }
+
+    /// Returns every claim.
+    pub(crate) fn claims(&self) -> Vec<ClaimRow> {
+        let repo_id = self.repo_id();
+        self.read(async |reader| reader.claims(&repo_id).await.expect("claims are read"))
+    }
+
+    /// Returns the attempts at a task.
+    pub(crate) fn attempts_of(&self, id: &str) -> Vec<AttemptRow> {
+        let key = TaskKey::of(&self.repo_id(), &id.into());
+        self.read(async |reader| reader.attempts(&key).await.expect("attempts are read"))
     }
 
     /// Returns every model call of the simulated ledger.

@@ -4,16 +4,19 @@
 use glitchlab_domain::bead::BeadId;
 use glitchlab_domain::command::{Bearer, BootBearer, Carry, Command, Finish, Refusal, Reply};
 use glitchlab_domain::gate::GateRules;
-use glitchlab_domain::id::TaskKey;
+use glitchlab_domain::id::{BootId, TaskKey};
 use glitchlab_domain::outcome::Outcome;
 use glitchlab_domain::policy::RetryRules;
 use glitchlab_domain::rows::{AttemptRow, ClaimRow, ControlRow, Verb};
 use glitchlab_domain::why::nearest;
 use glitchlab_runtime::Failure;
-use glitchlab_store::{Queue, Reader};
+use glitchlab_store::clock::Clock;
+use glitchlab_store::{Backend, Queue, Reader, Writer};
+use tokio_util::sync::CancellationToken;
 
 use crate::durable::insist;
 use crate::engine::Engine;
+use crate::ids::random;
 
 /// Who carries out, and by which rules.
 pub struct Carrier {
@@ -157,3 +160,39 @@ impl Carrier {
         }
     }
 }
+
+/// Makes a word of somebody, which nobody has said before.
+#[must_use]
+pub fn word(repo_id: &str, verb: Verb, by: String, at_ms: i64) -> ControlRow {
+    let repo_id = repo_id.to_owned();
+    ControlRow { id: random(), repo_id, verb, by, at_ms, done_ms: None, ok: false, result: None }
+}
+
+/// Runs a writer of its own for as long as `work` takes: for a command beside an engine, or without one.
+///
+/// # Errors
+///
+/// Returns why the store cannot be written.
+pub async fn writing<T>(
+    backend: Backend,
+    clock: Clock,
+    work: impl AsyncFnOnce(Queue) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let (writer, queue) = Writer::new(backend, BootId::new(random()), clock, WORDS);
+    let stop = CancellationToken::new();
+    let stopped = stop.clone();
+    let mut running = tokio::spawn(async move { writer.run(stopped, |_| {}).await });
+    let done = tokio::select! {
+        done = work(queue) => done,
+        ended = &mut running => {
+            ended??;
+            return Err("the store's writer ended before its work was done".into());
+        }
+    };
+    stop.cancel();
+    running.await??;
+    done
+}
+
+/// How many commands may wait beside an engine.
+const WORDS: usize = 16;

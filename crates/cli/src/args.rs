@@ -22,6 +22,20 @@ pub(crate) enum Command {
     Status(Status),
     /// Says why nothing starts, or why one task does not, and what unblocks it
     Why(Why),
+    /// Works on one task of the backlog, then ends with its outcome
+    Run(Box<Run>),
+    /// Starts nothing new until it is resumed; what runs is finished
+    Pause(Pause),
+    /// Lets new tasks start again
+    Resume(Place),
+    /// Lets the engine finish what runs, then end
+    Stop(Place),
+    /// Lets a task that waits for you go on, with what it waits for granted
+    Approve(Named),
+    /// Begins a task again, or ends its rest
+    Retry(Named),
+    /// Puts a task away; if it runs, its attempt is called back
+    Drop(Drop),
     /// Says which settings count and where each was set
     Config(Config),
     /// Writes a commented configuration, with the test command that it finds
@@ -53,6 +67,9 @@ pub(crate) struct Continuous {
     /// Prints JSON
     #[arg(long, requires = "dry_run")]
     pub(crate) json: bool,
+    /// The one task to work on.
+    #[arg(skip)]
+    pub(crate) only: Option<String>,
 }
 
 /// What becomes of a task whose tests and review are green.
@@ -99,6 +116,65 @@ pub(crate) struct Config {
     /// Prints the table of all keys as Markdown
     #[arg(long, conflicts_with_all = ["json", "schema"])]
     pub(crate) markdown: bool,
+}
+
+#[derive(Clone, Debug, Default, Parser)]
+pub(crate) struct Run {
+    /// The task's id in the backlog
+    #[arg(value_name = "ID")]
+    pub(crate) id: String,
+    #[command(flatten)]
+    pub(crate) how: Continuous,
+}
+
+/// Whose engine is meant, and how the answer is printed.
+#[derive(Clone, Debug, Default, Parser)]
+pub(crate) struct Place {
+    /// The git repository [default: the current directory]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) repo: Option<PathBuf>,
+    /// The store [default: glitchlab/state.db in the user's state directory]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) store: Option<String>,
+    /// Prints JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Clone, Debug, Default, Parser)]
+pub(crate) struct Pause {
+    /// Why, for those who look later
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub(crate) reason: String,
+    /// Resumes by itself after this time, such as 30m or 2h
+    #[arg(long = "for", value_name = "TIME")]
+    pub(crate) length: Option<String>,
+    /// Puts down what runs; it goes on where it was when the pause is over
+    #[arg(long)]
+    pub(crate) now: bool,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+#[derive(Clone, Debug, Default, Parser)]
+pub(crate) struct Named {
+    /// The task's id in the backlog; for `approve` also a model that billed too much
+    #[arg(value_name = "ID")]
+    pub(crate) id: String,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+#[derive(Clone, Debug, Default, Parser)]
+pub(crate) struct Drop {
+    /// The task's id in the backlog
+    #[arg(value_name = "ID")]
+    pub(crate) id: String,
+    /// Why, for those who look later
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub(crate) reason: String,
+    #[command(flatten)]
+    pub(crate) place: Place,
 }
 
 #[derive(Clone, Debug, Default, Parser)]

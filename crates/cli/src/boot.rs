@@ -20,6 +20,9 @@ use glitchlab_pipeline::workspace::git::GitWorkspace;
 use glitchlab_pipeline::workspace::prune::KeepPolicy;
 use glitchlab_runtime::Failure;
 
+/// How long a start waits for whoever holds the repository.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// Holds the repository for this process; another engine on it is refused.
 #[derive(Debug)]
 pub(crate) struct RepoHold {
@@ -32,7 +35,26 @@ impl RepoHold {
     /// # Errors
     ///
     /// Returns who holds it.
-    pub(crate) fn take(repo: &GitRepo) -> anyhow::Result<Self> {
+    pub(crate) async fn take(repo: &GitRepo) -> anyhow::Result<Self> {
+        let until = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            match Self::try_take(repo)? {
+                Ok(hold) => return Ok(hold),
+                Err(holder) if tokio::time::Instant::now() >= until => {
+                    anyhow::bail!("another engine works on this repository (process {holder}); stop it first")
+                }
+                // A command that says a word to an engine that is not there holds it for a moment.
+                Err(_) => tokio::time::sleep(PATIENCE / 20).await,
+            }
+        }
+    }
+
+    /// Takes the repository if nobody holds it, otherwise returns who does.
+    ///
+    /// # Errors
+    ///
+    /// Returns why the lock's file cannot be opened.
+    pub(crate) fn try_take(repo: &GitRepo) -> anyhow::Result<Result<Self, String>> {
         let folder = repo.own_dir();
         std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
         let path = folder.join("engine.lock");
@@ -41,16 +63,13 @@ impl RepoHold {
         if file.try_lock().is_err() {
             let mut holder = String::new();
             let _ = file.read_to_string(&mut holder);
-            anyhow::bail!(
-                "another engine works on this repository (process {}); stop it first",
-                holder.trim()
-            );
+            return Ok(Err(holder.trim().to_owned()));
         }
         // The content only tells people; the lock itself ends with the process.
         file.set_len(0)?;
         file.rewind()?;
         write!(file, "{}", std::process::id())?;
-        Ok(Self { _file: file })
+        Ok(Ok(Self { _file: file }))
     }
 }
 

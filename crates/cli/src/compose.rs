@@ -61,7 +61,7 @@ pub(crate) struct Composed {
 /// Returns the first thing that does not allow a start, with its exit code and how to mend it.
 pub(crate) async fn compose(config: &Config) -> Result<Composed, Stop> {
     let repo = open_repo(config).await?;
-    let hold = RepoHold::take(&repo).or_stop(Code::Locked)?;
+    let hold = RepoHold::take(&repo).await.or_stop(Code::Locked)?;
     let source =
         JsonlSource::discover(&config.repo, config.backlog.as_deref()).or_stop(Code::Configuration)?;
     check_tests(config)?;
@@ -206,7 +206,7 @@ fn settings(config: &Config, repo: &GitRepo) -> Settings {
         money: money(config),
         min_free_bytes: config.min_free_bytes,
         watched_disks: watched_disks(config, Some(repo)),
-        only: None,
+        only: config.only.clone(),
         gate: gate(config),
         grace: GRACE,
         about: snapshot::Engine {

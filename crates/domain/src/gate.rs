@@ -59,13 +59,6 @@ impl GateRow {
             .then_some(Wait { reason: Reason::BreakerOpen { failure: open.failure }, until_ms })
     }
 
-    /// Returns since when it is closed, when it is, ms UTC.
-    #[must_use]
-    pub fn since_ms(&self, now_ms: i64) -> Option<i64> {
-        let open = self.breaker.open.as_ref().map(|open| open.since_ms);
-        self.pause_at(now_ms).map(|pause| pause.since_ms).or(open)
-    }
-
     /// Tells whether no more than one task may start: the breaker's canary.
     #[must_use]
     pub const fn admits_one(&self) -> bool {

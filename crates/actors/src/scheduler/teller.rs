@@ -87,8 +87,6 @@ impl SchedulerState {
             let since_ms = Some(*since.entry(reason.kind()).or_insert(now_ms));
             Obstacle { wait: Wait { reason, until_ms: None }, since_ms }
         };
-        let obstacles: Vec<Obstacle> = reasons.into_iter().map(obstacle).collect();
-        let gate = self.gate_wait().map(|wait| Obstacle { wait, since_ms: self.gate.since_ms(now_ms) });
-        obstacles.into_iter().chain(gate).collect()
+        reasons.into_iter().map(obstacle).collect()
     }
 }

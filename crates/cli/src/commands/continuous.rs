@@ -5,19 +5,20 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
-use glitchlab_actors::{Engine, recovery, shutdown, tree};
+use glitchlab_actors::{BoardView, Chosen, Engine, recovery, shutdown, tree};
 use glitchlab_pipeline::process::leftovers;
 use glitchlab_runtime::{ExitReason, Tree};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::dry_run;
+use super::run::Before;
 use crate::args::Continuous;
 use crate::boot::RepoHold;
 use crate::compose::{Composed, compose};
 use crate::config::{self, Config};
 use crate::exit::{Code, OrStop, Stop};
 use crate::history_file::HistoryFile;
-use crate::output::say;
+use crate::output::{one_line, say};
 use crate::summary::Summary;
 use crate::{banner, boot, demo, log, pages, reload};
 
@@ -81,6 +82,8 @@ struct Up {
     engine: Arc<Engine>,
     tree: Tree,
     history: HistoryFile,
+    /// How the one task stood that it was started for.
+    before: Option<Before>,
     /// Held to the end of the process.
     _hold: RepoHold,
 }
@@ -91,16 +94,21 @@ async fn start(config: &Config) -> Result<Up, Stop> {
     let history = HistoryFile::keep(&engine, &repo).await;
     let caps = (config.per_hour, config.per_day);
     let found = boot::begin(&engine, process, caps, &repo, &workspace).await.or_stop(Code::Configuration)?;
+    let before = Before::of(&engine).await?;
     say(&banner::text(config, &engine, &repo, &found, address));
     let pages = pages::child(&engine, listener);
     let tree = tree::start(&engine, vec![pages]).await.context("the supervision tree did not come up")?;
     reload::follow(&engine, config);
-    Ok(Up { engine, tree, history, _hold: hold })
+    Ok(Up { engine, tree, history, before, _hold: hold })
 }
 
 /// Why a run ends.
 enum End {
     Idle,
+    /// Somebody said `glitchlab stop`.
+    Stopped,
+    /// The one task is over.
+    Chosen(Chosen),
     Signal(&'static str),
     Breach(ExitReason),
 }
@@ -109,6 +117,8 @@ impl End {
     fn words(&self) -> String {
         match self {
             Self::Idle => "nothing is left to do".to_owned(),
+            Self::Stopped => "told to stop".to_owned(),
+            Self::Chosen(_) => "its task is over".to_owned(),
             Self::Signal(name) => (*name).to_owned(),
             Self::Breach(reason) => format!("a supervisor gave up: {reason}"),
         }
@@ -116,7 +126,7 @@ impl End {
 
     const fn code(&self) -> Code {
         match self {
-            Self::Idle | Self::Signal(_) => Code::Done,
+            Self::Idle | Self::Stopped | Self::Chosen(_) | Self::Signal(_) => Code::Done,
             Self::Breach(_) => Code::Breach,
         }
     }
@@ -128,8 +138,16 @@ async fn until_told(config: &Config, up: &Up, signals: &mut Signals) -> End {
         // The sender lives as long as the engine.
         let _ = board.wait_for(|view| config.until_idle && view.is_quiet).await;
     };
+    let mut view = up.engine.board.subscribe();
+    let over = async {
+        let is_over = |view: &BoardView| view.chosen.as_ref().is_some_and(|chosen| chosen.is_over);
+        let view = view.wait_for(is_over).await.ok();
+        view.and_then(|view| view.chosen.clone())
+    };
     tokio::select! {
         () = idle => End::Idle,
+        Some(chosen) = over => End::Chosen(chosen),
+        () = up.engine.gate.draining() => End::Stopped,
         name = signals.next() => End::Signal(name),
         reason = up.tree.wait() => End::Breach(reason),
     }
@@ -157,7 +175,24 @@ async fn go_down(config: &Config, up: &Up, end: End) -> Code {
         Ok(summary) => say(&summary.to_string()),
         Err(error) => tracing::error!(event = "summary.failed", "{error:#}"),
     }
-    end.code()
+    match (&up.before, &end) {
+        (Some(before), End::Chosen(chosen)) => outcome(before, up, chosen).await,
+        _ => end.code(),
+    }
+}
+
+/// Says what became of the one task.
+async fn outcome(before: &Before, up: &Up, chosen: &Chosen) -> Code {
+    match before.outcome(&up.engine, chosen).await {
+        Ok((is_done, words)) => {
+            say(&one_line(&words));
+            if is_done { Code::Done } else { Code::Unexpected }
+        }
+        Err(error) => {
+            tracing::error!(event = "outcome.unread", "{error:#}");
+            Code::Unexpected
+        }
+    }
 }
 
 /// Lets what runs finish. When a supervisor gives up nothing can finish: everything goes on at the next start.

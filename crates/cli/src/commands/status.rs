@@ -6,16 +6,19 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use glitchlab_domain::ledger::Usage;
-use glitchlab_domain::rows::{AttemptRow, ProcessRow};
-use glitchlab_domain::task::TaskState;
+use glitchlab_domain::rows::{AttemptRow, GateRow, ProcessRow};
+use glitchlab_domain::task::{TaskRow, TaskState};
+use glitchlab_domain::why::Obstacle;
 use glitchlab_pipeline::git::{GitRepo, RepoOptions};
 use glitchlab_pipeline::process::engine::Engine as Process;
 use glitchlab_store::{Reader, Sqlite, clock};
 use serde::Serialize;
+use serde_json::json;
 
+use super::why::until_text;
 use crate::args::Status;
 use crate::exit::{Code, OrStop, Stop};
-use crate::output::say;
+use crate::output::{one_line, say};
 use crate::{compose, config};
 
 /// What the command says; its JSON is stable.
@@ -24,10 +27,43 @@ struct Report {
     running: bool,
     pid: Option<u32>,
     address: Option<String>,
+    /// Why nothing new starts, whatever it is: a pause, the breaker.
+    held: Option<Held>,
     tasks: BTreeMap<&'static str, usize>,
     working_on: Vec<Working>,
+    needs_you: Vec<NeedsYou>,
+    waits: Vec<Waits>,
     real: Option<Usage>,
     simulated: Option<Usage>,
+}
+
+#[derive(Debug, Serialize)]
+struct Held {
+    /// `Paused` or `BreakerOpen`.
+    reason: &'static str,
+    words: String,
+    since_ms: Option<i64>,
+    until_ms: Option<i64>,
+    unblocks: String,
+}
+
+/// A task that a person must decide about.
+#[derive(Debug, Serialize)]
+struct NeedsYou {
+    task: String,
+    title: String,
+    reason: String,
+    since_ms: i64,
+    unblocks: String,
+}
+
+/// How many tasks wait for the same reason.
+#[derive(Debug, Serialize)]
+struct Waits {
+    reason: &'static str,
+    tasks: usize,
+    /// When the first of them goes on by itself.
+    until_ms: Option<i64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -56,7 +92,8 @@ async fn status(flags: &Status) -> Result<ExitCode, Stop> {
     let repo =
         GitRepo::open(path, &RepoOptions::new(config::environment())).await.or_stop(Code::Configuration)?;
     if !store.exists() {
-        say(&format!("No engine has run here: there is no store at {}", store.display()));
+        let why = format!("no engine has run here: there is no store at {}", store.display());
+        say(&if flags.json { json!({ "running": false, "why": why }).to_string() } else { why });
         return Ok(Code::NotRunning.into());
     }
     let reader = Reader::Sqlite(Sqlite::readers(&store).await.or_stop(Code::Configuration)?);
@@ -103,6 +140,9 @@ async fn report(reader: &Reader, repo_id: &str) -> anyhow::Result<Report> {
         running: process.is_some(),
         pid: process.as_ref().map(|row| row.pid),
         address: process.map(|row| format!("http://{}", row.listen)),
+        held: held(&reader.gate(repo_id).await?, now_ms),
+        needs_you: needs_you(&tasks),
+        waits: waits(&tasks),
         tasks: states.into_iter().map(|state| (state.name(), count(state))).collect(),
         working_on: reader.running_attempts().await?.into_iter().filter_map(named).collect(),
         real: usage("real").await?,
@@ -110,11 +150,52 @@ async fn report(reader: &Reader, repo_id: &str) -> anyhow::Result<Report> {
     })
 }
 
+fn held(gate: &GateRow, now_ms: i64) -> Option<Held> {
+    let Obstacle { wait, since_ms } = Obstacle::of_gate(gate, now_ms)?;
+    Some(Held {
+        reason: wait.reason.name(),
+        words: wait.reason.to_string(),
+        since_ms,
+        until_ms: wait.until_ms,
+        unblocks: wait.reason.unblocks("ID"),
+    })
+}
+
+/// The tasks that wait for a person, those that have waited longest first.
+fn needs_you(tasks: &[TaskRow]) -> Vec<NeedsYou> {
+    let is_it = |task: &&TaskRow| matches!(task.state, TaskState::NeedsHuman | TaskState::Failed);
+    let mut waiting: Vec<&TaskRow> = tasks.iter().filter(is_it).collect();
+    waiting.sort_by_key(|task| (task.since(), &task.bead_id));
+    let line = |task: &TaskRow| {
+        let id = task.bead_id.as_str();
+        let retry = || format!("`glitchlab retry {id}` or `glitchlab drop {id}`");
+        NeedsYou {
+            task: id.to_owned(),
+            title: task.title.clone(),
+            reason: task.reason.as_ref().map_or_else(|| task.state.name().to_owned(), ToString::to_string),
+            since_ms: task.since(),
+            unblocks: task.reason.as_ref().map_or_else(retry, |reason| reason.unblocks(id)),
+        }
+    };
+    waiting.into_iter().map(line).collect()
+}
+
+fn waits(tasks: &[TaskRow]) -> Vec<Waits> {
+    let mut by_reason: BTreeMap<&'static str, Waits> = BTreeMap::new();
+    let waiting = tasks.iter().filter(|task| !task.state.is_terminal() && task.state != TaskState::Running);
+    for (task, reason) in waiting.filter_map(|task| Some((task, task.reason.as_ref()?.name()))) {
+        let waits = by_reason.entry(reason).or_insert(Waits { reason, tasks: 0, until_ms: None });
+        waits.tasks += 1;
+        waits.until_ms = waits.until_ms.into_iter().chain(task.until_ms).min();
+    }
+    by_reason.into_values().collect()
+}
+
 fn code(report: &Report) -> Code {
-    let waits = |(state, count): (&&str, &usize)| matches!(*state, "needs_human" | "failed") && *count > 0;
+    let is_paused = report.held.as_ref().is_some_and(|held| held.reason == "Paused");
     match report.running {
         false => Code::NotRunning,
-        true if report.tasks.iter().any(waits) => Code::NeedsPerson,
+        true if is_paused || !report.needs_you.is_empty() => Code::NeedsPerson,
         true => Code::Done,
     }
 }
@@ -124,10 +205,31 @@ fn text(report: &Report) -> String {
         (Some(pid), Some(address)) => format!("Running, process {pid}, {address}"),
         _ => "Not running; the numbers are those of the last run".to_owned(),
     }];
+    let now_ms = clock::wall()();
+    let until = |until_ms: Option<i64>| {
+        until_ms.map(|until| format!(", until {}", until_text(until, now_ms))).unwrap_or_default()
+    };
+    if let Some(held) = &report.held {
+        let words = one_line(&held.words);
+        lines.push(format!("Nothing new starts: {words}{}. {}", until(held.until_ms), held.unblocks));
+    }
     lines.extend(report.tasks.iter().map(|(state, count)| format!("  {count:>5} {state}")));
     for working in &report.working_on {
         let waits = working.waits_for.as_ref().map(|why| format!(", waits: {why}")).unwrap_or_default();
         lines.push(format!("  {} in {}, {} so far{waits}", working.task, working.slot, working.cost));
+    }
+    lines.extend(
+        report
+            .waits
+            .iter()
+            .map(|waits| format!("  {:>5} wait: {}{}", waits.tasks, waits.reason, until(waits.until_ms))),
+    );
+    if !report.needs_you.is_empty() {
+        lines.push(format!("Needs you ({})", report.needs_you.len()));
+    }
+    for needs in &report.needs_you {
+        let (title, reason) = (one_line(&needs.title), one_line(&needs.reason));
+        lines.push(format!("  {} {title}: {reason}. {}", one_line(&needs.task), one_line(&needs.unblocks)));
     }
     for (name, usage) in [("real", report.real), ("simulated", report.simulated)] {
         let Some(usage) = usage else { continue };

@@ -188,7 +188,7 @@ fn list(ids: &[BeadId]) -> String {
     ids.iter().map(|id| one_line(id.as_str())).collect::<Vec<_>>().join(", ")
 }
 
-fn until_text(until_ms: i64, now_ms: i64) -> String {
+pub(super) fn until_text(until_ms: i64, now_ms: i64) -> String {
     format!("{} (in {})", instant(until_ms, now_ms), span(until_ms - now_ms))
 }
 

@@ -49,6 +49,14 @@ pub(crate) fn log_filter() -> Option<String> {
     std::env::var("GLITCHLAB_LOG").ok()
 }
 
+/// Returns the name of the person who runs this program, as far as the system says.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "this is the reader of the environment")]
+pub(crate) fn user() -> String {
+    let named = |name| std::env::var(name).ok().filter(|user| !user.trim().is_empty());
+    named("USER").or_else(|| named("LOGNAME")).unwrap_or_else(|| "somebody".to_owned())
+}
+
 /// Returns the folder for temporary files.
 #[must_use]
 pub(crate) fn temporary_folder() -> PathBuf {

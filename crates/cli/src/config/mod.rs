@@ -19,12 +19,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
+use glitchlab_domain::bead::BeadId;
 use glitchlab_domain::money::MicroUsd;
 use glitchlab_domain::policy::{Limits, RetryRules, WorkFilter};
 use glitchlab_models::scripted::Script;
 use glitchlab_pipeline::process::Environment;
 
-pub(crate) use self::environment::{environment, log_filter, state_folder, temporary_folder};
+pub(crate) use self::environment::{environment, log_filter, state_folder, temporary_folder, user};
 
 use self::effective::{Effective, Sources};
 use self::flags::Flags;
@@ -67,6 +68,8 @@ pub(crate) struct Config {
     pub(crate) min_free_bytes: u64,
     pub(crate) drain: Duration,
     pub(crate) until_idle: bool,
+    /// The one task to work on.
+    pub(crate) only: Option<BeadId>,
     /// What the demo's model replies.
     pub(crate) script: Option<Script>,
     /// The environment of this process, handed on in parts.
@@ -86,7 +89,9 @@ impl Config {
     pub(crate) fn load(flags: &Continuous) -> anyhow::Result<Self> {
         let repo = repo(flags.repo.as_deref())?;
         let config = Self::read(sources(&repo, flags.keys.clone()), repo)?;
-        Ok(Self { until_idle: flags.until_idle, ..config })
+        let only = flags.only.as_deref().map(BeadId::from);
+        let workers = if only.is_some() { 1 } else { config.workers };
+        Ok(Self { until_idle: flags.until_idle, only, workers, ..config })
     }
 
     /// Reads the sources as they now are.
@@ -126,6 +131,7 @@ impl Config {
             min_free_bytes: effective.bytes("store.min_free_disk"),
             drain: effective.time("shutdown.drain"),
             until_idle: false,
+            only: None,
             script: None,
             environment: environment(),
             sources,
@@ -158,7 +164,8 @@ impl Config {
             .or("budget.per_day", dollars(demo.cap_day));
         let sources = Sources { flags: given, ..Sources::default() };
         let config = Self::read(sources, demo.repo.clone())?;
-        Ok(Self { script: Some(demo.script.clone()), until_idle: flags.until_idle, ..config })
+        let only = flags.only.as_deref().map(BeadId::from);
+        Ok(Self { script: Some(demo.script.clone()), until_idle: flags.until_idle, only, ..config })
     }
 }
 

@@ -1,0 +1,86 @@
+//! `glitchlab run ID`: an engine that works on one task alone, and ends with its outcome.
+
+use std::process::ExitCode;
+
+use glitchlab_actors::{Chosen, Engine};
+use glitchlab_domain::bead::BeadId;
+use glitchlab_domain::id::TaskKey;
+use glitchlab_domain::task::TaskState;
+use glitchlab_domain::why::nearest;
+
+use crate::args::{Continuous, Run};
+use crate::commands::continuous;
+use crate::exit::Stop;
+
+/// Runs the command.
+///
+/// # Errors
+///
+/// Returns why it could not start, or why it ended otherwise than it should.
+pub(crate) fn run(flags: &Run) -> Result<ExitCode, Stop> {
+    continuous::run(&Continuous { only: Some(flags.id.clone()), ..flags.how.clone() })
+}
+
+/// How the chosen task stood before a run.
+pub(crate) struct Before {
+    id: BeadId,
+    key: TaskKey,
+    runs: u32,
+    is_begun: bool,
+}
+
+impl Before {
+    /// Looks at the task that an engine is started for, when it is started for one.
+    ///
+    /// # Errors
+    ///
+    /// Returns what the store says.
+    pub(crate) async fn of(engine: &Engine) -> anyhow::Result<Option<Self>> {
+        let Some(id) = engine.settings.only.clone() else { return Ok(None) };
+        let key = TaskKey::of(&engine.repo_id, &id);
+        let task = engine.reader.task(&key).await?;
+        let runs = task.as_ref().map_or(0, |task| task.runs);
+        let is_begun = task.is_some_and(|task| task.state == TaskState::Running);
+        Ok(Some(Self { id, key, runs, is_begun }))
+    }
+
+    /// Says what became of it, and whether that is what was asked for.
+    ///
+    /// # Errors
+    ///
+    /// Returns what the store says.
+    pub(crate) async fn outcome(&self, engine: &Engine, chosen: &Chosen) -> anyhow::Result<(bool, String)> {
+        let id = &self.id;
+        let Some(task) = engine.reader.task(&self.key).await? else {
+            let tasks = engine.reader.tasks(&engine.repo_id).await?;
+            let near = nearest(tasks.iter().map(|task| &task.bead_id), id.as_str());
+            let near: Vec<String> = near.iter().map(ToString::to_string).collect();
+            let meant = if near.is_empty() {
+                String::new()
+            } else {
+                format!("; did you mean {}?", near.join(" or "))
+            };
+            return Ok((false, format!("no task has the id {id}{meant}")));
+        };
+        let has_run = self.is_begun || task.runs > self.runs;
+        if has_run && matches!(task.state, TaskState::Completed | TaskState::InReview | TaskState::Decomposed)
+        {
+            let branch = task.request.as_ref().filter(|_| task.state == TaskState::InReview);
+            let branch = branch.map(|branch| format!(", branch {branch}")).unwrap_or_default();
+            return Ok((true, format!("{id}: {}{branch}", task.state.name())));
+        }
+        let verb = if has_run { "is not done" } else { "cannot run now" };
+        Ok((
+            false,
+            match chosen.obstacle.as_ref().map(|wait| &wait.reason).or(task.reason.as_ref()) {
+                Some(reason) => {
+                    format!("{id} {verb}: {reason}. What helps: {}", reason.unblocks(id.as_str()))
+                }
+                None => format!(
+                    "{id} {verb}: it is {}; `glitchlab retry {id}` begins it again",
+                    task.state.name()
+                ),
+            },
+        ))
+    }
+}
