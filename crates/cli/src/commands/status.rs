@@ -6,11 +6,10 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use glitchlab_domain::ledger::Usage;
-use glitchlab_domain::rows::{AttemptRow, GateRow, ProcessRow};
-use glitchlab_domain::task::{TaskRow, TaskState};
+use glitchlab_domain::rows::{AttemptRow, GateRow};
+use glitchlab_domain::task::{Above, TaskRow, TaskState};
 use glitchlab_domain::why::Obstacle;
 use glitchlab_pipeline::git::{GitRepo, RepoOptions};
-use glitchlab_pipeline::process::engine::Engine as Process;
 use glitchlab_store::{Reader, Sqlite, clock};
 use serde::Serialize;
 use serde_json::json;
@@ -19,6 +18,7 @@ use super::why::until_text;
 use crate::args::Status;
 use crate::exit::{Code, OrStop, Stop};
 use crate::output::{one_line, say};
+use crate::standing::running;
 use crate::{compose, config};
 
 /// What the command says; its JSON is stable.
@@ -107,32 +107,9 @@ async fn status(flags: &Status) -> Result<ExitCode, Stop> {
 }
 
 async fn report(reader: &Reader, repo_id: &str) -> anyhow::Result<Report> {
-    let alive = |row: &ProcessRow| {
-        row.repo_id == repo_id
-            && Process { host: row.host.clone(), pid: row.pid, start_ticks: row.start_ticks }.is_alive()
-    };
-    let process = reader.alive_processes().await?.into_iter().find(alive);
+    let process = running(reader, repo_id).await?;
     let tasks = reader.tasks(repo_id).await?;
-    let states = [
-        TaskState::Running,
-        TaskState::InReview,
-        TaskState::Completed,
-        TaskState::Decomposed,
-        TaskState::NeedsHuman,
-        TaskState::Failed,
-    ];
-    let count = |state: TaskState| tasks.iter().filter(|task| task.state == state).count();
-    let named = |attempt: AttemptRow| {
-        let task = tasks.iter().find(|task| task.key == attempt.task_key)?;
-        Some(Working {
-            task: task.bead_id.to_string(),
-            attempt: attempt.attempt_id.to_string(),
-            slot: attempt.slot,
-            cost: attempt.cost,
-            tokens: attempt.tokens,
-            waits_for: attempt.waiting.map(|wait| wait.reason.to_string()),
-        })
-    };
+    let attempts = reader.running_attempts().await?;
     let now_ms = clock::wall()();
     let usage =
         async |scope: &str| anyhow::Ok(reader.ledger(scope, now_ms).await?.map(|(head, _)| head.usage()));
@@ -143,10 +120,35 @@ async fn report(reader: &Reader, repo_id: &str) -> anyhow::Result<Report> {
         held: held(&reader.gate(repo_id).await?, now_ms),
         needs_you: needs_you(&tasks),
         waits: waits(&tasks),
-        tasks: states.into_iter().map(|state| (state.name(), count(state))).collect(),
-        working_on: reader.running_attempts().await?.into_iter().filter_map(named).collect(),
+        tasks: counts(&tasks),
+        working_on: attempts.into_iter().filter_map(|attempt| working(&tasks, attempt)).collect(),
         real: usage("real").await?,
         simulated: usage(&format!("simulated:{repo_id}")).await?,
+    })
+}
+
+fn counts(tasks: &[TaskRow]) -> BTreeMap<&'static str, usize> {
+    let states = [
+        TaskState::Running,
+        TaskState::InReview,
+        TaskState::Completed,
+        TaskState::Decomposed,
+        TaskState::NeedsHuman,
+        TaskState::Failed,
+    ];
+    let count = |state: TaskState| tasks.iter().filter(|task| task.state == state).count();
+    states.into_iter().map(|state| (state.name(), count(state))).collect()
+}
+
+fn working(tasks: &[TaskRow], attempt: AttemptRow) -> Option<Working> {
+    let task = tasks.iter().find(|task| task.key == attempt.task_key)?;
+    Some(Working {
+        task: task.bead_id.to_string(),
+        attempt: attempt.attempt_id.to_string(),
+        slot: attempt.slot,
+        cost: attempt.cost,
+        tokens: attempt.tokens,
+        waits_for: attempt.waiting.map(|wait| wait.reason.to_string()),
     })
 }
 
@@ -163,7 +165,9 @@ fn held(gate: &GateRow, now_ms: i64) -> Option<Held> {
 
 /// The tasks that wait for a person, those that have waited longest first.
 fn needs_you(tasks: &[TaskRow]) -> Vec<NeedsYou> {
-    let is_it = |task: &&TaskRow| matches!(task.state, TaskState::NeedsHuman | TaskState::Failed);
+    let is_it = |task: &&TaskRow| {
+        matches!(task.state, TaskState::NeedsHuman | TaskState::Failed) && !is_superseded(task, tasks)
+    };
     let mut waiting: Vec<&TaskRow> = tasks.iter().filter(is_it).collect();
     waiting.sort_by_key(|task| (task.since(), &task.bead_id));
     let line = |task: &TaskRow| {
@@ -178,6 +182,15 @@ fn needs_you(tasks: &[TaskRow]) -> Vec<NeedsYou> {
         }
     };
     waiting.into_iter().map(line).collect()
+}
+
+/// A part of what was begun again or closed since is of no use to anybody.
+fn is_superseded(task: &TaskRow, tasks: &[TaskRow]) -> bool {
+    let is_split = |above: &Above| {
+        let whole = tasks.iter().find(|whole| whole.key == above.key);
+        whole.is_none_or(|whole| whole.generation == above.generation && whole.state == TaskState::Decomposed)
+    };
+    !task.above.iter().all(is_split)
 }
 
 fn waits(tasks: &[TaskRow]) -> Vec<Waits> {
@@ -201,42 +214,52 @@ fn code(report: &Report) -> Code {
 }
 
 fn text(report: &Report) -> String {
+    let now_ms = clock::wall()();
     let mut lines = vec![match (&report.pid, &report.address) {
         (Some(pid), Some(address)) => format!("Running, process {pid}, {address}"),
         _ => "Not running; the numbers are those of the last run".to_owned(),
     }];
-    let now_ms = clock::wall()();
-    let until = |until_ms: Option<i64>| {
-        until_ms.map(|until| format!(", until {}", until_text(until, now_ms))).unwrap_or_default()
-    };
-    if let Some(held) = &report.held {
-        let words = one_line(&held.words);
-        lines.push(format!("Nothing new starts: {words}{}. {}", until(held.until_ms), held.unblocks));
-    }
+    lines.extend(report.held.iter().map(|held| {
+        let (words, until) = (one_line(&held.words), until(held.until_ms, now_ms));
+        format!("Nothing new starts: {words}{until}. {}", held.unblocks)
+    }));
     lines.extend(report.tasks.iter().map(|(state, count)| format!("  {count:>5} {state}")));
-    for working in &report.working_on {
-        let waits = working.waits_for.as_ref().map(|why| format!(", waits: {why}")).unwrap_or_default();
-        lines.push(format!("  {} in {}, {} so far{waits}", working.task, working.slot, working.cost));
-    }
-    lines.extend(
-        report
-            .waits
-            .iter()
-            .map(|waits| format!("  {:>5} wait: {}{}", waits.tasks, waits.reason, until(waits.until_ms))),
-    );
+    lines.extend(report.working_on.iter().map(Working::line));
+    lines.extend(report.waits.iter().map(|waits| {
+        let until = until(waits.until_ms, now_ms);
+        format!("  {:>5} wait: {}{until}", waits.tasks, waits.reason)
+    }));
     if !report.needs_you.is_empty() {
         lines.push(format!("Needs you ({})", report.needs_you.len()));
+        lines.extend(report.needs_you.iter().map(NeedsYou::line));
     }
-    for needs in &report.needs_you {
-        let (title, reason) = (one_line(&needs.title), one_line(&needs.reason));
-        lines.push(format!("  {} {title}: {reason}. {}", one_line(&needs.task), one_line(&needs.unblocks)));
-    }
-    for (name, usage) in [("real", report.real), ("simulated", report.simulated)] {
-        let Some(usage) = usage else { continue };
-        lines.push(format!(
-            "  {name} money: hour {} of {}, day {} of {}, {} set aside",
-            usage.hour, usage.cap_hour, usage.day, usage.cap_day, usage.reserved
-        ));
-    }
+    let ledgers = [("real", report.real), ("simulated", report.simulated)];
+    lines.extend(ledgers.into_iter().filter_map(|(name, usage)| Some(money(name, &usage?))));
     lines.join("\n")
+}
+
+fn until(until_ms: Option<i64>, now_ms: i64) -> String {
+    until_ms.map(|until| format!(", until {}", until_text(until, now_ms))).unwrap_or_default()
+}
+
+impl Working {
+    fn line(&self) -> String {
+        let waits = self.waits_for.as_ref().map(|why| format!(", waits: {why}")).unwrap_or_default();
+        format!("  {} in {}, {} so far{waits}", one_line(&self.task), self.slot, self.cost)
+    }
+}
+
+impl NeedsYou {
+    fn line(&self) -> String {
+        let [task, title, reason, unblocks] =
+            [&self.task, &self.title, &self.reason, &self.unblocks].map(|text| one_line(text));
+        format!("  {task} {title}: {reason}. {unblocks}")
+    }
+}
+
+fn money(name: &str, usage: &Usage) -> String {
+    format!(
+        "  {name} money: hour {} of {}, day {} of {}, {} set aside",
+        usage.hour, usage.cap_hour, usage.day, usage.cap_day, usage.reserved
+    )
 }

@@ -42,7 +42,8 @@ fn a_pause_is_a_row_that_the_next_boot_finds() {
 fn a_pause_that_is_over_before_it_begins_is_refused() {
     let mut office = Office::open(&[]);
     let until = Some(office.now_ms);
-    office.say(pause(until, false)).refused();
+    assert!(office.say(pause(until, false)).refused().contains("over before"));
+    assert_eq!(office.gate().pause, None);
 }
 
 #[test]

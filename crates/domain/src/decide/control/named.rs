@@ -1,0 +1,172 @@
+//! The verbs that name a task.
+
+use std::fmt::Write as _;
+
+use super::grant::{Granted, grant};
+use super::{Deed, No, refused};
+use crate::bead::BeadId;
+use crate::command::{Bearer, Carry, Refusal, Stamp};
+use crate::decide::{Writes, about, attempt, boot, gate, parts};
+use crate::event::EventKind;
+use crate::id::TaskKey;
+use crate::reason::Reason;
+use crate::rows::{ClaimRow, ControlRow, Rows, Write};
+use crate::task::{TaskRow, TaskState};
+
+/// Finds the task that is named, or says which ones are near.
+pub(super) fn named<'a>(rows: &'a Rows, carry: &Carry, row: &ControlRow) -> Result<&'a TaskRow, No> {
+    let (key, id) = (row.task_key().unwrap_or_default(), row.verb.bead_id());
+    rows.tasks.get(&key).ok_or_else(|| {
+        let mut why = format!("no task has the id {}", id.map(ToString::to_string).unwrap_or_default());
+        let near: Vec<String> = carry.nearest.iter().map(ToString::to_string).collect();
+        if near.is_empty() {
+            why.push_str("; `glitchlab why` lists those that wait");
+        } else {
+            // Writing to text does not fail.
+            let _ = write!(why, "; did you mean {}?", near.join(" or "));
+        }
+        refused(why)
+    })
+}
+
+/// Lets a model be used again that had billed more than the bound of a try.
+pub(super) fn trust(rows: &Rows, carry: &Carry, model: &BeadId, stamp: &Stamp) -> Result<Deed, No> {
+    let scope = carry.scope.as_deref().unwrap_or_default();
+    let writes = boot::trusted(rows, scope, model.as_str(), stamp)?;
+    Ok(Deed { writes, result: format!("{model} is used again") })
+}
+
+/// Lets a task that waits for a person go on, with what it waits for granted.
+pub(super) fn approve(rows: &Rows, task: &TaskRow, by: &str, stamp: &Stamp) -> Result<Deed, No> {
+    let reason = match (&task.state, &task.reason) {
+        (TaskState::NeedsHuman, Some(Reason::NeedsHuman { reason })) => Some(reason),
+        (TaskState::NeedsHuman, _) => None,
+        _ => return Err(refused(standing(task, "approve"))),
+    };
+    let mut task = task.clone();
+    let granted = match reason {
+        Some(reason) => grant(rows, &mut task, reason)?,
+        None => Granted::nothing("it goes on"),
+    };
+    task.rest(TaskState::Open, None, None);
+    let deed = changed(rows, task, format!("approved by {by}"), granted.words, stamp);
+    Ok(granted.purse.into_iter().fold(deed, |deed, purse| deed.with(Write::Purse(purse))))
+}
+
+/// Begins a task again as new work, or ends the rest of one that would go on by itself.
+pub(super) fn retry(rows: &Rows, task: &TaskRow, by: &str, stamp: &Stamp) -> Result<Deed, No> {
+    let ends = task.state.is_terminal() || task.is_stuck();
+    if ends && is_superseded(rows, task) {
+        return Err(refused(format!(
+            "{} was a part of a task that has been opened again or closed since; retry that one",
+            task.bead_id
+        )));
+    }
+    let rests = task.state == TaskState::Blocked
+        || (task.state == TaskState::Open && task.rests_until().is_some_and(|until| until > stamp.now_ms));
+    let mut task = task.clone();
+    let words = if ends {
+        task.reopen();
+        "it begins again, with all its attempts"
+    } else if rests {
+        task.rest(TaskState::Open, None, None);
+        "its rest is over: it starts with the next free worker"
+    } else {
+        return Err(refused(standing(&task, "retry")));
+    };
+    Ok(changed(rows, task, format!("retried by {by}"), words, stamp))
+}
+
+fn is_superseded(rows: &Rows, task: &TaskRow) -> bool {
+    let is_split = |key: &TaskKey, generation: u32| {
+        rows.tasks
+            .get(key)
+            .is_some_and(|whole| whole.generation == generation && whole.state == TaskState::Decomposed)
+    };
+    !task.above.iter().all(|above| is_split(&above.key, above.generation))
+}
+
+/// Puts a task away. What runs of it is called back, and its money settled, whoever holds the claim.
+pub(super) fn put_away(
+    rows: &Rows,
+    carry: &Carry,
+    task: &TaskRow,
+    by: &str,
+    why: &str,
+    stamp: &Stamp,
+) -> Result<Deed, No> {
+    if matches!(task.state, TaskState::Completed | TaskState::Dropped) {
+        return Err(refused(standing(task, "drop")));
+    }
+    let claim = rows.claims.get(&task.key);
+    let ended = claim.map(|claim| call_back(rows, carry, claim, stamp)).transpose()?;
+    let mut task = task.clone();
+    task.rest(TaskState::Dropped, Some(Reason::Dropped), None);
+    let words = match (&ended, &task.request) {
+        (Some(_), _) => "it is put away, and its attempt is called back".to_owned(),
+        (None, Some(request)) => format!("it is put away; its branch {request} stays as it is"),
+        (None, None) => "it is put away".to_owned(),
+    };
+    let why = if why.is_empty() { format!("put away by {by}") } else { format!("put away by {by}: {why}") };
+    let deed = closed(rows, task, why, words, stamp);
+    Ok(match ended {
+        // What the end of the attempt made of the task comes first, so that it stays put away.
+        Some(mut before) => {
+            before.rows.extend(deed.writes.rows);
+            before.events.extend(deed.writes.events);
+            Deed { writes: before, result: deed.result }
+        }
+        None => deed,
+    })
+}
+
+/// Ends the attempt of a claim, also one that was put down: whoever still works on it may no longer write.
+fn call_back(rows: &Rows, carry: &Carry, claim: &ClaimRow, stamp: &Stamp) -> Result<Writes, No> {
+    let stale = || Refusal::StaleFence(claim.task_key.clone());
+    let is_it = |by: &Bearer| by.fence == claim.fence && by.attempt_id == claim.attempt_id;
+    let finish = carry.ending.as_deref().filter(|finish| is_it(&finish.by)).ok_or_else(stale)?;
+    let held = rows.attempts.get(&claim.attempt_id).ok_or(Refusal::Missing("attempt"))?;
+    let writes = attempt::end(rows, held, finish, stamp)?;
+    Ok(gate::ended(rows, finish, writes, stamp))
+}
+
+fn changed(rows: &Rows, task: TaskRow, why: String, words: impl Into<String>, stamp: &Stamp) -> Deed {
+    written(rows, task, EventKind::TaskReopened { why }, words, stamp)
+}
+
+fn closed(rows: &Rows, task: TaskRow, why: String, words: impl Into<String>, stamp: &Stamp) -> Deed {
+    written(rows, task, EventKind::TaskClosed { why }, words, stamp)
+}
+
+fn written(rows: &Rows, mut task: TaskRow, kind: EventKind, words: impl Into<String>, stamp: &Stamp) -> Deed {
+    task.updated_ms = stamp.now_ms;
+    let deed = Deed::new(format!("{}: {}", task.bead_id, words.into())).telling(about(&task), kind);
+    let above = parts::tell_above(rows, &task, stamp.now_ms);
+    above.into_iter().fold(deed, Deed::with).with(Write::Task(task))
+}
+
+/// Says how a task stands and what would work, when a verb does not.
+fn standing(task: &TaskRow, verb: &str) -> String {
+    let id = &task.bead_id;
+    let why = task.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+    match task.state {
+        TaskState::Open => {
+            format!("{id} is in the queue{why} and waits for nobody; `glitchlab why {id}` says for what")
+        }
+        TaskState::Running => format!("{id} runs now and waits for nobody; `glitchlab drop {id}` ends it"),
+        TaskState::InReview => format!(
+            "{id} is done and waits for a merge of {}; merge it, or delete the branch to have it done anew",
+            task.request.as_deref().unwrap_or("its branch")
+        ),
+        TaskState::Completed => format!("{id} is completed; `glitchlab retry {id}` begins it again"),
+        TaskState::Decomposed => format!("{id} is split and waits for its parts; {verb} one of those"),
+        TaskState::Blocked => {
+            format!("{id} is parked{why}; `glitchlab retry {id}` lets it start all the same")
+        }
+        TaskState::NeedsHuman => {
+            format!("{id} waits for you{why}; `glitchlab approve {id}` or `glitchlab drop {id}`")
+        }
+        TaskState::Failed => format!("{id} has failed{why}; `glitchlab retry {id}` begins it again"),
+        TaskState::Dropped => format!("{id} is put away; `glitchlab retry {id}` begins it again"),
+    }
+}
