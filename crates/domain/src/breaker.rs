@@ -9,8 +9,8 @@ use crate::outcome::{FailureKind, HumanReason, Outcome};
 /// When the breaker opens, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BreakerRules {
-    /// So many failures of one kind within the window, or so many outcomes in a row that all failed, open it; 0 is
-    /// never.
+    /// So many failures of one kind within the window among the last outcomes, twice as many, or so many outcomes in a
+    /// row that all failed, open it; 0 is never.
     pub failures: u32,
     /// The window, in ms.
     pub window_ms: i64,
@@ -29,9 +29,10 @@ impl Default for BreakerRules {
 /// What the last outcomes say.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Breaker {
-    /// Failures within the window, oldest first: when, in ms UTC, and of which kind.
+    /// The last outcomes, oldest first: when, in ms UTC, and of which kind the failure was, if it was one. So few that a
+    /// fast engine, in which some work always fails, is not stopped by the mere number of its failures.
     #[serde(default)]
-    pub failures: Vec<(i64, FailureKind)>,
+    pub recent: Vec<(i64, Option<FailureKind>)>,
     /// How many of the last outcomes failed without one between them that did not.
     #[serde(default)]
     pub in_a_row: u32,
@@ -110,7 +111,7 @@ impl Breaker {
         match (self.open.as_mut(), verdict) {
             (None, Verdict::Went) => {
                 self.in_a_row = 0;
-                self.forget(now_ms, rules);
+                self.note(None, now_ms, rules);
                 Turn::None
             }
             (None, Verdict::Failed(kind)) => self.fail(kind, now_ms, rules),
@@ -145,10 +146,12 @@ impl Breaker {
     }
 
     fn fail(&mut self, kind: FailureKind, now_ms: i64, rules: &BreakerRules) -> Turn {
-        self.forget(now_ms, rules);
-        self.failures.push((now_ms, kind));
+        self.note(Some(kind), now_ms, rules);
         self.in_a_row = self.in_a_row.saturating_add(1);
-        let alike = self.failures.iter().filter(|(_, other)| *other == kind).count();
+        let is_alike = |(at, other): &&(i64, Option<FailureKind>)| {
+            *other == Some(kind) && at.saturating_add(rules.window_ms) > now_ms
+        };
+        let alike = self.recent.iter().filter(is_alike).count();
         let most = rules.failures;
         if most == 0 || (self.in_a_row < most && alike < most as usize) {
             return Turn::None;
@@ -165,9 +168,14 @@ impl Breaker {
         Turn::Opened
     }
 
-    /// Drops what has left the window.
-    fn forget(&mut self, now_ms: i64, rules: &BreakerRules) {
-        self.failures.retain(|(at, _)| at.saturating_add(rules.window_ms) > now_ms);
+    /// Keeps an outcome, and of the earlier ones as many as are looked at; those before the first failure among them say
+    /// nothing, so that what goes well changes nothing.
+    fn note(&mut self, failure: Option<FailureKind>, now_ms: i64, rules: &BreakerRules) {
+        self.recent.push((now_ms, failure));
+        let looked_at = (rules.failures as usize).saturating_mul(2);
+        let surplus = self.recent.len().saturating_sub(looked_at);
+        let first = self.recent.iter().position(|(_, failure)| failure.is_some());
+        self.recent.drain(..surplus.max(first.unwrap_or(self.recent.len())));
     }
 }
 

@@ -131,7 +131,7 @@ pub(crate) static KEYS: &[Key] = &[
     key("budget.tokens_per_day", Kind::Whole { least: 0, most: 1_000_000_000_000 }, "0", "Tokens that any rolling 24 hours may use at most; 0 is no limit").ceiling(),
     key("budget.size_tokens", Kind::Sizes, "[20000, 60000, 90000]", "Tokens that a task of size S, M and L may use"),
 
-    key("breaker.failures", FROM_ONE, "5", "So many failures of one kind within the window stop all starts for a while"),
+    key("breaker.failures", FROM_ONE, "5", "So many failures of one kind within the window among twice as many outcomes stop all starts for a while"),
     key("breaker.window", TIME, r#""300s""#, "How far back those failures are counted"),
     key("breaker.cool_down", TIME, r#""10m""#, "How long nothing starts then, before one task is tried"),
 

@@ -43,7 +43,7 @@ fn five_failures_in_a_row_open_it_however_far_apart_and_unlike() {
 }
 
 #[test]
-fn five_of_one_kind_within_the_window_open_it_although_others_went_well() {
+fn five_of_one_kind_among_ten_within_the_window_open_it_although_others_went_well() {
     let mut breaker = Breaker::default();
     for n in 0..5 {
         breaker.take(&attempt(1), Verdict::Went, n * 70_000, &RULES);
@@ -56,6 +56,15 @@ fn five_of_one_kind_within_the_window_open_it_although_others_went_well() {
         failed(&mut slower, FailureKind::Provider, n * 75_000);
     }
     assert_eq!(slower.open, None, "only four are ever within 300 s");
+}
+
+#[test]
+fn a_fast_engine_in_which_some_work_always_fails_is_not_stopped() {
+    let mut breaker = Breaker::default();
+    for n in 0..3_000 {
+        let verdict = if n % 3 == 0 { Verdict::Failed(FailureKind::ReviewRejected) } else { Verdict::Went };
+        assert_eq!(breaker.take(&attempt(1), verdict, n * 100, &RULES), Turn::None, "outcome {n}");
+    }
 }
 
 #[test]
@@ -118,9 +127,9 @@ fn should_open(history: &[(i64, Verdict)], rules: &BreakerRules) -> bool {
     let told: Vec<_> = history.iter().filter(|(_, verdict)| *verdict != Verdict::Nothing).collect();
     let Some((now_ms, Verdict::Failed(kind))) = told.last() else { return false };
     let most = rules.failures as usize;
-    let alike = told
-        .iter()
-        .filter(|(at, verdict)| *verdict == Verdict::Failed(*kind) && *at > now_ms - rules.window_ms);
+    let last = told.iter().rev().take(2 * most);
+    let alike =
+        last.filter(|(at, verdict)| *verdict == Verdict::Failed(*kind) && *at > now_ms - rules.window_ms);
     let in_a_row = told.iter().rev().take_while(|(_, verdict)| matches!(verdict, Verdict::Failed(_)));
     alike.count() >= most || in_a_row.count() >= most
 }
