@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
+use glitchlab_domain::money::MicroUsd;
 use glitchlab_domain::story::Output;
 use serde_json::Value;
 
@@ -129,7 +130,7 @@ fn history_and_report_say_what_the_store_knows() {
 
     let (json, _) = said(&scratch, &["report", "--by", "task,model", "--json"]);
     let report: Value = serde_json::from_str(&json).expect("JSON");
-    let spent: i64 = scratch.calls().iter().filter_map(|call| call.actual).map(|it| it.micro()).sum();
+    let spent: i64 = scratch.calls().iter().filter_map(|call| call.actual).map(MicroUsd::micro).sum();
     assert_eq!(report["total"]["cost_micro"], spent);
     let keys: Vec<_> =
         report["rows"].as_array().expect("rows").iter().map(|row| &row["key"]["task"]).collect();

@@ -85,7 +85,7 @@ fn without_an_engine_ever_it_says_what_would_start_and_an_unknown_task_is_a_usag
     assert!(!scratch.store().exists(), "a question writes nothing");
     let unknown = ask(&scratch, &backlog, &["gl-9f24"]).expect_code(2);
     assert!(
-        unknown.stderr.contains("there is no task gl-9f24; did you mean gl-9f2.4?"),
+        unknown.stderr.contains("no task has the id gl-9f24; did you mean gl-9f2.4?"),
         "{}",
         unknown.stderr
     );

@@ -5,6 +5,7 @@ use glitchlab_domain::bead::BeadId;
 use glitchlab_domain::command::{Bearer, BootBearer, Carry, Command, Finish, Refusal, Reply};
 use glitchlab_domain::gate::GateRules;
 use glitchlab_domain::id::{BootId, TaskKey};
+use glitchlab_domain::ledger::scope_of;
 use glitchlab_domain::outcome::Outcome;
 use glitchlab_domain::policy::RetryRules;
 use glitchlab_domain::rows::{AttemptRow, ClaimRow, ControlRow, Verb};
@@ -12,11 +13,11 @@ use glitchlab_domain::why::nearest;
 use glitchlab_runtime::Failure;
 use glitchlab_store::clock::Clock;
 use glitchlab_store::{Backend, Queue, Reader, Writer};
-use tokio_util::sync::CancellationToken;
 
 use crate::durable::insist;
 use crate::engine::Engine;
 use crate::ids::random;
+use crate::recovery;
 
 /// Who carries out, and by which rules.
 pub struct Carrier {
@@ -135,14 +136,8 @@ impl Carrier {
         let attempts = self.reader.attempts(key).await?;
         let is_it = |attempt: &&AttemptRow| attempt.attempt_id == claim.attempt_id;
         let is_simulated = attempts.iter().find(is_it).is_some_and(|attempt| attempt.simulated);
-        let scope = self.scope(is_simulated);
+        let scope = scope_of(is_simulated, &self.repo_id);
         Ok(Some(Box::new(self.called_back(claim, by, scope))))
-    }
-
-    /// Returns the ledger that an attempt spends from.
-    fn scope(&self, is_simulated: bool) -> String {
-        let is_it = |scope: &&String| scope.starts_with("simulated") == is_simulated;
-        self.scopes.iter().find(is_it).or(self.scopes.first()).cloned().unwrap_or_default()
     }
 
     fn called_back(&self, claim: ClaimRow, by: &str, scope: String) -> Finish {
@@ -179,19 +174,7 @@ pub async fn writing<T>(
     work: impl AsyncFnOnce(Queue) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
     let (writer, queue) = Writer::new(backend, BootId::new(random()), clock, WORDS);
-    let stop = CancellationToken::new();
-    let stopped = stop.clone();
-    let mut running = tokio::spawn(async move { writer.run(stopped, |_| {}).await });
-    let done = tokio::select! {
-        done = work(queue) => done,
-        ended = &mut running => {
-            ended??;
-            return Err("the store's writer ended before its work was done".into());
-        }
-    };
-    stop.cancel();
-    running.await??;
-    done
+    recovery::while_writing(writer, |_| {}, work(queue)).await?
 }
 
 /// How many commands may wait beside an engine.

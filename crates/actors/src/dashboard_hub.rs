@@ -120,23 +120,19 @@ async fn first_snapshot(engine: &Engine) -> Result<Snapshot, Failure> {
 
 /// Finds in the store what runs in lanes whose events are too long ago.
 async fn fill_lanes(engine: &Engine, snapshot: &mut Snapshot) -> Result<(), Failure> {
-    let mut open = None;
+    let (running, open) = (engine.reader.running_attempts().await?, engine.reader.open_calls().await?);
+    let attempts = engine.live.borrow().retry.attempts;
     for (lane, slot) in snapshot.lanes.iter_mut().zip(engine.slots.iter()) {
         let Some(given) = slot.assignment() else { continue };
         let attempt_id = &given.claimed.attempt.attempt_id;
-        if lane.task.as_ref().is_some_and(|task| task.attempt_id == *attempt_id) {
+        let is_known = lane.task.as_ref().is_some_and(|task| task.attempt_id == *attempt_id);
+        let Some(attempt) = running.iter().find(|row| row.attempt_id == *attempt_id && !is_known) else {
             continue;
-        }
-        let running = engine.reader.running_attempts().await?;
-        let Some(attempt) = running.into_iter().find(|row| row.attempt_id == *attempt_id) else { continue };
-        if open.is_none() {
-            open = Some(engine.reader.open_calls().await?);
-        }
-        let held = open.iter().flatten().filter(|call| call.key.attempt_id == *attempt_id);
+        };
+        let held = open.iter().filter(|call| call.key.attempt_id == *attempt_id);
         let reserved = held.map(|call| call.bound).sum();
         let steps = engine.reader.steps(attempt_id).await?;
-        let attempts = engine.live.borrow().retry.attempts;
-        lane.task = Some(LaneTask::of(&given.claimed.task, &attempt, &steps, reserved, attempts));
+        lane.task = Some(LaneTask::of(&given.claimed.task, attempt, &steps, reserved, attempts));
     }
     Ok(())
 }

@@ -6,22 +6,35 @@ use glitchlab_domain::id::BootId;
 use glitchlab_domain::money::MicroUsd;
 use glitchlab_domain::rows::{CallRow, ChildRow, ProcessRow};
 use glitchlab_runtime::Failure;
-use glitchlab_store::{Queue, Reader, StoreError};
+use glitchlab_store::{Committed, Queue, Reader, StoreError, Writer};
 use tokio_util::sync::CancellationToken;
 
 use crate::durable::insist;
 use crate::engine::Engine;
 
-/// Runs the store's writer for as long as `work` takes: before the tree is there, and after it has gone.
+/// Runs the engine's writer for as long as `work` takes: before the tree is there, and after it has gone.
+///
+/// # Errors
+///
+/// Returns why the writer ended before the work was done.
+pub async fn writing<T>(engine: &Engine, work: impl Future<Output = T>) -> Result<T, Failure> {
+    let feed = engine.feed.clone();
+    while_writing(engine.writer.clone(), move |committed| feed.publish(committed), work).await
+}
+
+/// Runs a writer for as long as `work` takes.
 ///
 /// # Errors
 ///
 /// Returns why the writer ended before the work was done: whoever waits for a writer that is gone would wait for ever.
-pub async fn writing<T>(engine: &Engine, work: impl Future<Output = T>) -> Result<T, Failure> {
+pub(crate) async fn while_writing<T>(
+    writer: Writer,
+    on_commit: impl FnMut(Committed) + Send + 'static,
+    work: impl Future<Output = T>,
+) -> Result<T, Failure> {
     let stop = CancellationToken::new();
-    let (writer, feed, stopped) = (engine.writer.clone(), engine.feed.clone(), stop.clone());
-    let mut running =
-        tokio::spawn(async move { writer.run(stopped, |committed| feed.publish(committed)).await });
+    let stopped = stop.clone();
+    let mut running = tokio::spawn(async move { writer.run(stopped, on_commit).await });
     let done = tokio::select! {
         done = work => done,
         ended = &mut running => {

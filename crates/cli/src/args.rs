@@ -19,7 +19,7 @@ pub(crate) enum Command {
     /// Takes tasks from the backlog one by one, day and night, until it is stopped
     Continuous(Box<Continuous>),
     /// Says what the engine of a repository does and what it has spent
-    Status(Status),
+    Status(Place),
     /// Says why nothing starts, or why one task does not, and what unblocks it
     Why(Why),
     /// Works on one task of the backlog, then ends with its outcome
@@ -178,45 +178,19 @@ pub(crate) struct Drop {
 }
 
 #[derive(Clone, Debug, Default, Parser)]
-pub(crate) struct Status {
-    /// The git repository [default: the current directory]
-    #[arg(long, value_name = "DIR")]
-    pub(crate) repo: Option<PathBuf>,
-    /// The store [default: glitchlab/state.db in the user's state directory]
-    #[arg(long, value_name = "FILE")]
-    pub(crate) store: Option<String>,
-    /// Prints JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-#[derive(Clone, Debug, Default, Parser)]
 pub(crate) struct Why {
     /// The task's id in the backlog; without it, why nothing starts
     #[arg(value_name = "ID")]
     pub(crate) id: Option<String>,
-    /// The git repository [default: the current directory]
-    #[arg(long, value_name = "DIR")]
-    pub(crate) repo: Option<PathBuf>,
-    /// The store [default: glitchlab/state.db in the user's state directory]
-    #[arg(long, value_name = "FILE")]
-    pub(crate) store: Option<String>,
     /// The beads file [default: that of the settings, else .beads/issues.jsonl in the repository]
     #[arg(long, value_name = "FILE")]
     pub(crate) backlog: Option<String>,
-    /// Prints JSON
-    #[arg(long)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) place: Place,
 }
 
 #[derive(Clone, Debug, Parser)]
 pub(crate) struct History {
-    /// The git repository [default: the current directory]
-    #[arg(long, value_name = "DIR")]
-    pub(crate) repo: Option<PathBuf>,
-    /// The store [default: glitchlab/state.db in the user's state directory]
-    #[arg(long, value_name = "FILE")]
-    pub(crate) store: Option<String>,
     /// Only what ended within this time, such as 7d or 12h
     #[arg(long, value_name = "TIME")]
     pub(crate) since: Option<String>,
@@ -226,31 +200,23 @@ pub(crate) struct History {
     /// The most attempts
     #[arg(long, value_name = "N", default_value_t = 50)]
     pub(crate) limit: u32,
-    /// Prints JSON
-    #[arg(long)]
-    pub(crate) json: bool,
     /// Prints CSV
     #[arg(long, conflicts_with = "json")]
     pub(crate) csv: bool,
+    #[command(flatten)]
+    pub(crate) place: Place,
 }
 
 #[derive(Clone, Debug, Parser)]
 pub(crate) struct Report {
-    /// The git repository [default: the current directory]
-    #[arg(long, value_name = "DIR")]
-    pub(crate) repo: Option<PathBuf>,
-    /// The store [default: glitchlab/state.db in the user's state directory]
-    #[arg(long, value_name = "FILE")]
-    pub(crate) store: Option<String>,
     /// How far back, such as 7d or 12h
     #[arg(long, value_name = "TIME", default_value = "7d")]
     pub(crate) since: String,
     /// What to add up by, one or several
     #[arg(long, value_name = "LIST", value_enum, value_delimiter = ',', default_value = "task")]
     pub(crate) by: Vec<Dimension>,
-    /// Prints JSON
-    #[arg(long)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) place: Place,
 }
 
 /// What a report adds up by.

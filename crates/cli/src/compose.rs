@@ -11,6 +11,7 @@ use glitchlab_backlog::JsonlSource;
 use glitchlab_domain::breaker::BreakerRules;
 use glitchlab_domain::gate::GateRules;
 use glitchlab_domain::id::TaskKey;
+use glitchlab_domain::ledger::scope_of;
 use glitchlab_domain::money::MicroUsd;
 use glitchlab_domain::pacing::Spread;
 use glitchlab_domain::policy::MoneyRules;
@@ -73,7 +74,7 @@ pub(crate) async fn compose(config: &Config) -> Result<Composed, Stop> {
     let reader = Reader::Sqlite(Sqlite::readers(&config.store).await.or_stop(Code::Configuration)?);
     let repo_id = repo_id(&repo);
     let workspace = Arc::new(workspace(config, &repo, &repo_id)?);
-    let scope = if model.simulated() { format!("simulated:{repo_id}") } else { "real".to_owned() };
+    let scope = scope_of(model.simulated(), &repo_id);
     let process = Process::current();
     let engine = Engine::new(Parts {
         host: process.host.clone(),
@@ -109,7 +110,16 @@ pub(crate) async fn open_repo(config: &Config) -> Result<GitRepo, Stop> {
         author: config.author.clone(),
         ..RepoOptions::new(config.environment.clone())
     };
-    GitRepo::open(&config.repo, &options).await.map_err(|error| {
+    git_repo(&config.repo, &options).await
+}
+
+/// Opens a repository.
+///
+/// # Errors
+///
+/// Returns why it cannot be opened; that git is not there has a code of its own.
+pub(crate) async fn git_repo(path: &Path, options: &RepoOptions) -> Result<GitRepo, Stop> {
+    GitRepo::open(path, options).await.map_err(|error| {
         let code = match error {
             RepoError::NoGit { .. } | RepoError::GitTooOld { .. } => Code::Unavailable,
             _ => Code::Configuration,

@@ -8,6 +8,7 @@ mod compose;
 mod config;
 mod demo;
 mod exit;
+mod here;
 mod history_file;
 mod log;
 mod output;

@@ -11,7 +11,7 @@ use glitchlab_domain::command::{Command, Stamp};
 use glitchlab_domain::decide::decide;
 use glitchlab_domain::event::{Event, EventKind};
 use glitchlab_domain::id::TaskKey;
-use glitchlab_domain::ledger::Head;
+use glitchlab_domain::ledger::{Head, scope_of};
 use glitchlab_domain::rows::{AttemptRow, GateRow, ProcessRow, Rows};
 use glitchlab_domain::task::{SourceTask, TaskRow};
 use glitchlab_domain::why::{Facts, Obstacle, Rules};
@@ -139,7 +139,7 @@ pub(crate) async fn running(reader: &Reader, repo_id: &str) -> anyhow::Result<Op
 /// Names the ledger that an engine of these settings would spend from.
 fn scope(config: &Config, repo_id: &str) -> String {
     let is_simulated = config.model.parse::<Choice>().is_ok_and(|choice| choice.simulated());
-    if is_simulated { format!("simulated:{repo_id}") } else { "real".to_owned() }
+    scope_of(is_simulated, repo_id)
 }
 
 /// What the engine has said last of its own obstacles: its disk, its store.

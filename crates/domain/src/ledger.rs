@@ -18,7 +18,7 @@ pub use judge::{Bounds, Verdict, judge};
 /// The running totals of one scope of money, one row that every ledger command rewrites.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Head {
-    /// `real`, or `simulated:<repo>` so that pretended dollars never use up the real cap.
+    /// See [`scope_of`].
     pub scope: String,
     /// Written anew by every change, so that two writers can never write the same value.
     pub nonce: String,
@@ -62,6 +62,21 @@ pub enum Unit {
 }
 
 /// What the name of a ledger of tokens ends with.
+/// The ledger of real money, one for all repositories of a store.
+pub const REAL: &str = "real";
+
+/// Names the ledger of money that is pretended, so that it never uses up a real cap: each repository has one of its own.
+#[must_use]
+pub fn simulated_scope(repo_id: &str) -> String {
+    format!("simulated:{repo_id}")
+}
+
+/// Names the ledger that work in a repository spends from.
+#[must_use]
+pub fn scope_of(is_simulated: bool, repo_id: &str) -> String {
+    if is_simulated { simulated_scope(repo_id) } else { REAL.to_owned() }
+}
+
 const TOKENS: &str = "#tokens";
 
 /// Names the ledger of tokens beside that of money.

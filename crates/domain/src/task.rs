@@ -184,6 +184,18 @@ impl TaskRow {
         matches!((self.state, &self.reason), (TaskState::Decomposed, Some(Reason::BlockedBy { .. })))
     }
 
+    /// Tells whether it is a part of something that is no longer split like that: it was opened again, closed or put away.
+    /// `find` knows the rows of those above; one that it does not know is taken as it was.
+    #[must_use]
+    pub fn is_superseded<'a>(&self, find: impl Fn(&TaskKey) -> Option<&'a Self>) -> bool {
+        let is_split = |above: &Above| {
+            find(&above.key).is_none_or(|whole| {
+                whole.generation == above.generation && whole.state == TaskState::Decomposed
+            })
+        };
+        !self.above.iter().all(is_split)
+    }
+
     /// Tells whether it may be claimed at `now_ms`, as far as our own state goes.
     #[must_use]
     pub fn is_claimable(&self, now_ms: i64) -> bool {

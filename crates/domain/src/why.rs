@@ -21,7 +21,7 @@ use crate::reason::{Group, Reason, Wait};
 use crate::rows::{AttemptRow, GateRow};
 use crate::task::TaskRow;
 
-pub use nearest::nearest;
+pub use nearest::{nearest, no_such_task};
 pub use task::{Blocker, TaskWhy, explain_task};
 
 use survey::Survey;

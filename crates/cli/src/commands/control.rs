@@ -2,7 +2,7 @@
 //! terminal. It is a row of the store, so that it is not lost when the engine is killed before it has heard it. Where no
 //! engine works, the command does it itself and holds the repository meanwhile.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -11,20 +11,22 @@ use glitchlab_actors::carrying::{self, Carried, Carrier};
 use glitchlab_domain::bead::BeadId;
 use glitchlab_domain::command::Command;
 use glitchlab_domain::gate::GateRules;
+use glitchlab_domain::ledger::{REAL, simulated_scope};
 use glitchlab_domain::policy::RetryRules;
 use glitchlab_domain::rows::{ControlRow, Verb};
-use glitchlab_pipeline::git::{GitRepo, RepoOptions};
+use glitchlab_pipeline::git::GitRepo;
 use glitchlab_runtime::Failure;
 use glitchlab_store::{Backend, Queue, Reader, Sqlite, clock};
 use serde_json::json;
 use tokio::time::Instant;
 
+use super::alone;
 use crate::args::{Drop, Named, Pause, Place};
 use crate::boot::RepoHold;
-use crate::config::values;
+use crate::config::{self, values};
 use crate::exit::{Code, OrStop, Stop};
+use crate::here::Here;
 use crate::output::{one_line, say};
-use crate::{compose, config};
 
 /// How long an engine may take to say what came of it.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -90,16 +92,14 @@ pub(crate) fn put_away(named: &Drop) -> Result<ExitCode, Stop> {
 }
 
 fn tell(place: &Place, verb: Verb) -> Result<ExitCode, Stop> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime")?;
     let name = verb.name();
-    let answer = runtime.block_on(async {
-        match Ear::find(place).await? {
-            Some(ear) => ear.tell(verb).await.or_stop(Code::Unexpected),
+    let answer = alone(async {
+        let Here { repo, repo_id, store, reader } = Here::open(place).await?;
+        match reader {
+            Some(reader) => Ear { repo, repo_id, store, reader }.tell(verb).await.or_stop(Code::Unexpected),
             None => Ok(Answer::NobodyThere("no engine has ever run on this repository")),
         }
-    });
-    // What waits for a writer that hangs is not waited for.
-    runtime.shutdown_background();
+    })?;
     Ok(print(name, &answer?, place.json).into())
 }
 
@@ -139,20 +139,6 @@ struct Ear {
 }
 
 impl Ear {
-    /// Opens the store of a repository; none when there is none.
-    async fn find(place: &Place) -> Result<Option<Self>, Stop> {
-        let store =
-            config::store_of(place.repo.as_deref(), place.store.clone()).or_stop(Code::Configuration)?;
-        let path = place.repo.as_deref().unwrap_or(Path::new("."));
-        let options = RepoOptions::new(config::environment());
-        let repo = GitRepo::open(path, &options).await.or_stop(Code::Configuration)?;
-        if !store.exists() {
-            return Ok(None);
-        }
-        let reader = Reader::Sqlite(Sqlite::readers(&store).await.or_stop(Code::Configuration)?);
-        Ok(Some(Self { repo_id: compose::repo_id(&repo), repo, store, reader }))
-    }
-
     async fn tell(self, verb: Verb) -> anyhow::Result<Answer> {
         if let (Verb::Stop, Ok(_)) = (&verb, RepoHold::try_take(&self.repo)?) {
             return Ok(Answer::NobodyThere("no engine works on this repository"));
@@ -192,7 +178,7 @@ impl Ear {
             queue,
             by: None,
             repo_id: self.repo_id.clone(),
-            scopes: vec!["real".to_owned(), format!("simulated:{}", self.repo_id)],
+            scopes: vec![REAL.to_owned(), simulated_scope(&self.repo_id)],
             retry: RetryRules::default(),
             gate: GateRules::NEVER,
         }

@@ -9,15 +9,16 @@ use glitchlab_domain::board::Board;
 use glitchlab_domain::money::MicroUsd;
 use glitchlab_domain::pacing::{Bucket, Flow};
 use glitchlab_domain::task::TaskRow;
-use glitchlab_store::{Reader, Sqlite, clock};
+use glitchlab_store::clock;
 use serde::Serialize;
 
+use super::alone;
 use super::config::{SettingReport, reports, text as settings_text};
-use crate::compose;
 use crate::config::Config;
 use crate::exit::{Code, OrStop, Stop};
 use crate::output::{one_line, say};
 use crate::standing::Standing;
+use crate::{compose, here};
 
 /// How many tasks are named in their order.
 const NAMED: usize = 20;
@@ -71,18 +72,14 @@ struct Cost {
 ///
 /// Returns what would not let it start.
 pub(crate) fn run(config: &Config, as_json: bool) -> Result<ExitCode, Stop> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime")?;
-    runtime.block_on(look(config, as_json))
+    alone(look(config, as_json))?
 }
 
 async fn look(config: &Config, as_json: bool) -> Result<ExitCode, Stop> {
     let repo = compose::open_repo(config).await?;
     compose::check_tests(config)?;
     let model = compose::priced_model(config)?;
-    let reader = match config.store.exists() {
-        true => Some(Reader::Sqlite(Sqlite::readers(&config.store).await.or_stop(Code::Configuration)?)),
-        false => None,
-    };
+    let reader = here::reader(&config.store).await?;
     let repo_id = compose::repo_id(&repo);
     let now_ms = clock::wall()();
     let standing = Standing::read(config, &repo_id, reader.as_ref(), now_ms).await;

@@ -6,6 +6,7 @@ use anyhow::Context;
 use glitchlab_domain::bead::BeadId;
 use glitchlab_domain::history::{EndedAttempt, EndedFilter};
 
+use super::alone;
 use super::past::{self, Past};
 use crate::args::History;
 use crate::exit::{Code, OrStop, Stop};
@@ -21,16 +22,15 @@ const DETAIL: usize = 60;
 ///
 /// Returns why the store or the repository cannot be read.
 pub(crate) fn run(flags: &History) -> Result<ExitCode, Stop> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime")?;
-    runtime.block_on(history(flags))
+    alone(history(flags))?
 }
 
 async fn history(flags: &History) -> Result<ExitCode, Stop> {
     let since_ms = flags.since.as_deref().map(past::since).transpose().or_stop(Code::Usage)?;
     let filter = EndedFilter { since_ms, bead_id: flags.task.as_deref().map(BeadId::from) };
-    let past = Past::open(flags.repo.as_deref(), flags.store.clone()).await?;
+    let past = Past::open(&flags.place).await?;
     let ended = past.ended(&filter, flags.limit).await.or_stop(Code::Configuration)?;
-    match (flags.json, flags.csv) {
+    match (flags.place.json, flags.csv) {
         (true, _) => say(&serde_json::to_string_pretty(&ended).context("the rows are plain data")?),
         (_, true) => say(csv(&ended).trim_end()),
         _ if ended.is_empty() => say("No attempt has ended"),

@@ -1,5 +1,7 @@
 //! One file for each command.
 
+use anyhow::Context;
+
 pub(crate) mod config;
 pub(crate) mod continuous;
 pub(crate) mod control;
@@ -12,3 +14,16 @@ pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod status;
 pub(crate) mod why;
+
+/// Runs a command that looks or asks, and is no engine. What still waits for something that hangs is left behind.
+///
+/// # Errors
+///
+/// Fails when there is no runtime.
+fn alone<T>(work: impl Future<Output = T>) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.context("the runtime cannot start")?;
+    let done = runtime.block_on(work);
+    runtime.shutdown_background();
+    Ok(done)
+}

@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use glitchlab_domain::history::{EndedAttempt, EndedFilter};
-use glitchlab_pipeline::git::{GitRepo, RepoOptions};
-use glitchlab_store::{Reader, Sqlite, clock};
+use glitchlab_store::{Reader, clock};
 
+use crate::args::Place;
 use crate::config::values;
 use crate::exit::{Code, OrStop, Stop};
+use crate::here::Here;
+use crate::history_file;
 use crate::output::remark;
-use crate::{compose, config, history_file};
 
 /// What has ended.
 pub(crate) enum Past {
@@ -26,15 +27,10 @@ impl Past {
     /// # Errors
     ///
     /// Returns why the repository, the store or the file cannot be read.
-    pub(crate) async fn open(repo: Option<&Path>, store: Option<String>) -> Result<Self, Stop> {
-        let store = config::store_of(repo, store).or_stop(Code::Configuration)?;
-        let path = repo.unwrap_or(Path::new("."));
-        let repo = GitRepo::open(path, &RepoOptions::new(config::environment()))
-            .await
-            .or_stop(Code::Configuration)?;
-        if store.exists() {
-            let reader = Reader::Sqlite(Sqlite::readers(&store).await.or_stop(Code::Configuration)?);
-            return Ok(Self::Store(reader, compose::repo_id(&repo)));
+    pub(crate) async fn open(place: &Place) -> Result<Self, Stop> {
+        let Here { repo, repo_id, store, reader } = Here::open(place).await?;
+        if let Some(reader) = reader {
+            return Ok(Self::Store(reader, repo_id));
         }
         let file = repo.checkout.as_deref().map(history_file::path_in);
         Ok(Self::Lines(lines(&store, file).or_stop(Code::Configuration)?))

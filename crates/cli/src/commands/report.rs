@@ -9,6 +9,7 @@ use glitchlab_domain::money::MicroUsd;
 use glitchlab_domain::outcome::Status;
 use serde::Serialize;
 
+use super::alone;
 use super::past::{self, Past};
 use crate::args::{Dimension, Report};
 use crate::exit::{Code, OrStop, Stop};
@@ -51,15 +52,14 @@ struct Sums {
 ///
 /// Returns why the store or the repository cannot be read.
 pub(crate) fn run(flags: &Report) -> Result<ExitCode, Stop> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime")?;
-    runtime.block_on(report(flags))
+    alone(report(flags))?
 }
 
 async fn report(flags: &Report) -> Result<ExitCode, Stop> {
     let since_ms = past::since(&flags.since).or_stop(Code::Usage)?;
-    let past = Past::open(flags.repo.as_deref(), flags.store.clone()).await?;
+    let past = Past::open(&flags.place).await?;
     let said = add_up(&past, since_ms, &flags.by).await.or_stop(Code::Configuration)?;
-    if flags.json {
+    if flags.place.json {
         say(&serde_json::to_string_pretty(&said).context("the report is plain data")?);
     } else {
         say(&text(&said));

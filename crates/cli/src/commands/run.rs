@@ -6,7 +6,7 @@ use glitchlab_actors::{Chosen, Engine};
 use glitchlab_domain::bead::BeadId;
 use glitchlab_domain::id::TaskKey;
 use glitchlab_domain::task::TaskState;
-use glitchlab_domain::why::nearest;
+use glitchlab_domain::why::{nearest, no_such_task};
 
 use crate::args::{Continuous, Run};
 use crate::commands::continuous;
@@ -54,13 +54,7 @@ impl Before {
         let Some(task) = engine.reader.task(&self.key).await? else {
             let tasks = engine.reader.tasks(&engine.repo_id).await?;
             let near = nearest(tasks.iter().map(|task| &task.bead_id), id.as_str());
-            let near: Vec<String> = near.iter().map(ToString::to_string).collect();
-            let meant = if near.is_empty() {
-                String::new()
-            } else {
-                format!("; did you mean {}?", near.join(" or "))
-            };
-            return Ok((false, format!("no task has the id {id}{meant}")));
+            return Ok((false, no_such_task(id.as_str(), &near)));
         };
         let has_run = self.is_begun || task.runs > self.runs;
         if has_run && matches!(task.state, TaskState::Completed | TaskState::InReview | TaskState::Decomposed)
@@ -70,17 +64,11 @@ impl Before {
             return Ok((true, format!("{id}: {}{branch}", task.state.name())));
         }
         let verb = if has_run { "is not done" } else { "cannot run now" };
-        Ok((
-            false,
-            match chosen.obstacle.as_ref().map(|wait| &wait.reason).or(task.reason.as_ref()) {
-                Some(reason) => {
-                    format!("{id} {verb}: {reason}. What helps: {}", reason.unblocks(id.as_str()))
-                }
-                None => format!(
-                    "{id} {verb}: it is {}; `glitchlab retry {id}` begins it again",
-                    task.state.name()
-                ),
-            },
-        ))
+        let reason = chosen.obstacle.as_ref().map(|wait| &wait.reason).or(task.reason.as_ref());
+        let why = match reason {
+            Some(reason) => format!("{reason}. What helps: {}", reason.unblocks(id.as_str())),
+            None => format!("it is {}; `glitchlab retry {id}` begins it again", task.state.name()),
+        };
+        Ok((false, format!("{id} {verb}: {why}")))
     }
 }

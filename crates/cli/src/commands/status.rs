@@ -1,25 +1,25 @@
 //! `glitchlab status`: what the engine of a repository does and what it has spent, read from the store.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, HashMap};
 use std::process::ExitCode;
 
 use anyhow::Context;
-use glitchlab_domain::ledger::Usage;
+use glitchlab_domain::id::TaskKey;
+use glitchlab_domain::ledger::{REAL, Usage, simulated_scope};
 use glitchlab_domain::rows::{AttemptRow, GateRow};
-use glitchlab_domain::task::{Above, TaskRow, TaskState};
+use glitchlab_domain::task::{TaskRow, TaskState};
 use glitchlab_domain::why::Obstacle;
-use glitchlab_pipeline::git::{GitRepo, RepoOptions};
-use glitchlab_store::{Reader, Sqlite, clock};
+use glitchlab_store::{Reader, clock};
 use serde::Serialize;
 use serde_json::json;
 
+use super::alone;
 use super::why::until_text;
-use crate::args::Status;
+use crate::args::Place;
 use crate::exit::{Code, OrStop, Stop};
+use crate::here::Here;
 use crate::output::{one_line, say};
 use crate::standing::running;
-use crate::{compose, config};
 
 /// What the command says; its JSON is stable.
 #[derive(Debug, Serialize)]
@@ -81,23 +81,18 @@ struct Working {
 /// # Errors
 ///
 /// Returns why the store or the repository cannot be read.
-pub(crate) fn run(flags: &Status) -> Result<ExitCode, Stop> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime")?;
-    runtime.block_on(status(flags))
+pub(crate) fn run(flags: &Place) -> Result<ExitCode, Stop> {
+    alone(status(flags))?
 }
 
-async fn status(flags: &Status) -> Result<ExitCode, Stop> {
-    let store = config::store_of(flags.repo.as_deref(), flags.store.clone()).or_stop(Code::Configuration)?;
-    let path = flags.repo.as_deref().unwrap_or(Path::new("."));
-    let repo =
-        GitRepo::open(path, &RepoOptions::new(config::environment())).await.or_stop(Code::Configuration)?;
-    if !store.exists() {
+async fn status(flags: &Place) -> Result<ExitCode, Stop> {
+    let Here { repo_id, store, reader, .. } = Here::open(flags).await?;
+    let Some(reader) = reader else {
         let why = format!("no engine has run here: there is no store at {}", store.display());
         say(&if flags.json { json!({ "running": false, "why": why }).to_string() } else { why });
         return Ok(Code::NotRunning.into());
-    }
-    let reader = Reader::Sqlite(Sqlite::readers(&store).await.or_stop(Code::Configuration)?);
-    let report = report(&reader, &compose::repo_id(&repo)).await.or_stop(Code::Configuration)?;
+    };
+    let report = report(&reader, &repo_id).await.or_stop(Code::Configuration)?;
     if flags.json {
         say(&serde_json::to_string_pretty(&report).context("the report is plain data")?);
     } else {
@@ -122,8 +117,8 @@ async fn report(reader: &Reader, repo_id: &str) -> anyhow::Result<Report> {
         waits: waits(&tasks),
         tasks: counts(&tasks),
         working_on: attempts.into_iter().filter_map(|attempt| working(&tasks, attempt)).collect(),
-        real: usage("real").await?,
-        simulated: usage(&format!("simulated:{repo_id}")).await?,
+        real: usage(REAL).await?,
+        simulated: usage(&simulated_scope(repo_id)).await?,
     })
 }
 
@@ -165,8 +160,11 @@ fn held(gate: &GateRow, now_ms: i64) -> Option<Held> {
 
 /// The tasks that wait for a person, those that have waited longest first.
 fn needs_you(tasks: &[TaskRow]) -> Vec<NeedsYou> {
+    let by_key: HashMap<&TaskKey, &TaskRow> = tasks.iter().map(|task| (&task.key, task)).collect();
+    // A part of what was begun again or closed since is of no use to anybody.
     let is_it = |task: &&TaskRow| {
-        matches!(task.state, TaskState::NeedsHuman | TaskState::Failed) && !is_superseded(task, tasks)
+        matches!(task.state, TaskState::NeedsHuman | TaskState::Failed)
+            && !task.is_superseded(|key| by_key.get(key).copied())
     };
     let mut waiting: Vec<&TaskRow> = tasks.iter().filter(is_it).collect();
     waiting.sort_by_key(|task| (task.since(), &task.bead_id));
@@ -182,15 +180,6 @@ fn needs_you(tasks: &[TaskRow]) -> Vec<NeedsYou> {
         }
     };
     waiting.into_iter().map(line).collect()
-}
-
-/// A part of what was begun again or closed since is of no use to anybody.
-fn is_superseded(task: &TaskRow, tasks: &[TaskRow]) -> bool {
-    let is_split = |above: &Above| {
-        let whole = tasks.iter().find(|whole| whole.key == above.key);
-        whole.is_none_or(|whole| whole.generation == above.generation && whole.state == TaskState::Decomposed)
-    };
-    !task.above.iter().all(is_split)
 }
 
 fn waits(tasks: &[TaskRow]) -> Vec<Waits> {

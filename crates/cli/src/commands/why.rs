@@ -4,10 +4,13 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use glitchlab_domain::bead::BeadId;
-use glitchlab_domain::why::{Entry, Gate, GateState, Lines, TaskWhy, Why, explain, explain_task};
-use glitchlab_pipeline::git::{GitRepo, RepoOptions};
-use glitchlab_store::{Reader, Sqlite, clock};
+use glitchlab_domain::why::{
+    Entry, Gate, GateState, Lines, TaskWhy, Why, explain, explain_task, no_such_task,
+};
+use glitchlab_pipeline::git::RepoOptions;
+use glitchlab_store::clock;
 
+use super::alone;
 use crate::args::{self, Continuous};
 use crate::config::Config;
 use crate::config::flags::Flags;
@@ -15,7 +18,7 @@ use crate::exit::{Code, OrStop, Stop};
 use crate::output::{one_line, say};
 use crate::standing::Standing;
 use crate::table::{Side, table};
-use crate::{compose, config};
+use crate::{compose, config, here};
 
 /// How many lines of a group are shown to a person.
 const LINES: usize = 20;
@@ -28,19 +31,13 @@ const TITLE: usize = 40;
 ///
 /// Returns why the repository, its backlog or its store cannot be read, or that there is no such task.
 pub(crate) fn run(flags: &args::Why) -> Result<ExitCode, Stop> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime")?;
-    runtime.block_on(why(flags))
+    alone(why(flags))?
 }
 
 async fn why(flags: &args::Why) -> Result<ExitCode, Stop> {
     let config = Config::load(&settings(flags)).or_stop(Code::Configuration)?;
-    let options = RepoOptions::new(config::environment());
-    let repo = GitRepo::open(&config.repo, &options).await.or_stop(Code::Configuration)?;
-    let reader = if config.store.exists() {
-        Some(Reader::Sqlite(Sqlite::readers(&config.store).await.or_stop(Code::Configuration)?))
-    } else {
-        None
-    };
+    let repo = compose::git_repo(&config.repo, &RepoOptions::new(config::environment())).await?;
+    let reader = here::reader(&config.store).await?;
     let now_ms = clock::wall()();
     let repo_id = compose::repo_id(&repo);
     let standing =
@@ -52,15 +49,15 @@ async fn why(flags: &args::Why) -> Result<ExitCode, Stop> {
 }
 
 fn settings(flags: &args::Why) -> Continuous {
-    let given = [("backlog.path", &flags.backlog), ("store.url", &flags.store)];
+    let given = [("backlog.path", &flags.backlog), ("store.url", &flags.place.store)];
     let set = given.into_iter().filter_map(|(key, word)| Some((key, word.as_ref()?)));
     let keys = set.fold(Flags::default(), |keys, (key, word)| keys.or(key, word.clone()));
-    Continuous { repo: flags.repo.clone(), keys, ..Continuous::default() }
+    Continuous { repo: flags.place.repo.clone(), keys, ..Continuous::default() }
 }
 
 fn tell(flags: &args::Why, standing: &Standing) -> Result<ExitCode, Stop> {
-    let why = explain(&standing.facts(), if flags.json { usize::MAX } else { LINES });
-    if flags.json {
+    let why = explain(&standing.facts(), if flags.place.json { usize::MAX } else { LINES });
+    if flags.place.json {
         say(&serde_json::to_string_pretty(&why).context("the answer is plain data")?);
     } else {
         say(&text(&why));
@@ -70,21 +67,15 @@ fn tell(flags: &args::Why, standing: &Standing) -> Result<ExitCode, Stop> {
 
 fn tell_task(flags: &args::Why, standing: &Standing, id: &str) -> Result<ExitCode, Stop> {
     match explain_task(&standing.facts(), &BeadId::from(id)) {
-        Ok(why) if flags.json => {
+        Ok(why) if flags.place.json => {
             say(&serde_json::to_string_pretty(&why).context("the answer is plain data")?);
         }
         Ok(why) => say(&task_text(&why)),
-        Err(near) => return Err(Stop::new(Code::Usage, unknown(id, &near))),
+        Err(near) => {
+            return Err(Stop::new(Code::Usage, anyhow::anyhow!(one_line(&no_such_task(id, &near)))));
+        }
     }
     Ok(Code::Done.into())
-}
-
-fn unknown(id: &str, near: &[BeadId]) -> anyhow::Error {
-    let id = one_line(id);
-    match near {
-        [] => anyhow::anyhow!("there is no task {id}; `glitchlab why` lists those that wait"),
-        near => anyhow::anyhow!("there is no task {id}; did you mean {}?", list(near)),
-    }
 }
 
 fn text(why: &Why) -> String {

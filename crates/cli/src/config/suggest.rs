@@ -2,28 +2,13 @@
 
 /// Returns the nearest of the known names, when it is near enough to be meant.
 pub(crate) fn nearest<'a>(unknown: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let (distance, name) = known.into_iter().map(|name| (distance(unknown, name), name)).min()?;
+    let (distance, name) = known.into_iter().map(|name| (strsim::levenshtein(unknown, name), name)).min()?;
     (distance <= unknown.chars().count().div_ceil(2)).then_some(name)
 }
 
 /// Returns `; did you mean ..?`, or nothing.
 pub(crate) fn hint<'a>(unknown: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     nearest(unknown, known).map(|name| format!("; did you mean `{name}`?")).unwrap_or_default()
-}
-
-/// Counts the insertions, removals and changes between two words (Levenshtein).
-fn distance(from: &str, to: &str) -> usize {
-    let to: Vec<char> = to.chars().collect();
-    let mut row: Vec<usize> = (0..=to.len()).collect();
-    for (i, a) in from.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, b) in to.iter().enumerate() {
-            let changed = diagonal + usize::from(a != *b);
-            diagonal = row[j + 1];
-            row[j + 1] = changed.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[to.len()]
 }
 
 #[cfg(test)]

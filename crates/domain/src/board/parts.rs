@@ -12,15 +12,8 @@ impl Board {
         if task.is_part() { self.tasks.get(&task.root_key).unwrap_or(task) } else { task }
     }
 
-    /// Tells whether a task is a part of something that is no longer split like that: it was opened again, closed or
-    /// put away.
     pub(super) fn is_superseded(&self, task: &TaskRow) -> bool {
-        let is_split = |above: &Above| {
-            self.tasks.get(&above.key).is_none_or(|whole| {
-                whole.generation == above.generation && whole.state == TaskState::Decomposed
-            })
-        };
-        !task.above.iter().all(is_split)
+        task.is_superseded(|key| self.tasks.get(key))
     }
 
     pub(super) fn add_part(&mut self, task: &TaskRow) {

@@ -118,15 +118,6 @@ pub enum Command {
     },
     /// Makes the output of a step durable.
     FinishStep(FinishStep),
-    /// Lets a model be used again that had billed more than a bound.
-    Trust {
-        /// Who carries out what a person said.
-        by: BootBearer,
-        /// The ledger's scope.
-        scope: String,
-        /// The model.
-        model: String,
-    },
     /// Sets money aside for one try.
     Reserve(Reserve),
     /// Replaces the bound by what was paid.

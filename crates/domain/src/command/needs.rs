@@ -20,7 +20,7 @@ impl Command {
             Self::Beat { by, .. } | Self::EndBoot { by, .. } => vec![boot(by)],
             Self::Sync { beads } => beads.iter().map(|bead| RowKey::Task(bead.key.clone())).collect(),
             Self::Claim(claim) => of_claim(claim),
-            Self::LowerCaps { by, scope, .. } | Self::Trust { by, scope, .. } => {
+            Self::LowerCaps { by, scope, .. } => {
                 vec![boot(by), ledger(scope, MicroUsd::ZERO)]
             }
             Self::TakeOver(take) => plus(

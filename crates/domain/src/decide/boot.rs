@@ -64,19 +64,7 @@ fn tokens_as_wanted(
 }
 
 /// Trusts a model again that had billed more than a bound.
-pub(super) fn trust(
-    rows: &Rows,
-    by: &BootBearer,
-    scope: &str,
-    model: &str,
-    stamp: &Stamp,
-) -> Result<Writes, Refusal> {
-    live(rows, by)?;
-    trusted(rows, scope, model, stamp)
-}
-
-/// The same for whoever may do so.
-pub(super) fn trusted(rows: &Rows, scope: &str, model: &str, stamp: &Stamp) -> Result<Writes, Refusal> {
+pub(super) fn trust(rows: &Rows, scope: &str, model: &str, stamp: &Stamp) -> Result<Writes, Refusal> {
     let mut head = rows.heads.get(scope).ok_or(Refusal::Missing("ledger head"))?.clone();
     if head.trusts(model) {
         return Ok(Writes::nothing(Reply::Done));

@@ -62,7 +62,6 @@ fn decided(rows: &Rows, command: &Command, stamp: &Stamp) -> Result<Writes, Refu
             let wanted = boot::Wanted { hour: *cap_hour, day: *cap_day, terms: *terms };
             Ok(boot::start(rows, process, scope, wanted, dead, stamp))
         }
-        Command::Trust { by, scope, model } => boot::trust(rows, by, scope, model, stamp),
         Command::LowerCaps { by, scope, cap_hour, cap_day } => {
             boot::lower_caps(rows, by, scope, (*cap_hour, *cap_day), stamp)
         }

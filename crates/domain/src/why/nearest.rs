@@ -17,20 +17,17 @@ pub fn nearest<'a>(ids: impl IntoIterator<Item = &'a BeadId>, asked: &str) -> Ve
 
 /// Counts the letters to change, to add or to take away; the end of an id that was left out counts only once.
 fn distance(asked: &str, id: &str) -> usize {
-    if id.ends_with(asked) || id.starts_with(asked) {
-        return 1;
+    if id.ends_with(asked) || id.starts_with(asked) { 1 } else { strsim::levenshtein(asked, id) }
+}
+
+/// Says that there is no such task, and which ids may have been meant.
+#[must_use]
+pub fn no_such_task(asked: &str, near: &[BeadId]) -> String {
+    let near: Vec<&str> = near.iter().map(BeadId::as_str).collect();
+    match near[..] {
+        [] => format!("no task has the id {asked}; `glitchlab why` lists those that wait"),
+        _ => format!("no task has the id {asked}; did you mean {}?", near.join(" or ")),
     }
-    let letters: Vec<char> = id.chars().collect();
-    let mut row: Vec<usize> = (0..=letters.len()).collect();
-    for (i, asked) in asked.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, letter) in letters.iter().enumerate() {
-            let changed = diagonal + usize::from(asked != *letter);
-            diagonal = row[j + 1];
-            row[j + 1] = changed.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[letters.len()]
 }
 
 #[cfg(test)]

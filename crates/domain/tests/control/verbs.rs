@@ -68,7 +68,7 @@ fn stop_needs_an_engine() {
     let mut office = Office::open(&[]);
     let mut carry = office.carry(Verb::Stop);
     carry.by = None;
-    office.carry_out(carry).refused();
+    assert!(office.carry_out(carry).refused().contains("no engine works"));
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! A world with one boot and as many workers as a test asks for, for what is told step by step.
 
+use glitchlab_domain::bead::BeadId;
 use glitchlab_domain::command::{
-    Bearer, BootBearer, Claim, Command, Finish, Paid, Refusal, Reply, Reserve, Settle, TakeOver, TaskCaps,
+    Bearer, BootBearer, Carry, Claim, Command, Finish, Paid, Refusal, Reply, Reserve, Settle, TakeOver,
+    TaskCaps,
 };
 use glitchlab_domain::gate::GateRules;
 use glitchlab_domain::id::{AttemptId, BootId, Fence, TaskKey, TryKey};
@@ -9,7 +11,7 @@ use glitchlab_domain::ledger::{Bounds, Terms};
 use glitchlab_domain::money::{MicroUsd, Price};
 use glitchlab_domain::outcome::Outcome;
 use glitchlab_domain::policy::RetryRules;
-use glitchlab_domain::rows::ProcessRow;
+use glitchlab_domain::rows::{ControlRow, ProcessRow, Verb};
 use glitchlab_domain::stage::Stage;
 use glitchlab_domain::task::SourceTask;
 
@@ -24,6 +26,7 @@ pub(crate) struct Desk {
     pub(crate) task_caps: TaskCaps,
     /// What starts ask of the ledger beside its caps.
     pub(crate) terms: Terms,
+    said: u32,
 }
 
 impl Desk {
@@ -35,6 +38,7 @@ impl Desk {
             boot: boot.clone(),
             task_caps: TaskCaps::default(),
             terms: Terms::default(),
+            said: 0,
         };
         desk.start(&boot, cap_hour, cap_day, &[]);
         desk.ask(&Command::Sync { beads: vec![bead("t1")] }).expect("a task");
@@ -180,7 +184,28 @@ impl Desk {
 
     /// Does what a person says: the model may be used again.
     pub(crate) fn trust(&mut self, model: &str) -> Answer {
-        self.ask(&Command::Trust { by: self.boot.clone(), scope: SCOPE.to_owned(), model: model.to_owned() })
+        let verb = Verb::Approve { bead_id: BeadId::from(model) };
+        self.said += 1;
+        let row = ControlRow {
+            id: format!("word-{}", self.said),
+            repo_id: "repo".to_owned(),
+            verb,
+            by: "ana".to_owned(),
+            at_ms: self.world.clock_ms,
+            done_ms: None,
+            ok: false,
+            result: None,
+        };
+        let scope = Some(SCOPE.to_owned());
+        let carry = Carry {
+            by: Some(self.boot.clone()),
+            row,
+            root_key: None,
+            nearest: Vec::new(),
+            scope,
+            ending: None,
+        };
+        self.ask(&Command::Carry(Box::new(carry)))
     }
 
     fn root_of(&self, key: &TaskKey) -> TaskKey {

@@ -7,6 +7,7 @@ use glitchlab_domain::history::{
     COUNTED, EndedAttempt, OrderBy, Place, Spend, Tally, TaskFilter, TaskOrder, TaskQuestion,
 };
 use glitchlab_domain::id::TaskKey;
+use glitchlab_domain::ledger::REAL;
 use glitchlab_domain::money::MicroUsd;
 use glitchlab_domain::outcome::Size;
 use glitchlab_domain::rows::AttemptRow;
@@ -180,7 +181,7 @@ pub(super) fn spend(contents: &Contents, repo_id: &str, since_ms: i64) -> Vec<Sp
             continue;
         };
         let Some(settled_ms) = call.settled_ms.filter(|settled| *settled >= since_ms) else { continue };
-        let (day_ms, simulated) = (settled_ms - settled_ms % 86_400_000, call.scope != "real");
+        let (day_ms, simulated) = (settled_ms - settled_ms % 86_400_000, call.scope != REAL);
         let key = (day_ms, task.bead_id.clone(), call.model.clone(), call.stage.name(), simulated);
         let sum = sums.entry(key).or_insert_with(|| Spend {
             bead_id: task.bead_id.clone(),

@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use serde::Serialize;
 
+use super::alone;
 use crate::args::{self, Continuous};
 use crate::config::Config;
 use crate::exit::{Code, Stop};
@@ -70,8 +71,7 @@ struct Report {
 ///
 /// Fails when there is no runtime; whatever is wrong with the repository is a finding.
 pub(crate) fn run(flags: &args::Doctor) -> Result<ExitCode, Stop> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime")?;
-    let checks = runtime.block_on(checks(flags));
+    let checks = alone(checks(flags))?;
     let worst = checks.iter().map(|check| check.status).max_by_key(|status| *status as u8);
     let report = Report { status: worst.unwrap_or(Status::Ok), checks };
     if flags.json {

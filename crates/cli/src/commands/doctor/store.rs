@@ -5,6 +5,7 @@ use std::path::Path;
 
 use glitchlab_actors::recovery;
 use glitchlab_domain::id::BootId;
+use glitchlab_domain::ledger::{REAL, simulated_scope};
 use glitchlab_domain::rows::ProcessRow;
 use glitchlab_pipeline::git::GitRepo;
 use glitchlab_pipeline::process::engine::Engine as Process;
@@ -29,8 +30,8 @@ pub(super) async fn look(config: &Config, repo: Option<&GitRepo>, checks: &mut V
         Err(_) => return,
     };
     let repo_id = repo.map(compose::repo_id);
-    let own = repo_id.as_ref().map(|repo_id| format!("simulated:{repo_id}"));
-    for scope in std::iter::once("real".to_owned()).chain(own) {
+    let own = repo_id.as_deref().map(simulated_scope);
+    for scope in std::iter::once(REAL.to_owned()).chain(own) {
         checks.extend(ledger::check(&reader, &scope).await);
         checks.extend(time(&reader, &scope).await);
     }

@@ -1,38 +1,27 @@
 //! The verbs that name a task.
 
-use std::fmt::Write as _;
-
 use super::grant::{Granted, grant};
 use super::{Deed, No, refused};
 use crate::bead::BeadId;
 use crate::command::{Bearer, Carry, Refusal, Stamp};
 use crate::decide::{Writes, about, attempt, boot, gate, parts};
 use crate::event::EventKind;
-use crate::id::TaskKey;
 use crate::reason::Reason;
 use crate::rows::{ClaimRow, ControlRow, Rows, Write};
 use crate::task::{TaskRow, TaskState};
+use crate::why::no_such_task;
 
 /// Finds the task that is named, or says which ones are near.
 pub(super) fn named<'a>(rows: &'a Rows, carry: &Carry, row: &ControlRow) -> Result<&'a TaskRow, No> {
     let (key, id) = (row.task_key().unwrap_or_default(), row.verb.bead_id());
-    rows.tasks.get(&key).ok_or_else(|| {
-        let mut why = format!("no task has the id {}", id.map(ToString::to_string).unwrap_or_default());
-        let near: Vec<String> = carry.nearest.iter().map(ToString::to_string).collect();
-        if near.is_empty() {
-            why.push_str("; `glitchlab why` lists those that wait");
-        } else {
-            // Writing to text does not fail.
-            let _ = write!(why, "; did you mean {}?", near.join(" or "));
-        }
-        refused(why)
-    })
+    let asked = id.map(BeadId::as_str).unwrap_or_default();
+    rows.tasks.get(&key).ok_or_else(|| refused(no_such_task(asked, &carry.nearest)))
 }
 
 /// Lets a model be used again that had billed more than the bound of a try.
 pub(super) fn trust(rows: &Rows, carry: &Carry, model: &BeadId, stamp: &Stamp) -> Result<Deed, No> {
     let scope = carry.scope.as_deref().unwrap_or_default();
-    let writes = boot::trusted(rows, scope, model.as_str(), stamp)?;
+    let writes = boot::trust(rows, scope, model.as_str(), stamp)?;
     Ok(Deed { writes, result: format!("{model} is used again") })
 }
 
@@ -56,7 +45,7 @@ pub(super) fn approve(rows: &Rows, task: &TaskRow, by: &str, stamp: &Stamp) -> R
 /// Begins a task again as new work, or ends the rest of one that would go on by itself.
 pub(super) fn retry(rows: &Rows, task: &TaskRow, by: &str, stamp: &Stamp) -> Result<Deed, No> {
     let ends = task.state.is_terminal() || task.is_stuck();
-    if ends && is_superseded(rows, task) {
+    if ends && task.is_superseded(|key| rows.tasks.get(key)) {
         return Err(refused(format!(
             "{} was a part of a task that has been opened again or closed since; retry that one",
             task.bead_id
@@ -75,15 +64,6 @@ pub(super) fn retry(rows: &Rows, task: &TaskRow, by: &str, stamp: &Stamp) -> Res
         return Err(refused(standing(&task, "retry")));
     };
     Ok(changed(rows, task, format!("retried by {by}"), words, stamp))
-}
-
-fn is_superseded(rows: &Rows, task: &TaskRow) -> bool {
-    let is_split = |key: &TaskKey, generation: u32| {
-        rows.tasks
-            .get(key)
-            .is_some_and(|whole| whole.generation == generation && whole.state == TaskState::Decomposed)
-    };
-    !task.above.iter().all(|above| is_split(&above.key, above.generation))
 }
 
 /// Puts a task away. What runs of it is called back, and its money settled, whoever holds the claim.
