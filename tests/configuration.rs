@@ -2,28 +2,11 @@
 
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::path::PathBuf;
 use std::process::Output;
 
 use serde_json::Value;
 
 use crate::support::{LIMIT, Run, Scratch, bead, text, wait_for};
-
-/// Writes the repository's configuration as an editor does: beside it, then over it.
-fn configure(scratch: &Scratch, text: &str) -> PathBuf {
-    let folder = scratch.repo().join(".glitchlab");
-    fs::create_dir_all(&folder).expect("a folder");
-    let (draft, path) = (folder.join("config.toml.new"), folder.join("config.toml"));
-    fs::write(&draft, text).expect("a file");
-    fs::rename(&draft, &path).expect("replaced");
-    path
-}
-
-fn own_file(scratch: &Scratch, text: &str) {
-    let folder = scratch.path().join("config-home/glitchlab");
-    fs::create_dir_all(&folder).expect("a folder");
-    fs::write(folder.join("config.toml"), text).expect("a file");
-}
 
 fn output(scratch: &Scratch, arguments: &[&str]) -> Output {
     let repo = scratch.repo();
@@ -73,8 +56,8 @@ fn page(run: &Run) -> String {
 #[test]
 fn each_layer_is_seen_with_its_origin_and_the_users_caps_are_a_ceiling() {
     let scratch = Scratch::new();
-    configure(&scratch, "[work]\nworkers = 3\nattempts = 5\n[budget]\nper_hour = \"9.00\"\n");
-    own_file(&scratch, "[work]\nattempts = 4\nsetup = \"true\"\n[budget]\nper_hour = \"2.00\"\n");
+    scratch.configure("[work]\nworkers = 3\nattempts = 5\n[budget]\nper_hour = \"9.00\"\n");
+    scratch.own_settings("[work]\nattempts = 4\nsetup = \"true\"\n[budget]\nper_hour = \"2.00\"\n");
     let mut command =
         scratch.program(&["config", "--json", "--workers", "7", "--repo", text(&scratch.repo())]);
     let report = json(&command.env("GLITCHLAB_WORK_TEST", "make test").output().expect("it runs"));
@@ -103,7 +86,7 @@ fn each_layer_is_seen_with_its_origin_and_the_users_caps_are_a_ceiling() {
 #[test]
 fn the_file_of_the_main_checkout_counts_in_a_worktree() {
     let scratch = Scratch::new();
-    configure(&scratch, "[work]\nworkers = 3\n");
+    scratch.configure("[work]\nworkers = 3\n");
     let tree = scratch.path().join("tree");
     scratch.git(&["worktree", "add", "--quiet", text(&tree)]);
     fs::create_dir(tree.join(".glitchlab")).expect("a folder");
@@ -125,11 +108,11 @@ fn an_unknown_variable_ends_the_program_with_the_name_that_was_meant() {
 #[test]
 fn lowering_the_cap_of_a_running_engine_counts_at_the_next_reservation() {
     let scratch = Scratch::new();
-    configure(&scratch, "[budget]\nper_hour = \"5.00\"\n");
+    scratch.configure("[budget]\nper_hour = \"5.00\"\n");
     let run = engine(&scratch, "", &[]);
     run.until_printed("backlog.synced");
     assert_eq!(caps(&scratch), (5_000_000, 40_000_000));
-    configure(&scratch, "[budget]\nper_hour = \"0.000002\"\nper_day = \"3\"\n");
+    scratch.configure("[budget]\nper_hour = \"0.000002\"\nper_day = \"3\"\n");
     run.until_printed("cap.changed");
     assert!(
         wait_for(LIMIT, || (caps(&scratch) == (2, 3_000_000)).then_some(())).is_some(),
@@ -138,8 +121,7 @@ fn lowering_the_cap_of_a_running_engine_counts_at_the_next_reservation() {
     );
     // Work that comes now meets the new cap with its first call, which costs more than that.
     scratch.backlog(&(left_to_people("z") + &bead("a", 1, "")));
-    configure(
-        &scratch,
+    scratch.configure(
         "[budget]\nper_hour = \"0.000002\"\nper_day = \"3\"\n[backlog]\npoll_interval = \"100ms\"\n",
     );
     run.until_printed("task.claimed");
@@ -152,10 +134,10 @@ fn lowering_the_cap_of_a_running_engine_counts_at_the_next_reservation() {
 #[test]
 fn raising_the_cap_of_a_running_engine_is_refused_and_said() {
     let scratch = Scratch::new();
-    configure(&scratch, "[budget]\nper_hour = \"1.00\"\n");
+    scratch.configure("[budget]\nper_hour = \"1.00\"\n");
     let run = engine(&scratch, "", &[]);
     run.until_printed("backlog.synced");
-    configure(&scratch, "[budget]\nper_hour = \"50.00\"\n");
+    scratch.configure("[budget]\nper_hour = \"50.00\"\n");
     run.until_printed("config.refused");
     assert!(run.stderr().contains("budget.per_hour is $50.00"), "{}", run.stderr());
     assert_eq!(caps(&scratch), (1_000_000, 8_000_000));
@@ -167,17 +149,17 @@ fn raising_the_cap_of_a_running_engine_is_refused_and_said() {
 #[test]
 fn a_broken_edit_keeps_the_last_good_settings_and_is_said_until_it_is_mended() {
     let scratch = Scratch::new();
-    configure(&scratch, "[budget]\nper_hour = \"1.00\"\n");
+    scratch.configure("[budget]\nper_hour = \"1.00\"\n");
     let run = engine(&scratch, "", &[]);
     run.until_printed("backlog.synced");
-    configure(&scratch, "[budget]\nper_huor = \"0.10\"\n");
+    scratch.configure("[budget]\nper_huor = \"0.10\"\n");
     run.until_printed("config.unsound");
     assert!(run.stderr().contains("did you mean `per_hour`?"), "{}", run.stderr());
     let shown =
         |is_shown: bool| wait_for(LIMIT, || (page(&run).contains("is not sound") == is_shown).then_some(()));
     assert!(shown(true).is_some(), "the page says it");
     assert_eq!(caps(&scratch), (1_000_000, 8_000_000));
-    configure(&scratch, "[budget]\nper_hour = \"0.10\"\n");
+    scratch.configure("[budget]\nper_hour = \"0.10\"\n");
     run.until_printed("config.sound");
     assert!(shown(false).is_some(), "the page says it no more");
     assert!(wait_for(LIMIT, || (caps(&scratch).0 == 100_000).then_some(())).is_some());
@@ -191,7 +173,7 @@ fn a_file_that_was_not_there_at_the_start_is_seen_and_its_filter_is_taken_over()
     let run = engine(&scratch, "", &["--merge", "when_green"]);
     run.until_printed("backlog.synced");
     assert!(!run.stderr().contains("task.claimed"), "its label is excluded\n{}", run.stderr());
-    configure(&scratch, "[backlog]\nexclude_labels = []\n");
+    scratch.configure("[backlog]\nexclude_labels = []\n");
     run.until_printed("task.claimed");
     run.signal("TERM");
     run.wait().expect_code(0);
@@ -274,7 +256,7 @@ fn doctor_finds_a_store_that_is_none_and_settings_that_are_not_sound() {
     let report = findings(&scratch, &["--model", "simulated/fast", "--test", "true"], 78);
     assert_eq!(finding(&report, "store").0, "failed");
     assert_eq!(finding(&report, "backlog").0, "failed");
-    configure(&scratch, "[work]\nworkrs = 1\n");
+    scratch.configure("[work]\nworkrs = 1\n");
     let (status, found) = finding(&findings(&scratch, &[], 78), "configuration");
     assert!(status == "failed" && found.contains("config.toml:2"), "{found}");
 }

@@ -106,9 +106,7 @@ fn a_second_signal_ends_at_once_and_leaves_no_process() {
 fn below_the_free_disk_limit_nothing_starts_and_the_pages_keep_serving() {
     let scratch = Scratch::new();
     let backlog = scratch.backlog(&bead("a", 1, ""));
-    fs::create_dir(scratch.repo().join(".glitchlab")).expect("a folder");
-    let configuration = "[store]\nmin_free_disk = \"900TiB\"\n";
-    fs::write(scratch.repo().join(".glitchlab/config.toml"), configuration).expect("a file");
+    scratch.configure("[store]\nmin_free_disk = \"900TiB\"\n");
     let run = scratch.start(&["--model", "simulated/fast", "--allow-untested", "--backlog", text(&backlog)]);
     run.until_printed("admission.stopped");
     run.until_printed("backlog.synced");

@@ -1,9 +1,8 @@
 //! Why nothing starts: the page, its JSON and the command say it in the same words, whatever the reason is.
 
-use std::fs;
 use std::time::Duration;
 
-use glitchlab_domain::reason::{Group, ReasonKind};
+use glitchlab_domain::reason::{Group, Reason, ReasonKind};
 use glitchlab_domain::why::{TaskWhy, Why};
 
 use crate::support::{Ended, Run, Scratch, bead, blocked_by, get, text, wait_for};
@@ -77,6 +76,27 @@ fn the_page_and_the_command_say_the_same_of_a_running_engine_and_the_command_of_
 }
 
 #[test]
+fn a_limit_that_a_reload_changed_is_said_with_its_new_number_on_the_page_and_by_the_command() {
+    let scratch = Scratch::new();
+    let backlog = scratch.backlog(&["a", "b", "c"].map(|id| bead(id, 1, "")).concat());
+    scratch.configure("[forge]\nmax_open = 1\n");
+    let run = scratch.start(&[&MODEL[..], &["--backlog", text(&backlog)]].concat());
+    let limit = |why: &Why| {
+        let entries = why.groups.iter().flat_map(|lines| &lines.entries);
+        entries.into_iter().find_map(|entry| match entry.reason {
+            Reason::TooManyOpenRequests { limit, .. } => Some(limit),
+            _ => None,
+        })
+    };
+    until_shown(&run, |why| limit(why) == Some(1));
+    scratch.configure("[forge]\nmax_open = 2\n");
+    until_shown(&run, |why| limit(why) == Some(2));
+    let heard = || (limit(&asked(&scratch, &backlog)) == Some(2)).then_some(());
+    assert!(wait_for(Duration::from_secs(20), heard).is_some(), "{:#?}", asked(&scratch, &backlog));
+    run.kill();
+}
+
+#[test]
 fn without_an_engine_ever_it_says_what_would_start_and_an_unknown_task_is_a_usage_error() {
     let scratch = Scratch::new();
     let backlog = scratch.backlog(&(bead("gl-9f2.4", 0, "") + &bead("gl-k2v", 1, "")));
@@ -97,9 +117,7 @@ fn without_an_engine_ever_it_says_what_would_start_and_an_unknown_task_is_a_usag
 fn a_full_disk_is_said() {
     let scratch = Scratch::new();
     let backlog = scratch.backlog(&bead("a", 1, ""));
-    fs::create_dir(scratch.repo().join(".glitchlab")).expect("a folder");
-    let configuration = "[store]\nmin_free_disk = \"900TiB\"\n";
-    fs::write(scratch.repo().join(".glitchlab/config.toml"), configuration).expect("a file");
+    scratch.configure("[store]\nmin_free_disk = \"900TiB\"\n");
     let run = scratch.start(&[&MODEL[..], &["--backlog", text(&backlog)]].concat());
     let page = until_shown(&run, |why| has(why, ReasonKind::DiskLow) && why.headline.reason.is_some());
     assert_eq!(page.headline.text, "The disk is almost full");

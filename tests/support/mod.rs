@@ -31,6 +31,8 @@ impl Scratch {
         scratch.git(&["config", "user.name", "Test Person"]);
         scratch.git(&["config", "user.email", "person@example.invalid"]);
         fs::write(scratch.repo().join("README.md"), "scratch\n").expect("a file is written");
+        // How full the disk of this machine is must not decide what a scenario shows.
+        scratch.own_settings("[store]\nmin_free_disk = \"64MiB\"\n");
         scratch.git(&["add", "."]);
         scratch.git(&["commit", "--quiet", "-m", "start"]);
         scratch
@@ -53,6 +55,23 @@ impl Scratch {
         let path = self.path().join("backlog.jsonl");
         fs::write(&path, text).expect("the backlog is written");
         path
+    }
+
+    /// Writes the repository's configuration as an editor does: beside it, then over it. Returns its path.
+    pub(crate) fn configure(&self, text: &str) -> PathBuf {
+        let folder = self.repo().join(".glitchlab");
+        fs::create_dir_all(&folder).expect("a folder");
+        let (draft, path) = (folder.join("config.toml.new"), folder.join("config.toml"));
+        fs::write(&draft, text).expect("a file");
+        fs::rename(&draft, &path).expect("replaced");
+        path
+    }
+
+    /// Writes the user's own configuration.
+    pub(crate) fn own_settings(&self, text: &str) {
+        let folder = self.path().join("config-home/glitchlab");
+        fs::create_dir_all(&folder).expect("a folder");
+        fs::write(folder.join("config.toml"), text).expect("a file");
     }
 
     /// Runs git in the repository and returns what it printed.

@@ -285,6 +285,7 @@ impl Engine {
         if self.live.send_if_modified(|now| std::mem::replace(now, live.clone()) != *live) {
             // One that is restarting reads everything when it starts.
             let _ = self.handles.scheduler.send(SchedulerMsg::Rebuild);
+            let _ = self.handles.janitor.send(JanitorMsg::Beat);
         }
     }
 

@@ -23,12 +23,15 @@ const BEAT_TICKS: u64 = 4;
 pub enum JanitorMsg {
     /// Time has passed.
     Tick,
+    /// What the engine is set to has changed.
+    Beat,
 }
 
 impl MessageKind for JanitorMsg {
     fn kind(&self) -> &'static str {
         match self {
             Self::Tick => "tick",
+            Self::Beat => "beat",
         }
     }
 }
@@ -63,10 +66,13 @@ impl Actor for Janitor {
         state: &mut JanitorState,
     ) -> Result<(), Failure> {
         match msg {
-            JanitorMsg::Tick => state.tick().await?,
+            JanitorMsg::Tick => {
+                state.tick().await?;
+                context.send_after(TICK, JanitorMsg::Tick);
+            }
+            JanitorMsg::Beat => state.beat().await?,
         }
         context.gauges().progress();
-        context.send_after(TICK, JanitorMsg::Tick);
         Ok(())
     }
 }
@@ -86,7 +92,8 @@ impl JanitorState {
     /// A boot that the store calls dead can do nothing more: its claims are another's. It ends by breach.
     async fn beat(&self) -> Result<(), Failure> {
         let engine = &self.engine;
-        let beat = Command::Beat { by: engine.boot.clone(), lease_until_ms: engine.now_ms() + LEASE_MS };
+        let (by, rules) = (engine.boot.clone(), engine.rules());
+        let beat = Command::Beat { by, lease_until_ms: engine.now_ms() + LEASE_MS, rules };
         match engine.queue.submit(beat).await {
             Ok(Ok(_)) => {
                 if engine.gate.open(Keeper::Store) {

@@ -22,14 +22,14 @@ use crate::worker::{Worker, WorkerArguments};
 /// The window of every intensity.
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// Starts the tree; `pages` are further children beside the hub, which only read.
+/// Starts the tree; `beside` are further children beside the hub, without which work goes on.
 ///
 /// # Errors
 ///
 /// Returns a [`StartError`] when a child does not come up; what was started is stopped again.
-pub async fn start(engine: &Arc<Engine>, pages: Vec<ChildSpec>) -> Result<Tree, StartError> {
+pub async fn start(engine: &Arc<Engine>, beside: Vec<ChildSpec>) -> Result<Tree, StartError> {
     let mut events = engine.tree.events();
-    let tree = start_tree_with("glitchlab", root(engine, pages), &engine.tree).await?;
+    let tree = start_tree_with("glitchlab", root(engine, beside), &engine.tree).await?;
     let engine = Arc::clone(engine);
     tokio::spawn(async move {
         let mut causes = HashMap::new();
@@ -40,14 +40,14 @@ pub async fn start(engine: &Arc<Engine>, pages: Vec<ChildSpec>) -> Result<Tree, 
     Ok(tree)
 }
 
-fn root(engine: &Arc<Engine>, pages: Vec<ChildSpec>) -> SupervisorSpec {
+fn root(engine: &Arc<Engine>, beside: Vec<ChildSpec>) -> SupervisorSpec {
     SupervisorSpec::new(Strategy::OneForOne)
         .intensity(3, MINUTE)
         .child(journal(engine))
         .child(budget_pacer(engine))
         .child(ChildSpec::supervisor("work", work(engine)))
         .child(janitor(engine))
-        .child(ChildSpec::supervisor("views", views(engine, pages)))
+        .child(ChildSpec::supervisor("views", views(engine, beside)))
 }
 
 fn journal(engine: &Arc<Engine>) -> ChildSpec {
@@ -104,8 +104,8 @@ fn janitor(engine: &Arc<Engine>) -> ChildSpec {
     ChildSpec::worker("janitor", &handle, move |_| (Janitor, Arc::clone(&engine)))
 }
 
-/// Isolated: a failure of the pages never stops work.
-fn views(engine: &Arc<Engine>, pages: Vec<ChildSpec>) -> SupervisorSpec {
+/// Isolated: a failure here never stops work.
+fn views(engine: &Arc<Engine>, beside: Vec<ChildSpec>) -> SupervisorSpec {
     let hub = {
         let engine = Arc::clone(engine);
         let handle = engine.handles.hub.clone();
@@ -113,7 +113,7 @@ fn views(engine: &Arc<Engine>, pages: Vec<ChildSpec>) -> SupervisorSpec {
     };
     let backoff = || Backoff::new(Duration::from_millis(200), MINUTE / 2);
     let spec = SupervisorSpec::new(Strategy::OneForOne).intensity(30, MINUTE).child(hub.backoff(backoff()));
-    pages.into_iter().fold(spec, |spec, page| spec.child(page.backoff(backoff())))
+    beside.into_iter().fold(spec, |spec, child| spec.child(child.backoff(backoff())))
 }
 
 /// Makes a restart and a breach durable, and has claims compared with slots after each.

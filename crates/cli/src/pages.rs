@@ -1,96 +1,25 @@
-//! The web child: a thin actor whose attached task serves the pages. The socket was bound once, before the tree, and is
-//! cloned into each incarnation, so that a restarted one keeps its port.
+//! The web child serves the pages. The socket was bound once, before the tree, and is cloned into each incarnation, so
+//! that a restarted one keeps its port.
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use glitchlab_actors::Engine;
-use glitchlab_runtime::{
-    Actor, ChildSpec, Context, Failure, Grace, Handle, MessageKind, Task, TaskExit, TaskSlot,
-};
+use glitchlab_runtime::{ChildSpec, Failure, Task};
 use glitchlab_web::{Guard, Health, Sources};
 
 use crate::records::StoreRecords;
 
-/// What the web child understands.
-#[derive(Debug)]
-pub(crate) enum PagesMsg {
-    /// Its server has ended.
-    Look,
-}
-
-impl MessageKind for PagesMsg {
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::Look => "look",
-        }
-    }
-}
-
-struct Pages;
-
-struct PagesState {
-    slot: TaskSlot<()>,
-}
-
-/// What an incarnation is given.
-#[derive(Clone)]
-struct PagesArguments {
-    engine: Arc<Engine>,
-    listener: Arc<TcpListener>,
-    slot: TaskSlot<()>,
-}
-
 /// Describes the web child of an engine on a bound socket.
 pub(crate) fn child(engine: &Arc<Engine>, listener: TcpListener) -> ChildSpec {
-    let handle: Handle<PagesMsg> = Handle::new("web");
-    let woken = handle.clone();
-    let slot = TaskSlot::new("pages", Grace::default(), move || drop(woken.send(PagesMsg::Look)));
-    let arguments =
-        PagesArguments { engine: Arc::clone(engine), listener: Arc::new(listener), slot: slot.clone() };
-    ChildSpec::worker("web", &handle, move |_| (Pages, arguments.clone())).attach(&slot)
+    let engine = Arc::clone(engine);
+    ChildSpec::task("web", move || serving(&engine, &listener))
 }
 
-impl Actor for Pages {
-    type Msg = PagesMsg;
-    type Arguments = PagesArguments;
-    type State = PagesState;
-
-    async fn start(
-        &self,
-        _context: &Context<PagesMsg>,
-        arguments: PagesArguments,
-    ) -> Result<PagesState, Failure> {
-        let _how_it_ended_was_told = arguments.slot.settle().await;
-        let slot = arguments.slot.clone();
-        slot.spawn(serving(&arguments)?)?;
-        Ok(PagesState { slot })
-    }
-
-    async fn handle(
-        &self,
-        _context: &Context<PagesMsg>,
-        msg: PagesMsg,
-        state: &mut PagesState,
-    ) -> Result<(), Failure> {
-        match msg {
-            PagesMsg::Look => match state.slot.take_exit() {
-                None | Some(TaskExit::Done(())) => Ok(()),
-                Some(exit) => exit.into_result().map_err(Into::into),
-            },
-        }
-    }
-
-    async fn stop(&self, _context: &Context<PagesMsg>, state: &mut PagesState) -> Result<(), Failure> {
-        state.slot.end();
-        Ok(())
-    }
-}
-
-fn serving(arguments: &PagesArguments) -> Result<Task<()>, Failure> {
-    let listener = tokio::net::TcpListener::from_std(arguments.listener.try_clone()?)?;
-    let guard = Guard::bound_to(arguments.listener.local_addr()?);
-    let sources = sources(&arguments.engine);
+fn serving(engine: &Arc<Engine>, listener: &TcpListener) -> Result<Task<()>, Failure> {
+    let guard = Guard::bound_to(listener.local_addr()?);
+    let listener = tokio::net::TcpListener::from_std(listener.try_clone()?)?;
+    let sources = sources(engine);
     Ok(Task::new("pages", move |scope| async move {
         glitchlab_web::serve(listener, sources, guard, scope.token().clone()).await?;
         Ok(())

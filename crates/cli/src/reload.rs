@@ -10,6 +10,7 @@ use glitchlab_actors::Engine;
 use glitchlab_domain::command::Command;
 use glitchlab_domain::ledger::Usage;
 use glitchlab_domain::money::MicroUsd;
+use glitchlab_runtime::{ChildSpec, Failure, Restart, Task, TaskScope};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::mpsc;
 
@@ -23,16 +24,20 @@ const SETTLE: Duration = Duration::from_millis(200);
 /// How often the files are read although nothing was seen to change: not every disk tells.
 const LOOK: Duration = Duration::from_secs(5);
 
-/// Follows the files of a configuration for as long as the engine takes new work.
-pub(crate) fn follow(engine: &Arc<Engine>, config: &Config) {
+/// Describes the child that follows the files of a configuration for as long as the engine takes new work; nothing where
+/// no file can say anything.
+pub(crate) fn child(engine: &Arc<Engine>, config: &Config) -> Option<ChildSpec> {
     let files: Vec<PathBuf> =
         config.sources.repo_file.iter().chain(&config.sources.user_file).cloned().collect();
-    if files.is_empty() {
-        return;
-    }
-    let follower =
-        Follower { engine: Arc::clone(engine), seen: None, good: config.clone(), is_unsound: false, files };
-    tokio::spawn(follower.run());
+    let (engine, good) = (Arc::clone(engine), config.clone());
+    let follow = move || {
+        let (engine, good, files) = (Arc::clone(&engine), good.clone(), files.clone());
+        let follower = Follower { engine, seen: None, good, is_unsound: false, files };
+        Ok(Task::new("reload", |scope| follower.run(scope)))
+    };
+    let is_said = config.sources.repo_file.is_some() || config.sources.user_file.is_some();
+    // Once it drains there is nothing more to follow.
+    is_said.then(|| ChildSpec::task("configuration", follow).restart(Restart::Transient))
 }
 
 struct Follower {
@@ -47,15 +52,17 @@ struct Follower {
 }
 
 impl Follower {
-    async fn run(mut self) {
+    async fn run(mut self, scope: TaskScope) -> Result<(), Failure> {
         let (told, mut changes) = mpsc::channel(1);
         let mut watch = Watch::new(told);
         let gate = self.engine.gate.clone();
         loop {
             watch.renew(&self.files);
             self.look().await;
+            scope.progress();
             tokio::select! {
-                () = gate.draining() => return,
+                () = gate.draining() => return Ok(()),
+                () = scope.cancelled() => return Ok(()),
                 () = tokio::time::sleep(LOOK) => {}
                 Some(()) = changes.recv() => {
                     tokio::time::sleep(SETTLE).await;

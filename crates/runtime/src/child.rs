@@ -10,11 +10,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::actor::Actor;
 use crate::backoff::Backoff;
-use crate::exit::ExitReason;
+use crate::exit::{ExitReason, Failure};
 use crate::gauges::Gauges;
 use crate::handle::Handle;
+use crate::runner;
 use crate::supervisor::SupervisorSpec;
-use crate::task::{Attached, TaskSlot};
+use crate::task::{Attached, Task, TaskSlot};
 use crate::worker::{StartFn, Worker};
 
 /// How long a killed child may take to be gone before it is declared a zombie, unless its spec says otherwise.
@@ -133,6 +134,18 @@ impl ChildSpec {
     ) -> Self {
         let worker = Worker { handle: handle.clone(), make };
         Self::new(id.into(), StartFn::Worker(Arc::new(worker)), Shutdown::Timeout(Duration::from_secs(5)))
+    }
+
+    /// Describes a worker whose whole duty is one task, built anew by `make` for each incarnation.
+    ///
+    /// The child ends as its task does: one that is done ends normally, so that only a permanent child is restarted;
+    /// one that failed or panicked ends abnormally. The task of an incarnation has ended, or was fenced off, before
+    /// the next one starts. It is permanent and has five seconds to stop.
+    pub fn task(
+        id: impl Into<ChildId>,
+        make: impl Fn() -> Result<Task<()>, Failure> + Send + Sync + 'static,
+    ) -> Self {
+        runner::spec(id.into(), make)
     }
 
     /// Describes a supervisor. It is permanent and has all the time it needs to stop, since its own children are

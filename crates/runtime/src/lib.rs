@@ -22,6 +22,7 @@ mod ordered;
 mod orders;
 mod pending;
 mod run;
+mod runner;
 mod shutdown;
 mod significance;
 mod slot;

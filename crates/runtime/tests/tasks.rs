@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use glitchlab_runtime::{
     Actor, Backoff, ChildSpec, Context, ExitReason, Failure, Grace, Handle, LifecycleEvent, MessageKind,
-    Occupied, Strategy, Task, TaskExit, TaskFailure, TaskScope, TaskSlot, start_tree,
+    Occupied, Restart, Strategy, Task, TaskExit, TaskFailure, TaskScope, TaskSlot, start_tree,
 };
 use tokio::sync::oneshot;
 use tokio::time::{Instant, advance, sleep_until};
@@ -288,4 +288,57 @@ async fn a_tree_that_does_not_start_ends_the_work_that_was_begun() {
     assert!(start_tree("root", spec(Strategy::OneForOne, 0, [child, bad.spec()])).await.is_err());
     shell.slot.settled().await;
     assert_eq!(shell.slot.take_exit(), Some(TaskExit::Cancelled));
+}
+
+/// A child that is nothing but its task, and how many it has had; the task stays when `work` of its number says so.
+fn only_a_task(
+    restart: Restart,
+    work: impl Fn(u32) -> Result<bool, Failure> + Copy + Send + Sync + 'static,
+) -> (Arc<AtomicU32>, ChildSpec) {
+    let lives = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&lives);
+    let make = move || {
+        let n = counted.fetch_add(1, SeqCst);
+        Ok(Task::new("duty", move |scope: TaskScope| async move {
+            if work(n)? {
+                scope.cancelled().await;
+            }
+            Ok(())
+        }))
+    };
+    (lives, ChildSpec::task("only", make).restart(restart))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_child_that_is_only_a_task_fails_with_it_and_gets_a_new_one() {
+    let (lives, child) = only_a_task(Restart::Transient, |n| match n {
+        0 => panic!("the first breaks"),
+        1 => Err("the second fails".into()),
+        _ => Ok(true),
+    });
+    let (tree, mut events) = start(spec(Strategy::OneForOne, 5, [child])).await;
+    for why in ["its task panicked: the first breaks", "its task failed: the second fails"] {
+        let LifecycleEvent::Exited { cause, .. } = until_exited(&mut events, "root/only").await else {
+            unreachable!()
+        };
+        assert_eq!(cause, ExitReason::Failed(why.into()));
+    }
+    settle().await;
+    assert_eq!(lives.load(SeqCst), 3);
+    assert_eq!(tree.snapshot().root.children[0].tasks[0].running.as_ref().unwrap().name, "duty");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_child_that_is_only_a_task_ends_normally_when_the_task_is_done() {
+    for (restart, expected) in [(Restart::Permanent, 2), (Restart::Transient, 1)] {
+        let (lives, child) = only_a_task(restart, |n| Ok(n > 0));
+        let (tree, mut events) = start(spec(Strategy::OneForOne, 5, [child])).await;
+        let LifecycleEvent::Exited { cause, .. } = until_exited(&mut events, "root/only").await else {
+            unreachable!()
+        };
+        assert_eq!(cause, ExitReason::Normal);
+        settle().await;
+        assert_eq!(lives.load(SeqCst), expected, "{restart:?}");
+        assert_eq!(tree.stop().await, ExitReason::Shutdown);
+    }
 }

@@ -97,8 +97,8 @@ async fn start(config: &Config) -> Result<Up, Stop> {
     let before = Before::of(&engine).await?;
     say(&banner::text(config, &engine, &repo, &found, address));
     let pages = pages::child(&engine, listener);
-    let tree = tree::start(&engine, vec![pages]).await.context("the supervision tree did not come up")?;
-    reload::follow(&engine, config);
+    let beside = std::iter::once(pages).chain(reload::child(&engine, config)).collect();
+    let tree = tree::start(&engine, beside).await.context("the supervision tree did not come up")?;
     Ok(Up { engine, tree, history, before, _hold: hold })
 }
 

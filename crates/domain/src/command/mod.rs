@@ -16,6 +16,7 @@ use crate::reason::Wait;
 use crate::rows::{AttemptRow, ChildRow, ControlRow, ProcessRow};
 use crate::stage::Stage;
 use crate::task::{SourceTask, TaskRow};
+use crate::why::Rules;
 
 /// Proves the right to write for an attempt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,12 +76,14 @@ pub enum Command {
         /// The cap of a rolling day.
         cap_day: MicroUsd,
     },
-    /// Says that the process lives.
+    /// Says that the process lives, and what it is now set to.
     Beat {
         /// Which.
         by: BootBearer,
         /// Until when it counts as alive, ms UTC.
         lease_until_ms: i64,
+        /// What it is set to; a reload may have changed it.
+        rules: Rules,
     },
     /// Ends the process row.
     EndBoot {

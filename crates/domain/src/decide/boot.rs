@@ -6,6 +6,7 @@ use crate::id::BootId;
 use crate::ledger::{Head, Terms, tokens_scope};
 use crate::money::MicroUsd;
 use crate::rows::{ProcessRow, Rows, Write};
+use crate::why::Rules;
 
 use super::{Writes, live};
 
@@ -136,10 +137,15 @@ pub(super) fn lower_caps(
     })
 }
 
-pub(super) fn beat(rows: &Rows, by: &BootBearer, lease_until_ms: i64) -> Result<Writes, Refusal> {
+pub(super) fn beat(
+    rows: &Rows,
+    by: &BootBearer,
+    lease_until_ms: i64,
+    rules: Rules,
+) -> Result<Writes, Refusal> {
     let process = live(rows, by)?.clone();
     Ok(Writes {
-        rows: vec![Write::Process(ProcessRow { lease_until_ms, ..process })],
+        rows: vec![Write::Process(ProcessRow { lease_until_ms, rules: Some(rules), ..process })],
         ..Writes::nothing(Reply::Done)
     })
 }

@@ -65,7 +65,7 @@ fn decided(rows: &Rows, command: &Command, stamp: &Stamp) -> Result<Writes, Refu
         Command::LowerCaps { by, scope, cap_hour, cap_day } => {
             boot::lower_caps(rows, by, scope, (*cap_hour, *cap_day), stamp)
         }
-        Command::Beat { by, lease_until_ms } => boot::beat(rows, by, *lease_until_ms),
+        Command::Beat { by, lease_until_ms, rules: set_to } => boot::beat(rows, by, *lease_until_ms, *set_to),
         Command::EndBoot { by, why } => boot::end(rows, by, why, stamp),
         Command::Sync { beads } => Ok(task::sync(rows, beads, stamp)),
         Command::Claim(claim) => gate::claim(rows, claim, stamp),

@@ -13,6 +13,7 @@ use glitchlab_domain::policy::RetryRules;
 use glitchlab_domain::reason::{Reason, Wait};
 use glitchlab_domain::rows::ChildRow;
 use glitchlab_domain::stage::Stage;
+use glitchlab_domain::why::Rules;
 
 use crate::commands::{self, bead, bearer, bounds, claim, reserve, settle, start};
 use crate::open::Open;
@@ -233,7 +234,10 @@ impl Client {
             1 => Command::Reopen { by, task_key, why, anew: true },
             2 => Command::Suspend { by: self.bearer() },
             3 => Command::NoteWait { by: self.bearer(), wait },
-            4 => Command::Beat { by, lease_until_ms: i64::MAX - 1 },
+            4 => {
+                let rules = Rules { workers: 1, max_open: 2, merges_here: false };
+                Command::Beat { by, lease_until_ms: i64::MAX - 1, rules }
+            }
             _ => Command::EndBoot { by, why },
         }
     }
