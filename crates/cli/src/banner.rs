@@ -17,6 +17,7 @@ pub(crate) fn text(
     engine: &Engine,
     repo: &GitRepo,
     found: &Found,
+    counts: Option<(usize, usize)>,
     address: SocketAddr,
 ) -> String {
     let mut lines = vec![format!("GLITCHLAB {}, process {}", env!("CARGO_PKG_VERSION"), std::process::id())];
@@ -37,7 +38,7 @@ pub(crate) fn text(
             repo.dirty_files, repo.base
         ));
     }
-    lines.push(format!("  backlog    {}", engine.source.location()));
+    lines.push(format!("  backlog    {}{}", engine.source.location(), counted(counts)));
     lines.push(format!(
         "  money      {} in any hour, {} in any day{}; {} and {} are used",
         found.usage.cap_hour,
@@ -75,6 +76,13 @@ const fn merge(merge: Merge) -> &'static str {
         Merge::Never => "never: branches wait for you",
         Merge::WhenGreen => "when tests and review are green",
     }
+}
+
+/// Says how many tasks are ready; nothing where the backlog could not be read, which the log says.
+fn counted(counts: Option<(usize, usize)>) -> String {
+    counts
+        .map(|(ready, others)| format!(": {ready} ready, {others} not, `glitchlab why` says why"))
+        .unwrap_or_default()
 }
 
 /// Says when the day's cap is reached at full speed.

@@ -13,17 +13,18 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::SubscriberInitExt};
 
 use crate::output::one_line;
+use crate::progress::Foot;
+use crate::times;
 
 /// Starts logging. `ractor` itself only speaks up when something is wrong.
 ///
 /// `filter` is such as `debug` or `info,glitchlab_pipeline=debug`; what is wrong in it is left out.
-pub(crate) fn start(filter: Option<String>) {
+pub(crate) fn start(filter: Option<String>, foot: Foot) {
     let filter = EnvFilter::builder()
         .with_default_directive(tracing::Level::INFO.into())
         .parse_lossy(filter.unwrap_or_default())
         .add_directive("ractor=warn".parse().expect("the directive is sound"));
-    let lines =
-        tracing_subscriber::fmt::layer().with_writer(std::io::stderr).event_format(Line).with_filter(filter);
+    let lines = tracing_subscriber::fmt::layer().with_writer(foot).event_format(Line).with_filter(filter);
     // A second start, as in tests, keeps the first.
     let _ = tracing_subscriber::registry().with(lines).try_init();
 }
@@ -61,9 +62,20 @@ fn tell(event: &Event) {
         (kind, Some(sentence)) if is_trouble(kind) => {
             tracing::warn!(event = name, task, attempt, trace, "{sentence}");
         }
-        (_, Some(sentence)) => tracing::info!(event = name, task, attempt, trace, "{sentence}"),
+        (kind, Some(sentence)) => {
+            let until = until(kind);
+            tracing::info!(event = name, task, attempt, trace, until, "{sentence}");
+        }
         (_, None) => tracing::debug!(event = name, task, attempt, trace),
     }
+}
+
+/// When what waits may start, where an instant is known.
+fn until(kind: &EventKind) -> String {
+    let (EventKind::AdmissionRefused { wait } | EventKind::CallWaiting { wait }) = kind else {
+        return String::new();
+    };
+    wait.until_ms.map(times::instant).unwrap_or_default()
 }
 
 const fn is_trouble(kind: &EventKind) -> bool {

@@ -13,11 +13,13 @@ mod history_file;
 mod log;
 mod output;
 mod pages;
+mod progress;
 mod records;
 mod reload;
 mod standing;
 mod summary;
 mod table;
+mod times;
 
 use std::process::ExitCode;
 

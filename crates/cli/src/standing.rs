@@ -75,6 +75,12 @@ impl Standing {
         })
     }
 
+    /// Counts the tasks that could start now, and those that something keeps from it.
+    pub(crate) fn counts(&self) -> (usize, usize) {
+        let kept = self.board.tasks().filter(|task| self.board.why(&task.key).is_some());
+        (self.board.startable().count(), kept.count())
+    }
+
     /// Returns what explanations look at.
     pub(crate) fn facts(&self) -> Facts<'_> {
         Facts {

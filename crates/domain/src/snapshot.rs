@@ -97,7 +97,7 @@ pub struct Lane {
 }
 
 /// A running task.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LaneTask {
     /// The task.
     pub task_key: TaskKey,

@@ -19,6 +19,8 @@ use crate::config::{self, Config};
 use crate::exit::{Code, OrStop, Stop};
 use crate::history_file::HistoryFile;
 use crate::output::{one_line, say};
+use crate::progress::Foot;
+use crate::standing::Standing;
 use crate::summary::Summary;
 use crate::{banner, boot, demo, log, pages, reload};
 
@@ -28,7 +30,8 @@ use crate::{banner, boot, demo, log, pages, reload};
 ///
 /// Returns why it could not start, or why it ended otherwise than it should.
 pub(crate) fn run(flags: &Continuous) -> Result<ExitCode, Stop> {
-    log::start(config::log_filter());
+    let foot = Foot::new();
+    log::start(config::log_filter(), foot.clone());
     let (config, demo) = settings(flags)?;
     if flags.dry_run {
         return dry_run::run(&config, flags.json);
@@ -39,7 +42,8 @@ pub(crate) fn run(flags: &Continuous) -> Result<ExitCode, Stop> {
         .enable_all()
         .build()
         .context("the runtime cannot start")?;
-    let code = runtime.block_on(work(config));
+    let code = runtime.block_on(work(config, &foot));
+    foot.clear();
     // What still blocks a thread now was fenced off: it is not waited for.
     runtime.shutdown_background();
     if let Some(demo) = demo {
@@ -61,10 +65,10 @@ fn settings(flags: &Continuous) -> Result<(Config, Option<demo::Demo>), Stop> {
     Ok((config, Some(demo)))
 }
 
-async fn work(config: Config) -> Result<ExitCode, Stop> {
+async fn work(config: Config, foot: &Foot) -> Result<ExitCode, Stop> {
     let mut signals = Signals::listen()?;
     let up = tokio::select! {
-        up = start(&config) => up?,
+        up = start(&config, foot) => up?,
         name = signals.next() => return Ok(at_once(name, None).await),
     };
     let end = until_told(&config, &up, &mut signals).await;
@@ -84,22 +88,26 @@ struct Up {
     history: HistoryFile,
     /// How the one task stood that it was started for.
     before: Option<Before>,
+    foot: Foot,
     /// Held to the end of the process.
     _hold: RepoHold,
 }
 
-async fn start(config: &Config) -> Result<Up, Stop> {
+async fn start(config: &Config, foot: &Foot) -> Result<Up, Stop> {
     let Composed { engine, process, repo, workspace, listener, address, hold } = compose(config).await?;
     log::follow(&engine.feed);
     let history = HistoryFile::keep(&engine, &repo).await;
     let caps = (config.per_hour, config.per_day);
     let found = boot::begin(&engine, process, caps, &repo, &workspace).await.or_stop(Code::Configuration)?;
     let before = Before::of(&engine).await?;
-    say(&banner::text(config, &engine, &repo, &found, address));
+    let standing = Standing::read(config, &engine.repo_id, Some(&engine.reader), engine.now_ms()).await;
+    let counts = standing.ok().map(|standing| standing.counts());
+    say(&banner::text(config, &engine, &repo, &found, counts, address));
     let pages = pages::child(&engine, listener);
     let beside = std::iter::once(pages).chain(reload::child(&engine, config)).collect();
     let tree = tree::start(&engine, beside).await.context("the supervision tree did not come up")?;
-    Ok(Up { engine, tree, history, before, _hold: hold })
+    foot.follow(engine.snapshot.subscribe());
+    Ok(Up { engine, tree, history, before, foot: foot.clone(), _hold: hold })
 }
 
 /// Why a run ends.
@@ -171,6 +179,7 @@ async fn go_down(config: &Config, up: &Up, end: End) -> Code {
         _ => shutdown::end(&up.engine, &up.tree, &end.words()).await.to_string(),
     };
     tracing::info!(event = "engine.ended", "{reason}");
+    up.foot.clear();
     match summary {
         Ok(summary) => say(&summary.to_string()),
         Err(error) => tracing::error!(event = "summary.failed", "{error:#}"),

@@ -12,6 +12,7 @@ use crate::args::History;
 use crate::exit::{Code, OrStop, Stop};
 use crate::output::{one_line, say};
 use crate::table::{Side, table};
+use crate::times;
 
 /// How much of what happened is shown in a table, in characters.
 const DETAIL: usize = 60;
@@ -58,7 +59,7 @@ fn text(ended: &[EndedAttempt]) -> String {
 
 fn row(it: &EndedAttempt) -> Vec<String> {
     vec![
-        instant(it.ended_ms),
+        times::instant(it.ended_ms),
         one_line(it.bead_id.as_str()),
         it.n.to_string(),
         it.failure.map_or(it.status.name(), |failure| failure.name()).to_owned(),
@@ -89,8 +90,8 @@ fn csv(ended: &[EndedAttempt]) -> String {
             it.cost.micro().to_string(),
             it.files_changed.to_string(),
             quoted(&it.branch),
-            instant(it.started_ms),
-            instant(it.ended_ms),
+            times::instant(it.started_ms),
+            times::instant(it.ended_ms),
             quoted(&it.detail),
         ];
         cells.join(",") + "\n"
@@ -102,10 +103,4 @@ fn csv(ended: &[EndedAttempt]) -> String {
 fn quoted(text: &str) -> String {
     let guard = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { "'" } else { "" };
     format!("\"{guard}{}\"", text.replace('"', "\"\""))
-}
-
-/// Writes an instant given in ms UTC.
-fn instant(at_ms: i64) -> String {
-    jiff::Timestamp::from_millisecond(at_ms)
-        .map_or_else(|_| "—".to_owned(), |at| at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
 }

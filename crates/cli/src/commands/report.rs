@@ -15,6 +15,7 @@ use crate::args::{Dimension, Report};
 use crate::exit::{Code, OrStop, Stop};
 use crate::output::{one_line, say};
 use crate::table::{Side, table};
+use crate::times;
 
 /// What the command says; its JSON is stable.
 #[derive(Debug, Serialize)]
@@ -98,7 +99,7 @@ fn spent_on(spend: &Spend, by: &[Dimension]) -> Vec<String> {
         Dimension::Task => spend.bead_id.to_string(),
         Dimension::Model => spend.model.clone(),
         Dimension::Stage => spend.stage.name().to_owned(),
-        Dimension::Day => day(spend.day_ms),
+        Dimension::Day => times::day(spend.day_ms),
     };
     by.iter().map(value).collect()
 }
@@ -108,14 +109,9 @@ fn ended_as(attempt: &EndedAttempt, by: &[Dimension]) -> Vec<String> {
         Dimension::Task => attempt.bead_id.to_string(),
         Dimension::Model => attempt.model.clone(),
         Dimension::Stage => String::new(),
-        Dimension::Day => day(attempt.ended_ms),
+        Dimension::Day => times::day(attempt.ended_ms),
     };
     by.iter().map(value).collect()
-}
-
-fn day(at_ms: i64) -> String {
-    jiff::Timestamp::from_millisecond(at_ms)
-        .map_or_else(|_| "—".to_owned(), |at| at.strftime("%Y-%m-%d").to_string())
 }
 
 impl Sums {

@@ -14,12 +14,12 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::alone;
-use super::why::until_text;
 use crate::args::Place;
 use crate::exit::{Code, OrStop, Stop};
 use crate::here::Here;
 use crate::output::{one_line, say};
 use crate::standing::running;
+use crate::times;
 
 /// What the command says; its JSON is stable.
 #[derive(Debug, Serialize)]
@@ -228,7 +228,7 @@ fn text(report: &Report) -> String {
 }
 
 fn until(until_ms: Option<i64>, now_ms: i64) -> String {
-    until_ms.map(|until| format!(", until {}", until_text(until, now_ms))).unwrap_or_default()
+    until_ms.map(|until| format!(", until {}", times::until(until, now_ms))).unwrap_or_default()
 }
 
 impl Working {

@@ -18,7 +18,7 @@ use crate::exit::{Code, OrStop, Stop};
 use crate::output::{one_line, say};
 use crate::standing::Standing;
 use crate::table::{Side, table};
-use crate::{compose, config, here};
+use crate::{compose, config, here, times};
 
 /// How many lines of a group are shown to a person.
 const LINES: usize = 20;
@@ -80,7 +80,7 @@ fn tell_task(flags: &args::Why, standing: &Standing, id: &str) -> Result<ExitCod
 
 fn text(why: &Why) -> String {
     let headline = &why.headline;
-    let until = headline.until_ms.map(|until| format!(", until {}", until_text(until, why.as_of_ms)));
+    let until = headline.until_ms.map(|until| format!(", until {}", times::until(until, why.as_of_ms)));
     let mut parts = vec![format!("{}{}", headline.text, until.unwrap_or_default())];
     if !headline.detail.is_empty() {
         parts.push(headline.detail.clone());
@@ -92,7 +92,7 @@ fn text(why: &Why) -> String {
 
 fn gates(gates: &[Gate], now_ms: i64) -> String {
     let row = |gate: &Gate| {
-        let until = gate.until_ms.map(|until| format!("; until {}", until_text(until, now_ms)));
+        let until = gate.until_ms.map(|until| format!("; until {}", times::until(until, now_ms)));
         let word = match gate.state {
             GateState::Passed => "passes",
             GateState::Held => "HOLDS",
@@ -126,8 +126,8 @@ fn row(entry: &Entry, now_ms: i64) -> Vec<String> {
         String::new(),
         what,
         one_line(&entry.chip),
-        entry.since_ms.map_or_else(String::new, |since| span(now_ms - since)),
-        entry.until_ms.map_or_else(|| entry.ends.clone(), |until| until_text(until, now_ms)),
+        entry.since_ms.map_or_else(String::new, |since| times::span(now_ms - since)),
+        entry.until_ms.map_or_else(|| entry.ends.clone(), |until| times::until(until, now_ms)),
         one_line(&entry.remedy()),
     ]
 }
@@ -163,8 +163,8 @@ fn facts(why: &TaskWhy) -> Vec<(&'static str, String)> {
 }
 
 fn waits(entry: &Entry, now_ms: i64) -> [(&'static str, String); 4] {
-    let since = entry.since_ms.map_or_else(|| "—".to_owned(), |since| since_text(since, now_ms));
-    let until = entry.until_ms.map_or_else(|| entry.ends.clone(), |until| until_text(until, now_ms));
+    let since = entry.since_ms.map_or_else(|| "—".to_owned(), |since| times::since(since, now_ms));
+    let until = entry.until_ms.map_or_else(|| entry.ends.clone(), |until| times::until(until, now_ms));
     [("reason", entry.chip.clone()), ("since", since), ("until", until), ("unblocks", entry.remedy())]
 }
 
@@ -177,33 +177,6 @@ fn queue(place: u64, ahead: &[BeadId]) -> String {
 
 fn list(ids: &[BeadId]) -> String {
     ids.iter().map(|id| one_line(id.as_str())).collect::<Vec<_>>().join(", ")
-}
-
-pub(super) fn until_text(until_ms: i64, now_ms: i64) -> String {
-    format!("{} (in {})", instant(until_ms, now_ms), span(until_ms - now_ms))
-}
-
-fn since_text(since_ms: i64, now_ms: i64) -> String {
-    format!("{} ({} ago)", instant(since_ms, now_ms), span(now_ms - since_ms))
-}
-
-/// Writes an instant as its time of day, UTC, with the date when it is not today's.
-fn instant(at_ms: i64, now_ms: i64) -> String {
-    let day = |at_ms: i64| at_ms.div_euclid(86_400_000);
-    let form = if day(at_ms) == day(now_ms) { "%H:%M:%SZ" } else { "%Y-%m-%d %H:%MZ" };
-    jiff::Timestamp::from_millisecond(at_ms)
-        .map_or_else(|_| "—".to_owned(), |at| at.strftime(form).to_string())
-}
-
-/// Writes a span in its two largest units.
-fn span(ms: i64) -> String {
-    let s = ms.max(0) / 1_000;
-    match s {
-        0..60 => format!("{s} s"),
-        60..3_600 => format!("{} m {:02} s", s / 60, s % 60),
-        3_600..86_400 => format!("{} h {:02} m", s / 3_600, s / 60 % 60),
-        _ => format!("{} d {:02} h", s / 86_400, s / 3_600 % 24),
-    }
 }
 
 #[cfg(test)]

@@ -135,7 +135,7 @@ pub(crate) static KEYS: &[Key] = &[
     key("breaker.window", TIME, r#""300s""#, "How far back those failures are counted"),
     key("breaker.cool_down", TIME, r#""10m""#, "How long nothing starts then, before one task is tried"),
 
-    key("models.default", Kind::Text, r#""""#, "The model as provider/model: simulated/fast, simulated/realistic or scripted/<file>").flag("model", "MODEL"),
+    key("models.default", Kind::Text, r#""""#, "The model as provider/model: simulated/fast, simulated/realistic, simulated/subscription or scripted/<file>").flag("model", "MODEL"),
 
     key("forge.merge", Kind::Choice(&["never", "when_green"]), r#""never""#, "Whether a task whose tests and review are green is merged into the base, or left as a branch")
         .flag("merge", "WHEN"),
