@@ -198,7 +198,7 @@ pub(crate) struct History {
     #[arg(long, value_name = "ID")]
     pub(crate) task: Option<String>,
     /// The most attempts
-    #[arg(long, value_name = "N", default_value_t = 50)]
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) limit: u32,
     /// Prints CSV
     #[arg(long, conflicts_with = "json")]

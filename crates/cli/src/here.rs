@@ -43,5 +43,13 @@ pub(crate) async fn reader(store: &Path) -> Result<Option<Reader>, Stop> {
     if !store.exists() {
         return Ok(None);
     }
+    let (found, known) = Sqlite::schema(store).await.or_stop(Code::Configuration)?;
+    if found < known {
+        let old = anyhow::anyhow!(
+            "{} has schema {found}, and this program reads {known}; the next `glitchlab continuous` brings it up to date",
+            store.display()
+        );
+        return Err(Stop::new(Code::Configuration, old));
+    }
     Ok(Some(Reader::Sqlite(Sqlite::readers(store).await.or_stop(Code::Configuration)?)))
 }

@@ -36,6 +36,8 @@ pub(crate) struct Standing {
     head: Option<Head>,
     attempts: Vec<AttemptRow>,
     rules: Rules,
+    /// What is wrong with the backlog, one sentence each.
+    faults: Vec<String>,
     now_ms: i64,
 }
 
@@ -71,8 +73,14 @@ impl Standing {
             obstacles: stored.obstacles,
             head: stored.head,
             attempts: stored.attempts,
+            faults: poll.faults.iter().map(ToString::to_string).collect(),
             now_ms,
         })
+    }
+
+    /// Returns what is wrong with the backlog, one sentence each: what could not be read is in no answer.
+    pub(crate) fn faults(&self) -> &[String] {
+        &self.faults
     }
 
     /// Counts the tasks that could start now, and those that something keeps from it.

@@ -16,7 +16,7 @@ use super::alone;
 use super::config::{SettingReport, reports, text as settings_text};
 use crate::config::Config;
 use crate::exit::{Code, OrStop, Stop};
-use crate::output::{one_line, say};
+use crate::output::{one_line, remark, say};
 use crate::standing::Standing;
 use crate::{compose, here};
 
@@ -84,6 +84,7 @@ async fn look(config: &Config, as_json: bool) -> Result<ExitCode, Stop> {
     let now_ms = clock::wall()();
     let standing = Standing::read(config, &repo_id, reader.as_ref(), now_ms).await;
     let standing = standing.or_stop(Code::Configuration)?;
+    standing.faults().iter().for_each(|fault| remark(&format!("backlog: {}", one_line(fault))));
     let facts = standing.facts();
     let learned = facts.ledger.and_then(|head| head.costs.expected(&repo_id, None));
     let (usual, _tokens) = compose::money(config).usual_hold(model.price());

@@ -15,7 +15,7 @@ use crate::args::{self, Continuous};
 use crate::config::Config;
 use crate::config::flags::Flags;
 use crate::exit::{Code, OrStop, Stop};
-use crate::output::{one_line, say};
+use crate::output::{one_line, remark, say};
 use crate::standing::Standing;
 use crate::table::{Side, table};
 use crate::{compose, config, here, times};
@@ -42,6 +42,7 @@ async fn why(flags: &args::Why) -> Result<ExitCode, Stop> {
     let repo_id = compose::repo_id(&repo);
     let standing =
         Standing::read(&config, &repo_id, reader.as_ref(), now_ms).await.or_stop(Code::Configuration)?;
+    standing.faults().iter().for_each(|fault| remark(&format!("backlog: {}", one_line(fault))));
     match &flags.id {
         Some(id) => tell_task(flags, &standing, id),
         None => tell(flags, &standing),

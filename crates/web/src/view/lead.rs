@@ -106,12 +106,12 @@ fn running(snapshot: &Snapshot, now_ms: i64) -> Lead {
 }
 
 fn waiting(snapshot: &Snapshot, now_ms: i64) -> Lead {
-    let ready = format!("{} ready", are(snapshot.queue.pending));
+    let queue = format!("{} in the queue", are(snapshot.queue.pending));
     let Some(wait) = &snapshot.admission else {
-        return Lead::says(Glyph::Wait, "Waiting to start the next task", format!("{ready}."));
+        return Lead::says(Glyph::Wait, "Waiting to start the next task", format!("{queue}."));
     };
     let (glyph, heading) = reason::headline(&wait.reason);
-    because(Lead::says(glyph, heading, ""), wait, now_ms, &format!("{ready}, and "))
+    because(Lead::says(glyph, heading, ""), wait, now_ms, &format!("{queue}, and "))
 }
 
 fn draining(snapshot: &Snapshot) -> Lead {
@@ -134,9 +134,9 @@ fn because(lead: Lead, wait: &Wait, now_ms: i64, before: &str) -> Lead {
 fn pace(free: usize, pending: u64) -> String {
     match (free, pending) {
         (0, 0) => "Every worker is busy and nothing else is ready.".to_owned(),
-        (0, _) => format!("Every worker is busy; {} ready to follow.", are(pending)),
+        (0, _) => format!("Every worker is busy; {} in the queue.", are(pending)),
         (_, 0) => "Nothing else is ready.".to_owned(),
-        (_, _) => format!("{} ready to start.", are(pending)),
+        (_, _) => format!("{} in the queue.", are(pending)),
     }
 }
 

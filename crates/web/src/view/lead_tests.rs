@@ -91,7 +91,7 @@ fn a_wait_names_its_typed_reason_and_its_instant() {
         let until = lead.until.expect("the wait has an instant");
         assert_eq!((lead.glyph, lead.heading.as_str(), lead.chip.as_deref()), (glyph, heading, Some(chip)));
         assert_eq!((until.left.as_str(), until.at.text.as_str()), ("1:48", "14:33:55"));
-        assert!(lead.text.starts_with("336 tasks are ready, and "), "{}", lead.text);
+        assert!(lead.text.starts_with("336 tasks are in the queue, and "), "{}", lead.text);
     }
 }
 

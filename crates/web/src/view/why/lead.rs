@@ -19,9 +19,7 @@ pub(crate) fn lead(moment: &Moment) -> Lead {
     lead.chip = headline.reason.as_ref().map(glitchlab_domain::reason::Reason::chip);
     lead.figures = vec![match &until {
         Some(until) => Figure { value: until.left.clone(), label: "until the next start".to_owned() },
-        None => {
-            Figure { value: moment.snapshot.queue.pending.to_string(), label: "ready to start".to_owned() }
-        }
+        None => Figure { value: moment.snapshot.queue.pending.to_string(), label: "in the queue".to_owned() },
     }];
     Lead { until, ..lead }
 }
