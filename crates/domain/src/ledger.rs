@@ -5,6 +5,7 @@
 
 mod grant;
 mod judge;
+mod opening;
 
 use serde::{Deserialize, Serialize};
 
@@ -61,7 +62,6 @@ pub enum Unit {
     Tokens,
 }
 
-/// What the name of a ledger of tokens ends with.
 /// The ledger of real money, one for all repositories of a store.
 pub const REAL: &str = "real";
 
@@ -77,12 +77,19 @@ pub fn scope_of(is_simulated: bool, repo_id: &str) -> String {
     if is_simulated { simulated_scope(repo_id) } else { REAL.to_owned() }
 }
 
+/// What the name of a ledger of tokens ends with.
 const TOKENS: &str = "#tokens";
 
 /// Names the ledger of tokens beside that of money.
 #[must_use]
 pub fn tokens_scope(scope: &str) -> String {
     format!("{scope}{TOKENS}")
+}
+
+/// Counts tokens in an amount of their ledger.
+#[must_use]
+pub fn tokens(count: u64) -> MicroUsd {
+    MicroUsd::new(i64::try_from(count).unwrap_or(i64::MAX))
 }
 
 /// Returns the scope whose calls a ledger counts, and what of them.

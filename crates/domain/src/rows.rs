@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::bead::BeadId;
 use crate::breaker::Breaker;
 use crate::id::{AttemptId, BootId, EffectKey, Fence, TaskKey, TryKey};
-use crate::ledger::{DEPARTURES, Departures, Head, tokens_scope};
+use crate::ledger::{self, DEPARTURES, Departures, Head, tokens_scope};
 use crate::money::MicroUsd;
 use crate::outcome::{FailureKind, Size, Status};
 use crate::reason::Wait;
@@ -404,6 +404,8 @@ pub enum RowKey {
         scope: String,
         need: MicroUsd,
     },
+    /// What the calls that a ledger counts sum up to as of now, when it has no head yet.
+    Opening(String),
 }
 
 /// One change of one row.
@@ -442,6 +444,8 @@ pub struct Rows {
     pub gates: BTreeMap<String, GateRow>,
     pub controls: BTreeMap<String, ControlRow>,
     pub departures: BTreeMap<String, Departures>,
+    /// Ledgers that may be opened: heads without caps, with the totals of the calls that were there before them.
+    pub openings: BTreeMap<String, Head>,
 }
 
 impl Rows {
@@ -466,13 +470,17 @@ impl Rows {
 
     /// A settlement is a departure to come, for the waits that later commands of the same batch are given.
     fn apply_call(&mut self, row: CallRow) {
-        let settled_before = self.calls.get(&row.key).is_some_and(|old| old.settled_ms.is_some());
+        let before = self.calls.get(&row.key);
+        let (was_known, settled_before) =
+            (before.is_some(), before.is_some_and(|old| old.settled_ms.is_some()));
+        let tokens = tokens_scope(&row.scope);
+        if let Some(opening) = self.openings.get_mut(&tokens) {
+            opening.take_in(&row, was_known, settled_before);
+        }
         if let (Some(at), Some(actual), false) = (row.settled_ms, row.actual, settled_before) {
             self.depart(row.scope.clone(), (at, actual));
-            let charged = i64::try_from(row.charged_tokens().unwrap_or(0)).unwrap_or(i64::MAX);
-            let tokens = tokens_scope(&row.scope);
             if self.heads.contains_key(&tokens) {
-                self.depart(tokens, (at, MicroUsd::new(charged)));
+                self.depart(tokens, (at, ledger::tokens(row.charged_tokens().unwrap_or(0))));
             }
         }
         self.calls.insert(row.key.clone(), row);

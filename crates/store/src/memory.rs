@@ -6,10 +6,10 @@ use std::sync::{Arc, RwLock};
 use glitchlab_domain::command::Command;
 use glitchlab_domain::event::Event;
 use glitchlab_domain::id::{AttemptId, TryKey};
-use glitchlab_domain::ledger::{DEPARTURES, Departures, Head, tokens_scope};
+use glitchlab_domain::ledger::{DEPARTURES, Departures, Head, Unit, tokens_scope};
 use glitchlab_domain::money::MicroUsd;
 use glitchlab_domain::reason::Window;
-use glitchlab_domain::rows::{Rows, Write};
+use glitchlab_domain::rows::{CallRow, RowKey, Rows, Write};
 
 use crate::batch::{self, Decided, Place, decide_all};
 
@@ -36,10 +36,11 @@ impl Memory {
 
     pub(crate) fn execute(&self, commands: &[&Command], clock_ms: i64, place: &Place) -> Decided {
         let mut contents = self.contents.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let (_, asked) = batch::needs(commands);
+        let (keys, asked) = batch::needs(commands);
         let stored: Vec<Head> =
             asked.keys().filter_map(|scope| contents.rows.heads.get(scope).cloned()).collect();
         let now_ms = contents.advance(asked.keys(), clock_ms);
+        contents.sum_up(&keys, now_ms);
         let decided = decide_all(&mut contents.rows, commands, now_ms, place);
         contents.put_back(stored, &decided);
         contents.note(&decided);
@@ -65,6 +66,17 @@ impl Contents {
             self.rows.heads.insert(scope.clone(), head);
         }
         now_ms
+    }
+
+    /// Sums up the calls that a ledger will count which is not opened yet.
+    fn sum_up(&mut self, keys: &[RowKey], now_ms: i64) {
+        let scopes = keys.iter().filter_map(|key| match key {
+            RowKey::Opening(scope) if !self.rows.heads.contains_key(scope) => Some(scope),
+            _ => None,
+        });
+        let calls = || self.rows.calls.values();
+        let opening = |scope: &String| (scope.clone(), Head::summed_up(scope, calls(), now_ms));
+        self.rows.openings = scopes.map(opening).collect();
     }
 
     /// A ledger that no command wrote stays as it was, its tails too, as it does in a database.
@@ -101,15 +113,18 @@ impl Contents {
 
     fn note(&mut self, decided: &Decided) {
         for write in &decided.writes {
-            if let Write::Call(row) = write
-                && let (Some(at), Some(actual)) = (row.settled_ms, row.actual)
-            {
-                self.settled.entry(row.scope.clone()).or_default().insert((at, row.key.clone()), actual);
-                let charged = i64::try_from(row.charged_tokens().unwrap_or(0)).unwrap_or(i64::MAX);
-                let tokens = self.settled.entry(tokens_scope(&row.scope)).or_default();
-                tokens.insert((at, row.key.clone()), MicroUsd::new(charged));
+            if let Write::Call(row) = write {
+                self.note_settlement(row);
             }
         }
         self.events.extend(decided.events.iter().cloned());
+    }
+
+    fn note_settlement(&mut self, row: &CallRow) {
+        for (scope, unit) in [(row.scope.clone(), Unit::Money), (tokens_scope(&row.scope), Unit::Tokens)] {
+            if let (Some(at), Some(charged)) = (row.settled_ms, row.amounts(unit).1) {
+                self.settled.entry(scope).or_default().insert((at, row.key.clone()), charged);
+            }
+        }
     }
 }

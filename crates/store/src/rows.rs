@@ -2,7 +2,7 @@
 
 use glitchlab_domain::event::Event;
 use glitchlab_domain::id::{AttemptId, TryKey};
-use glitchlab_domain::ledger::Head;
+use glitchlab_domain::ledger::{Head, Unit};
 use glitchlab_domain::money::MicroUsd;
 use glitchlab_domain::rows::{
     AttemptRow, CallRow, CallState, ChildRow, ClaimRow, ControlRow, EffectRow, GateRow, ProcessRow, PurseRow,
@@ -125,7 +125,7 @@ impl Stored for CallRow {
             Value::Int(self.created_ms),
             maybe(self.settled_ms),
             maybe(self.actual.map(MicroUsd::micro)),
-            maybe(self.charged_tokens().map(|tokens| i64::try_from(tokens).unwrap_or(i64::MAX))),
+            maybe(self.amounts(Unit::Tokens).1.map(MicroUsd::micro)),
         ]
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Authority, Bearer, BootBearer, Carry, Claim, Command, Reserve};
 use crate::id::{AttemptId, TaskKey, TryKey};
-use crate::ledger::tokens_scope;
+use crate::ledger::{tokens, tokens_scope};
 use crate::money::MicroUsd;
 use crate::outcome::Outcome;
 use crate::rows::RowKey;
@@ -12,9 +12,10 @@ impl Command {
     #[must_use]
     pub fn needs(&self) -> Vec<RowKey> {
         match self {
-            Self::StartBoot { scope, process, dead, .. } => {
+            Self::StartBoot { scope, process, dead, terms, .. } => {
                 let boots = dead.iter().chain([&process.boot_id]).cloned().map(RowKey::Process);
-                let keys = plus(boots.collect(), [RowKey::AliveProcesses]);
+                let mut keys = plus(boots.collect(), [RowKey::AliveProcesses]);
+                keys.extend(terms.tokens_per_day.map(|_| RowKey::Opening(tokens_scope(scope))));
                 plus(keys, ledgers(scope, MicroUsd::ZERO, 0))
             }
             Self::Beat { by, .. } | Self::EndBoot { by, .. } => vec![boot(by)],
@@ -102,9 +103,8 @@ fn ledger(scope: &str, need: MicroUsd) -> RowKey {
 }
 
 /// The ledgers of money and of tokens.
-fn ledgers(scope: &str, money: MicroUsd, tokens: u64) -> [RowKey; 2] {
-    let tokens = MicroUsd::new(i64::try_from(tokens).unwrap_or(i64::MAX));
-    [ledger(scope, money), ledger(&tokens_scope(scope), tokens)]
+fn ledgers(scope: &str, money: MicroUsd, count: u64) -> [RowKey; 2] {
+    [ledger(scope, money), ledger(&tokens_scope(scope), tokens(count))]
 }
 
 fn of_claim(claim: &Claim) -> Vec<RowKey> {

@@ -2,7 +2,7 @@
 
 use crate::command::{Claim, Refusal, Stamp};
 use crate::id::TaskKey;
-use crate::ledger::{Departures, Head, Unit, tokens_scope};
+use crate::ledger::{Departures, Head, Unit, tokens, tokens_scope};
 use crate::money::MicroUsd;
 use crate::pacing::Spread;
 use crate::reason::{Reason, Wait, Window};
@@ -31,11 +31,10 @@ impl<'a> Admission<'a> {
         repo_id: &str,
     ) -> Result<Self, Refusal> {
         let money = rows.heads.get(&claim.scope).ok_or(Refusal::Missing("ledger head"))?;
-        let tokens = rows.heads.get(&tokens_scope(&claim.scope));
+        let tokens_head = rows.heads.get(&tokens_scope(&claim.scope));
         let expected = |head: &Head, otherwise| head.costs.expected(repo_id, task.size).unwrap_or(otherwise);
-        let hold_tokens = MicroUsd::new(i64::try_from(claim.hold_tokens).unwrap_or(i64::MAX));
-        let tokens = tokens.map(|head| (head, expected(head, hold_tokens)));
-        let ledgers = [(money, expected(money, claim.hold))].into_iter().chain(tokens).collect();
+        let of_tokens = tokens_head.map(|head| (head, expected(head, tokens(claim.hold_tokens))));
+        let ledgers = [(money, expected(money, claim.hold))].into_iter().chain(of_tokens).collect();
         Ok(Self { claim, ledgers })
     }
 
@@ -136,9 +135,4 @@ pub(super) fn charge(head: &mut Head, attempt: &AttemptRow, charged: MicroUsd, s
 /// How much more one amount is than another.
 fn above(more: MicroUsd, less: MicroUsd) -> MicroUsd {
     (more - less).max(MicroUsd::ZERO)
-}
-
-/// Counts tokens in the field of a ledger.
-pub(super) fn tokens(count: u64) -> MicroUsd {
-    MicroUsd::new(i64::try_from(count).unwrap_or(i64::MAX))
 }

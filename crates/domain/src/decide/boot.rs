@@ -3,7 +3,7 @@
 use crate::command::{BootBearer, Refusal, Reply, Stamp};
 use crate::event::{About, EventKind};
 use crate::id::BootId;
-use crate::ledger::{Head, Terms, tokens_scope};
+use crate::ledger::{Head, Terms, tokens, tokens_scope};
 use crate::money::MicroUsd;
 use crate::rows::{ProcessRow, Rows, Write};
 use crate::why::Rules;
@@ -59,9 +59,11 @@ fn tokens_as_wanted(
     if old.is_none() && terms.tokens_per_day.is_none() {
         return None;
     }
-    let cap = terms.tokens_per_day.and_then(|tokens| i64::try_from(tokens).ok()).unwrap_or(i64::MAX);
-    let day = MicroUsd::new(cap);
-    Some(head_as_wanted(old, &scope, Wanted { hour: day, day, terms }, others_live, stamp))
+    let day = terms.tokens_per_day.map_or(MicroUsd::new(i64::MAX), tokens);
+    let wanted = Wanted { hour: day, day, terms };
+    let opened =
+        rows.openings.get(&scope).map(|opening| Head { cap_hour: day, cap_day: day, ..opening.clone() });
+    Some(head_as_wanted(old.or(opened.as_ref()), &scope, wanted, others_live, stamp))
 }
 
 /// Trusts a model again that had billed more than a bound.

@@ -1,13 +1,11 @@
 //! What all that limits a try says to it: its model, its task's caps, and the windows of money and of tokens.
 
 use crate::command::{Refusal, Reply, Reserve};
-use crate::ledger::{self, Bounds, Departures, Head, Verdict, tokens_scope};
+use crate::ledger::{self, Bounds, Departures, Head, Verdict, tokens, tokens_scope};
 use crate::money::MicroUsd;
 use crate::outcome::HumanReason;
 use crate::reason::{Reason, Wait};
 use crate::rows::{PurseRow, Rows};
-
-use super::admission::tokens;
 
 /// What a try may cost and use at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,11 +3,11 @@
 use crate::command::{Paid, Refusal, Reply, Reserve, Settle, Stamp};
 use crate::event::EventKind;
 use crate::id::TaskKey;
-use crate::ledger::{Grant, Head, tokens_scope};
+use crate::ledger::{Grant, Head, tokens, tokens_scope};
 use crate::money::MicroUsd;
 use crate::rows::{AttemptRow, CallRow, CallState, PurseRow, Rows, Write};
 
-use super::admission::{charge, tokens};
+use super::admission::charge;
 use super::judgement::{self, Bound};
 use super::{Writes, about_attempt, hold};
 
@@ -171,7 +171,7 @@ fn settled_event(call: &CallRow, actual: MicroUsd, head: &Head) -> EventKind {
 
 fn running_totals(rows: &Rows, call: &CallRow, actual: MicroUsd) -> Option<Write> {
     let mut attempt = rows.attempts.get(&call.key.attempt_id)?.clone();
-    attempt.tokens += call.input_tokens + call.output_tokens;
+    attempt.tokens = attempt.tokens.saturating_add(call.charged_tokens().unwrap_or(0));
     attempt.cost += actual;
     Some(Write::Attempt(attempt))
 }

@@ -160,7 +160,7 @@ impl Run {
             writes.reply
         });
         if let Ok(Reply::Wait(wait)) = &answer {
-            waits::judge(&self.world, &command, wait)?;
+            waits::judge(&mut self.world, &command, wait)?;
         }
         self.count(&command, &answer);
         self.follow(boot, &command, &answer)?;

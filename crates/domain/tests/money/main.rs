@@ -11,6 +11,7 @@ mod provider;
 mod purse;
 mod rules;
 mod script;
+mod tokens;
 mod waits;
 mod world;
 
@@ -19,7 +20,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use script::Script;
 
 /// Histories of one run of the suite; `GLITCHLAB_HISTORIES=1000000` runs as many as that.
-const HISTORIES: u64 = 100_000;
+const HISTORIES: u64 = 5_000;
 /// Steps of one history.
 const STEPS: usize = 30;
 /// Long histories, where many settlements leave their windows.

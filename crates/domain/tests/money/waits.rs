@@ -7,8 +7,8 @@ use glitchlab_domain::rows::{CallRow, CallState};
 use crate::oracle::{Fault, must};
 use crate::world::World;
 
-/// Asks again, in a copy of the world where nothing else happens, at the instant that was told and just before.
-pub(crate) fn judge(world: &World, command: &Command, wait: &Wait) -> Result<(), Fault> {
+/// Asks again, as if nothing else happened, at the instant that was told and just before.
+pub(crate) fn judge(world: &mut World, command: &Command, wait: &Wait) -> Result<(), Fault> {
     let Some(until_ms) = wait.until_ms else { return judge_settlement(world, wait) };
     let has_instant = matches!(
         wait.reason,
@@ -37,8 +37,6 @@ fn judge_settlement(world: &World, wait: &Wait) -> Result<(), Fault> {
     Ok(())
 }
 
-fn ask_at(world: &World, command: &Command, at_ms: i64) -> Option<Reply> {
-    let mut world = world.clone();
-    world.clock_ms = at_ms;
-    world.decide(command).ok().map(|writes| writes.reply)
+fn ask_at(world: &mut World, command: &Command, at_ms: i64) -> Option<Reply> {
+    world.decide_at(command, at_ms).ok().map(|writes| writes.reply)
 }

@@ -4,24 +4,34 @@ use std::collections::BTreeMap;
 
 use glitchlab_domain::command::{Command, Refusal, Stamp};
 use glitchlab_domain::decide::{Writes, decide, kin};
-use glitchlab_domain::id::TryKey;
-use glitchlab_domain::ledger::{DEPARTURES, Departures, Head};
+use glitchlab_domain::ledger::{DEPARTURES, Departures, Head, Unit, counted};
 use glitchlab_domain::money::MicroUsd;
 use glitchlab_domain::reason::Window;
-use glitchlab_domain::rows::{RowKey, Rows, Write};
+use glitchlab_domain::rows::{CallRow, RowKey, Rows, Write};
 
 /// The ledger that everybody in a history shares.
 pub(crate) const SCOPE: &str = "real";
+/// The one of tokens beside it.
+pub(crate) const TOKENS: &str = "real#tokens";
+/// Both, with what they count.
+pub(crate) const LEDGERS: [(&str, Unit); 2] = [(SCOPE, Unit::Money), (TOKENS, Unit::Tokens)];
 /// When histories begin, ms UTC.
 pub(crate) const START_MS: i64 = 1_700_000_000_000;
 
-#[derive(Clone)]
+/// What a call was charged, and when.
+struct Settled {
+    at_ms: i64,
+    money: MicroUsd,
+    tokens: MicroUsd,
+}
+
 pub(crate) struct World {
     pub(crate) rows: Rows,
     pub(crate) clock_ms: i64,
     keeps_tails: bool,
     names_rows: bool,
-    settled: BTreeMap<(i64, TryKey), MicroUsd>,
+    /// In order of time, which is the ledger's: it does not run back.
+    settled: Vec<Settled>,
     stamps: u64,
     /// A command that was decided otherwise over nothing but the rows that it names.
     pub(crate) unnamed: Option<String>,
@@ -34,7 +44,7 @@ impl World {
             clock_ms: START_MS,
             keeps_tails,
             names_rows,
-            settled: BTreeMap::new(),
+            settled: Vec::new(),
             stamps: 0,
             unnamed: None,
         }
@@ -42,14 +52,18 @@ impl World {
 
     /// Returns the ledger's time.
     pub(crate) fn now_ms(&self) -> i64 {
-        self.rows.heads.get(SCOPE).map_or(self.clock_ms, |head| head.now(self.clock_ms))
+        self.rows.heads.values().map(|head| head.now(self.clock_ms)).max().unwrap_or(self.clock_ms)
     }
 
-    /// Returns the ledger with its tails moved to now.
+    /// Returns the ledger of money with its tails moved to now.
     pub(crate) fn head(&self) -> Option<Head> {
-        let mut head = self.rows.heads.get(SCOPE)?.clone();
+        self.head_of(SCOPE)
+    }
+
+    pub(crate) fn head_of(&self, scope: &str) -> Option<Head> {
+        let mut head = self.rows.heads.get(scope)?.clone();
         let now_ms = self.now_ms();
-        let left = |window| self.sum(head.leaving(window, now_ms));
+        let left = |window| self.sum(scope, head.leaving(window, now_ms));
         let (hour, day) = (left(Window::Hour), left(Window::Day));
         head.advance(now_ms, hour, day);
         Some(head)
@@ -58,25 +72,40 @@ impl World {
     /// Decides a command as a store does, and changes nothing but the ledger's tails when it keeps them.
     pub(crate) fn decide(&mut self, command: &Command) -> Result<Writes, Refusal> {
         let stamp = self.stamp(command);
-        let stored = self.load_ledger(command);
+        let stored = self.load_ledgers(command, stamp.now_ms);
         let decision = decide(&self.rows, command, &stamp);
         if self.names_rows && decide(&self.named(command), command, &stamp) != decision {
             self.unnamed = Some(format!("{command:?} looks at rows that it does not name"));
         }
-        if let Some(head) = stored {
-            self.rows.heads.insert(SCOPE.to_owned(), head);
+        if !self.keeps_tails {
+            self.rows.heads.extend(stored.into_iter().map(|head| (head.scope.clone(), head)));
         }
+        decision
+    }
+
+    /// Decides a command as it would be decided at an instant, and leaves everything as it is.
+    pub(crate) fn decide_at(&mut self, command: &Command, at_ms: i64) -> Result<Writes, Refusal> {
+        let before = (self.clock_ms, self.keeps_tails);
+        (self.clock_ms, self.keeps_tails) = (at_ms, false);
+        let decision = self.decide(command);
+        (self.clock_ms, self.keeps_tails) = before;
         decision
     }
 
     pub(crate) fn apply(&mut self, writes: Vec<Write>) {
         for write in writes {
-            if let Write::Call(call) = &write
-                && let (Some(at), Some(actual)) = (call.settled_ms, call.actual)
-            {
-                self.settled.insert((at, call.key.clone()), actual);
+            if let Write::Call(call) = &write {
+                self.note_settlement(call);
             }
             self.rows.apply(write);
+        }
+    }
+
+    fn note_settlement(&mut self, call: &CallRow) {
+        let [money, tokens] = [Unit::Money, Unit::Tokens].map(|unit| call.amounts(unit).1);
+        if let (Some(at_ms), Some(money), Some(tokens)) = (call.settled_ms, money, tokens) {
+            assert!(self.settled.last().is_none_or(|last| last.at_ms <= at_ms), "time ran back");
+            self.settled.push(Settled { at_ms, money, tokens });
         }
     }
 
@@ -90,26 +119,47 @@ impl World {
         }
     }
 
-    /// Moves the tails and lists departures; returns the row as it stood, when that is what stays stored.
-    fn load_ledger(&mut self, command: &Command) -> Option<Head> {
+    /// Moves the tails and lists departures; returns the rows as they stood.
+    fn load_ledgers(&mut self, command: &Command, now_ms: i64) -> Vec<Head> {
         self.rows.departures.clear();
-        let head = self.head().filter(|_| names_ledger(command))?;
-        let departures =
-            Departures { hour: self.first(head.tail_hour_ms), day: self.first(head.tail_day_ms) };
-        self.rows.departures.insert(SCOPE.to_owned(), departures);
-        let stored = self.rows.heads.insert(SCOPE.to_owned(), head);
-        stored.filter(|_| !self.keeps_tails)
+        self.rows.openings.clear();
+        if !names_ledger(command) {
+            return Vec::new();
+        }
+        if matches!(command, Command::StartBoot { .. }) && !self.rows.heads.contains_key(TOKENS) {
+            let opening = Head::summed_up(TOKENS, self.rows.calls.values(), now_ms);
+            self.rows.openings.insert(TOKENS.to_owned(), opening);
+        }
+        LEDGERS.into_iter().filter_map(|(scope, _)| self.load_ledger(scope)).collect()
     }
 
-    fn first(&self, after_ms: i64) -> Vec<(i64, MicroUsd)> {
-        let inside =
-            self.settled.iter().map(|((at, _), amount)| (*at, *amount)).filter(|(at, _)| *at > after_ms);
-        inside.take(DEPARTURES).collect()
+    fn load_ledger(&mut self, scope: &str) -> Option<Head> {
+        let head = self.head_of(scope)?;
+        let departures = Departures {
+            hour: self.first(scope, head.tail_hour_ms),
+            day: self.first(scope, head.tail_day_ms),
+        };
+        self.rows.departures.insert(scope.to_owned(), departures);
+        self.rows.heads.insert(scope.to_owned(), head)
     }
 
-    fn sum(&self, (after, up_to): (i64, i64)) -> MicroUsd {
-        let left = self.settled.iter().filter(|((at, _), _)| *at > after && *at <= up_to);
-        left.map(|(_, amount)| *amount).sum()
+    /// What settled after an instant, oldest first, as a ledger counts it.
+    fn after(&self, scope: &str, after_ms: i64) -> impl Iterator<Item = (i64, MicroUsd)> + '_ {
+        let unit = counted(scope).1;
+        let from = self.settled.partition_point(|settled| settled.at_ms <= after_ms);
+        self.settled[from..].iter().map(move |settled| match unit {
+            Unit::Money => (settled.at_ms, settled.money),
+            Unit::Tokens => (settled.at_ms, settled.tokens),
+        })
+    }
+
+    fn first(&self, scope: &str, after_ms: i64) -> Vec<(i64, MicroUsd)> {
+        self.after(scope, after_ms).take(DEPARTURES).collect()
+    }
+
+    fn sum(&self, scope: &str, (after_ms, up_to_ms): (i64, i64)) -> MicroUsd {
+        let left = self.after(scope, after_ms).take_while(|(at_ms, _)| *at_ms <= up_to_ms);
+        left.map(|(_, amount)| amount).sum()
     }
 
     /// Copies the rows that a command names, and no others.
@@ -149,6 +199,7 @@ impl World {
                 copy_row(&from.heads, scope, &mut to.heads);
                 copy_row(&from.departures, scope, &mut to.departures);
             }
+            RowKey::Opening(scope) => copy_row(&from.openings, scope, &mut to.openings),
         }
     }
 }
@@ -167,5 +218,6 @@ fn names_ledger(command: &Command) -> bool {
             | Command::Reserve(_)
             | Command::Settle(_)
             | Command::Finish(_)
+            | Command::LowerCaps { .. }
     )
 }

@@ -64,6 +64,7 @@ pub(super) async fn load(
         }
     }
     let now_ms = advance_all(connection, &mut rows, asked, clock_ms, listing).await?;
+    sum_up(connection, &mut rows, &names.openings, now_ms).await?;
     let lists_departures = rows.departures.len() == rows.heads.len();
     Ok(Loaded { rows, now_ms, lists_departures })
 }
@@ -110,6 +111,7 @@ struct Names {
     gates: Vec<String>,
     controls: Vec<String>,
     alive_processes: bool,
+    openings: Vec<String>,
 }
 
 impl Names {
@@ -130,6 +132,7 @@ impl Names {
                 RowKey::Gate(repo_id) => names.gates.push(repo_id.clone()),
                 RowKey::Control(id) => names.controls.push(id.clone()),
                 RowKey::AliveProcesses => names.alive_processes = true,
+                RowKey::Opening(scope) => names.openings.push(scope.clone()),
                 RowKey::Ledger { .. } => {}
             }
         }
@@ -283,6 +286,33 @@ pub(crate) async fn advance(
     head.advance(now_ms, MicroUsd::new(sums.try_get(0)?), MicroUsd::new(sums.try_get(1)?));
     Ok(())
 }
+
+/// Sums up the calls that a ledger of tokens will count which is not opened yet.
+async fn sum_up(
+    connection: &mut SqliteConnection,
+    rows: &mut Rows,
+    scopes: &[String],
+    now_ms: i64,
+) -> Result<(), StoreError> {
+    for scope in scopes {
+        if rows.heads.contains_key(scope) {
+            continue;
+        }
+        let mut head = Head::unopened(scope, now_ms);
+        let counted = counted(scope).0;
+        let query = sqlx::query(TOKENS_BEFORE).bind(counted);
+        let query = query.bind(head.tail_hour_ms).bind(head.tail_day_ms).bind(counted);
+        let sums = query.fetch_one(&mut *connection).await?;
+        let sum = |column: usize| Ok::<_, StoreError>(MicroUsd::new(sums.try_get(column)?));
+        (head.reserved, head.sum_hour) = (sum(0)?, sum(1)?);
+        (head.sum_day, head.settled_total) = (sum(2)?, sum(3)?);
+        rows.openings.insert(scope.clone(), head);
+    }
+    Ok(())
+}
+
+/// What is open, and what was settled within the hour, within the day, and ever, in tokens.
+const TOKENS_BEFORE: &str = "SELECT (SELECT COALESCE(SUM(json_extract(body, '$.bound_tokens')), 0) FROM model_call WHERE scope = ? AND state = 'open'), COALESCE(SUM(CASE WHEN settled_ms > ? THEN tokens END), 0), COALESCE(SUM(CASE WHEN settled_ms > ? THEN tokens END), 0), COALESCE(SUM(tokens), 0) FROM model_call WHERE scope = ?";
 
 /// What left two windows.
 const LEFT: &str = "SELECT (SELECT COALESCE(SUM(actual_micro), 0) FROM model_call WHERE scope = ? AND settled_ms > ? AND settled_ms <= ?), (SELECT COALESCE(SUM(actual_micro), 0) FROM model_call WHERE scope = ? AND settled_ms > ? AND settled_ms <= ?)";
