@@ -14,7 +14,7 @@ use crate::pacing::{Bucket, Costs, Flow, Spread};
 use crate::reason::{Reason, Wait, Window};
 
 pub use grant::Grant;
-pub use judge::{Bounds, Verdict, judge};
+pub use judge::{Bounds, Lack, lack};
 
 /// The running totals of one scope of money, one row that every ledger command rewrites.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -263,7 +263,8 @@ impl Head {
         nonce.clone_into(&mut self.nonce);
     }
 
-    /// Says how long `need` has to wait, or that it fits now (`None`).
+    /// Says how long `need` has to wait, or that it fits now (`None`). What costs nothing fits also where a lowered cap or an
+    /// overrun has left less than nothing.
     #[must_use]
     pub fn wait_for(&self, need: MicroUsd, departures: &Departures) -> Option<Wait> {
         let waits = [(Window::Hour, &departures.hour), (Window::Day, &departures.day)]
@@ -274,7 +275,7 @@ impl Head {
 
     fn wait_in(&self, window: Window, need: MicroUsd, leaving: &[(i64, MicroUsd)]) -> Option<Wait> {
         let mut room = self.room(window);
-        if need <= room {
+        if need <= room.max(MicroUsd::ZERO) {
             return None;
         }
         for (settled_ms, amount) in leaving {

@@ -1,7 +1,7 @@
 //! What all that limits a try says to it: its model, its task's caps, and the windows of money and of tokens.
 
 use crate::command::{Refusal, Reply, Reserve};
-use crate::ledger::{self, Bounds, Departures, Head, Verdict, tokens, tokens_scope};
+use crate::ledger::{self, Bounds, Departures, Head, Lack, tokens, tokens_scope};
 use crate::money::MicroUsd;
 use crate::outcome::HumanReason;
 use crate::reason::{Reason, Wait};
@@ -15,8 +15,7 @@ pub(super) struct Bound {
     pub(super) max_out: u64,
 }
 
-/// Judges a try, or answers why it may not begin now. Each limit may clamp the output; the clamped one is then asked of the
-/// next.
+/// Judges a try, or answers why it may not begin now.
 pub(super) fn judge(rows: &Rows, ask: &Reserve) -> Result<Result<Bound, Reply>, Refusal> {
     let head = rows.heads.get(&ask.scope).ok_or(Refusal::Missing("ledger head"))?;
     if !head.trusts(&ask.model) {
@@ -25,22 +24,45 @@ pub(super) fn judge(rows: &Rows, ask: &Reserve) -> Result<Result<Bound, Reply>, 
     }
     let none = PurseRow::default();
     let purse = Purse { row: rows.purses.get(&ask.root_key).unwrap_or(&none), ask };
-    Ok(purse.money_room().and_then(|room| {
-        let max_out = in_windows(rows, head, &ask.bounds, room)?;
-        let bounds = Bounds { max_out, ..ask.bounds.clone() };
-        let max_out = purse.within_tokens(rows, &bounds)?;
-        let prompt = bounds.prompt_tokens;
-        let money = bounds.price.cost(prompt, max_out);
-        Ok(Bound { money, tokens: prompt.saturating_add(max_out), max_out })
-    }))
+    let tokens_head = rows.heads.get(&tokens_scope(&ask.scope));
+    let in_tokens = ask.bounds.in_tokens();
+    let money = purse.money_room().and_then(|room| within(rows, Some(head), &ask.bounds, room));
+    let tokens = purse.token_room(&in_tokens);
+    let tokens = tokens.and_then(|room| within(rows, tokens_head, &in_tokens, room).map_err(of_tokens));
+    Ok(match (money, tokens) {
+        (Ok(money_room), Ok(token_room)) => Ok(bound(&ask.bounds.clamped(money_room), token_room)),
+        (Err(reply), Ok(_)) | (Ok(_), Err(reply)) => Err(reply),
+        (Err(money), Err(tokens)) => Err(later(money, tokens)),
+    })
 }
 
-fn in_windows(rows: &Rows, head: &Head, bounds: &Bounds, room: MicroUsd) -> Result<u64, Reply> {
+/// Clamps to what the room in tokens allows what is clamped to the room in money.
+fn bound(bounds: &Bounds, token_room: MicroUsd) -> Bound {
+    let (prompt, max_out) = (bounds.prompt_tokens, bounds.in_tokens().clamped(token_room).max_out);
+    Bound { money: bounds.price.cost(prompt, max_out), tokens: prompt.saturating_add(max_out), max_out }
+}
+
+/// Returns what a ledger, where there is one, leaves of `room`.
+fn within(rows: &Rows, head: Option<&Head>, bounds: &Bounds, room: MicroUsd) -> Result<MicroUsd, Reply> {
+    let Some(head) = head else { return Ok(room) };
     let none = Departures::default();
-    match ledger::judge(head, bounds, room, rows.departures.get(&head.scope).unwrap_or(&none)) {
-        Verdict::Fits { max_out, .. } => Ok(max_out),
-        Verdict::Waits(wait) => Err(Reply::Wait(wait)),
-        Verdict::ExceedsCap { bound, cap } => Err(Reply::ExceedsCap { bound, cap }),
+    match ledger::lack(head, bounds, rows.departures.get(&head.scope).unwrap_or(&none)) {
+        None => Ok(room.min(head.headroom())),
+        Some(Lack::Waits(wait)) => Err(Reply::Wait(wait)),
+        Some(Lack::ExceedsCap { bound, cap }) => Err(Reply::ExceedsCap { bound, cap }),
+    }
+}
+
+/// Of two answers, the one that the other cannot end before: a wait that never ends comes first, then the longer one.
+fn later(one: Reply, other: Reply) -> Reply {
+    let until = |reply: &Reply| match reply {
+        Reply::Wait(wait) => Some(wait.until_ms.unwrap_or(i64::MAX)),
+        _ => None,
+    };
+    match (until(&one), until(&other)) {
+        (Some(one_ms), Some(other_ms)) if one_ms >= other_ms => one,
+        (None, _) => one,
+        _ => other,
     }
 }
 
@@ -64,16 +86,7 @@ impl Purse<'_> {
         })
     }
 
-    /// Clamps the output to what the caps in tokens leave, where there are any.
-    fn within_tokens(&self, rows: &Rows, bounds: &Bounds) -> Result<u64, Reply> {
-        let bounds = bounds.in_tokens();
-        let room = self.token_room(&bounds)?;
-        match rows.heads.get(&tokens_scope(&self.ask.scope)) {
-            Some(head) => in_windows(rows, head, &bounds, room).map_err(of_tokens),
-            None => Ok(bounds.price.affordable_output(bounds.prompt_tokens, room, bounds.max_out)),
-        }
-    }
-
+    /// Returns the same in tokens.
     fn token_room(&self, bounds: &Bounds) -> Result<MicroUsd, Reply> {
         let Some(cap) = self.ask.task_caps.tokens else { return Ok(MicroUsd::new(i64::MAX)) };
         let cap = cap.saturating_add(self.row.granted_tokens);
@@ -94,11 +107,12 @@ enum Full {
 }
 
 fn room(cap: MicroUsd, spent: MicroUsd, open: MicroUsd, least: MicroUsd) -> Result<MicroUsd, Full> {
-    let left = cap - spent;
+    let left = (cap - spent).max(MicroUsd::ZERO);
     if least > left {
         return Err(Full::OfSpent);
     }
-    if least > left - open { Err(Full::OfOpen) } else { Ok(left - open) }
+    let room = (left - open).max(MicroUsd::ZERO);
+    if least > room { Err(Full::OfOpen) } else { Ok(room) }
 }
 
 fn after_settlement() -> Reply {

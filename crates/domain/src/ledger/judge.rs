@@ -1,4 +1,4 @@
-//! What the ledger says to one try.
+//! What a ledger says to one try.
 
 use serde::{Deserialize, Serialize};
 
@@ -19,16 +19,9 @@ pub struct Bounds {
     pub price: Price,
 }
 
-/// What the ledger says to [`Bounds`].
+/// Why a ledger has no room for a try.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// It fits, with this many output tokens and this bound.
-    Fits {
-        /// The output is clamped to this many tokens.
-        max_out: u64,
-        /// The most that it can cost.
-        bound: MicroUsd,
-    },
+pub enum Lack {
     /// It must wait.
     Waits(Wait),
     /// Even the useful minimum is larger than a cap: waiting cannot help.
@@ -59,22 +52,21 @@ impl Bounds {
         let one = 1_000_000;
         Self { price: Price { input_per_mtok_micro: one, output_per_mtok_micro: one }, ..self.clone() }
     }
+
+    /// Clamps the output to what `room` pays, but not below what is of use.
+    #[must_use]
+    pub fn clamped(&self, room: MicroUsd) -> Self {
+        let paid = self.price.affordable_output(self.prompt_tokens, room.max(MicroUsd::ZERO), self.max_out);
+        Self { max_out: paid.max(self.floor()), ..self.clone() }
+    }
 }
 
-/// Clamps the output to what the headroom pays, and to `room`, what its task has left; or says how long to wait for the
-/// useful floor.
+/// Says why a ledger has no room for the least that a try can do with, or `None` when it has.
 #[must_use]
-pub fn judge(head: &Head, bounds: &Bounds, room: MicroUsd, departures: &Departures) -> Verdict {
-    let least = bounds.least();
-    let cap = head.cap_hour.min(head.cap_day);
-    if least > cap {
-        return Verdict::ExceedsCap { bound: least, cap };
+pub fn lack(head: &Head, bounds: &Bounds, departures: &Departures) -> Option<Lack> {
+    let (bound, cap) = (bounds.least(), head.cap_hour.min(head.cap_day));
+    if bound > cap {
+        return Some(Lack::ExceedsCap { bound, cap });
     }
-    if let Some(wait) = head.wait_for(least, departures) {
-        return Verdict::Waits(wait);
-    }
-    let room = room.min(head.headroom());
-    let max_out =
-        bounds.price.affordable_output(bounds.prompt_tokens, room, bounds.max_out).max(bounds.floor());
-    Verdict::Fits { max_out, bound: bounds.price.cost(bounds.prompt_tokens, max_out) }
+    head.wait_for(bound, departures).map(Lack::Waits)
 }

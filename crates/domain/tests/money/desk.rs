@@ -47,7 +47,7 @@ impl Desk {
 
     pub(crate) fn ask(&mut self, command: &Command) -> Answer {
         let writes = self.world.decide(command)?;
-        self.world.apply(writes.rows);
+        self.world.apply(&writes.rows);
         Ok(writes.reply)
     }
 

@@ -1,16 +1,22 @@
 //! Runs a script: boots, workers, crashes and a clock that is turned, all through `decide`.
 
+mod boots;
+mod calls;
 mod steps;
+mod work;
 
 use std::collections::BTreeMap;
 use std::ops::AddAssign;
 
-use glitchlab_domain::command::{Bearer, BootBearer, Command, Refusal, Reply};
-use glitchlab_domain::id::{BootId, Fence, TryKey};
+use glitchlab_domain::command::{Bearer, BootBearer, Command, Refusal, Reply, Reserve, TaskCaps};
+use glitchlab_domain::decide::Writes;
+use glitchlab_domain::id::{BootId, Fence, TaskKey, TryKey};
 use glitchlab_domain::ledger::Grant;
+use glitchlab_domain::money::Price;
+use glitchlab_domain::outcome::HumanReason;
 
 use crate::oracle::{Fault, Oracle};
-use crate::provider::Provider;
+use crate::provider::{Bill, Provider};
 use crate::script::{Script, Step};
 use crate::waits;
 use crate::world::World;
@@ -20,13 +26,21 @@ use crate::world::World;
 pub(crate) struct Deeds(BTreeMap<&'static str, u64>);
 
 /// What histories are meant to contain.
-const MEANT: [&str; 24] = [
+const MEANT: [&str; 35] = [
     "claimed",
     "granted",
     "granted to a resent request",
     "waits until",
     "waits for a settlement",
+    "waits for its task's other calls",
+    "waits for tokens",
+    "paced",
+    "waits behind another",
     "exceeds a cap",
+    "exceeds the cap of tokens",
+    "exceeds its task's cap",
+    "granted without dollars",
+    "spent beyond its hold",
     "answered from memory",
     "try number taken",
     "stale fence refused",
@@ -41,10 +55,13 @@ const MEANT: [&str; 24] = [
     "suspended",
     "boot crashed",
     "cap changed",
+    "cap lowered while it runs",
+    "tokens counted late",
     "clock turned back",
     "finished",
     "effect done",
     "resent",
+    "answer lost",
 ];
 
 impl Deeds {
@@ -75,6 +92,7 @@ struct Boot {
 /// One incarnation of an attempt: the holder of a fence, or a zombie that lost it and does not know.
 struct Worker {
     by: Bearer,
+    root_key: TaskKey,
     boot: usize,
     call_no: u32,
     try_no: u32,
@@ -84,9 +102,18 @@ struct Worker {
 struct Flight {
     key: TryKey,
     by: Bearer,
+    root_key: TaskKey,
     boot: usize,
-    bound: i64,
-    billed: Option<i64>,
+    grant: Granted,
+    billed: Option<Bill>,
+}
+
+/// What a grant allows.
+#[derive(Clone, Copy)]
+struct Granted {
+    price: Price,
+    prompt_tokens: u64,
+    max_out: u64,
 }
 
 /// A history while it runs.
@@ -100,6 +127,9 @@ struct Run {
     /// What was sent, and by which boot.
     sent: Vec<(usize, Command)>,
     made: u32,
+    task_caps: TaskCaps,
+    /// The answer of what is sent now is lost on its way: it is applied, and nobody acts on it.
+    loses: bool,
     deeds: Deeds,
     diary: Option<Vec<String>>,
 }
@@ -123,13 +153,15 @@ impl Run {
     fn new(script: &Script, diary: Option<Vec<String>>) -> Self {
         Self {
             world: World::new(script.keeps_tails, script.names_rows),
-            oracle: Oracle::default(),
+            oracle: Oracle::new(script),
             provider: Provider::default(),
             boots: Vec::new(),
             workers: Vec::new(),
             flights: Vec::new(),
             sent: Vec::new(),
             made: 0,
+            task_caps: script.task_caps(),
+            loses: false,
             deeds: Deeds::default(),
             diary,
         }
@@ -140,8 +172,9 @@ impl Run {
     }
 
     fn step(&mut self, step: Step) -> Result<(), Fault> {
+        self.loses = step.kind >> 28 == 0;
         steps::play(self, step)?;
-        self.oracle.inspect(&self.world, &self.provider, false)
+        self.oracle.inspect(&self.world, &self.provider)
     }
 
     fn note(&mut self, line: impl FnOnce() -> String) {
@@ -154,27 +187,35 @@ impl Run {
     fn send(&mut self, boot: usize, command: Command) -> Result<Result<Reply, Refusal>, Fault> {
         let decision = self.world.decide(&command);
         self.note(|| format!("{command:?}\n    -> {:?}", decision.as_ref().map(|writes| &writes.reply)));
-        self.oracle.judge(&self.world.rows, &command, &decision)?;
-        let answer = decision.map(|writes| {
-            self.world.apply(writes.rows);
-            writes.reply
-        });
+        self.oracle.judge(&self.world, &command, &decision)?;
+        let answer = match decision {
+            Ok(writes) => Ok(self.apply(&command, writes)?),
+            Err(refusal) => Err(refusal),
+        };
         if let Ok(Reply::Wait(wait)) = &answer {
             waits::judge(&mut self.world, &command, wait)?;
         }
         self.count(&command, &answer);
-        self.follow(boot, &command, &answer)?;
+        if self.loses {
+            self.deeds.count("answer lost");
+        } else {
+            self.follow(boot, &command, &answer);
+        }
         self.sent.push((boot, command));
         Ok(answer)
     }
 
+    fn apply(&mut self, command: &Command, writes: Writes) -> Result<Reply, Fault> {
+        self.world.apply(&writes.rows);
+        self.oracle.applied(&self.world, command, &writes)?;
+        if !writes.rows.is_empty() && matches!(writes.reply, Reply::Granted(_)) {
+            self.oracle.inspect(&self.world, &self.provider)?;
+        }
+        Ok(writes.reply)
+    }
+
     /// A caller acts on what it is told: a claim makes a worker, a grant a request.
-    fn follow(
-        &mut self,
-        boot: usize,
-        command: &Command,
-        answer: &Result<Reply, Refusal>,
-    ) -> Result<(), Fault> {
+    fn follow(&mut self, boot: usize, command: &Command, answer: &Result<Reply, Refusal>) {
         match (command, answer) {
             (_, Ok(Reply::Claimed(claimed))) => {
                 let by = Bearer {
@@ -183,34 +224,48 @@ impl Run {
                     fence: claimed.fence.clone(),
                 };
                 if !self.workers.iter().any(|worker| worker.by == by) {
-                    self.workers.push(Worker { by, boot, call_no: 0, try_no: 0 });
+                    let root_key = claimed.task.root_key.clone();
+                    self.workers.push(Worker { by, root_key, boot, call_no: 0, try_no: 0 });
                 }
             }
             (Command::Reserve(reserve), Ok(Reply::Granted(grant))) => {
-                self.take_off(boot, &reserve.by, grant)?;
+                self.take_off(boot, reserve, grant);
             }
             _ => {}
         }
-        Ok(())
     }
 
     /// The same holder that is granted the same try again sends its one request.
-    fn take_off(&mut self, boot: usize, by: &Bearer, grant: &Grant) -> Result<(), Fault> {
-        if self.flights.iter().any(|flight| flight.key == *grant.key() && flight.by == *by) {
+    fn take_off(&mut self, boot: usize, ask: &Reserve, grant: &Grant) {
+        if self.flights.iter().any(|flight| flight.key == *grant.key() && flight.by == ask.by) {
             self.deeds.count("granted to a resent request");
-            return Ok(());
+            return;
         }
         self.deeds.count("granted");
-        let (key, bound) = (grant.key().clone(), grant.bound().micro());
-        self.flights.push(Flight { key, by: by.clone(), boot, bound, billed: None });
-        self.oracle.inspect(&self.world, &self.provider, true)
+        let granted = Granted {
+            price: ask.bounds.price,
+            prompt_tokens: grant.prompt_tokens(),
+            max_out: grant.max_out(),
+        };
+        if grant.bound().micro() == 0 && granted.prompt_tokens + granted.max_out > 0 {
+            self.deeds.count("granted without dollars");
+        }
+        self.flights.push(Flight {
+            key: grant.key().clone(),
+            by: ask.by.clone(),
+            root_key: ask.root_key.clone(),
+            boot,
+            grant: granted,
+            billed: None,
+        });
     }
 
     fn count(&mut self, command: &Command, answer: &Result<Reply, Refusal>) {
         let what = match (command, answer) {
-            (_, Ok(Reply::Wait(wait))) if wait.until_ms.is_some() => "waits until",
-            (_, Ok(Reply::Wait(_))) => "waits for a settlement",
+            (_, Ok(Reply::Wait(wait))) => waits::named(&self.world, command, wait),
             (_, Ok(Reply::ExceedsCap { .. })) => "exceeds a cap",
+            (_, Ok(Reply::Human(HumanReason::ExceedsTokens { .. }))) => "exceeds the cap of tokens",
+            (_, Ok(Reply::Human(_))) => "exceeds its task's cap",
             (_, Ok(Reply::Memo { .. })) => "answered from memory",
             (_, Ok(Reply::Finished { .. })) => "finished",
             (_, Ok(Reply::EffectDone { .. })) => "effect done",

@@ -51,7 +51,7 @@ fn a_lowered_cap_is_told_once_and_one_that_changes_nothing_is_not() {
     let first = desk.world.decide(&command("b1", 50, 1_000)).expect("it is applied");
     let [(_, EventKind::CapChanged { usage })] = &first.events[..] else { panic!("{:?}", first.events) };
     assert_eq!(usage.cap_hour.micro(), 50);
-    desk.world.apply(first.rows);
+    desk.world.apply(&first.rows);
     let again = desk.world.decide(&command("b1", 50, 1_000)).expect("it is applied");
     assert!(again.events.is_empty() && again.rows.is_empty(), "{again:?}");
 }

@@ -1,10 +1,12 @@
 //! Money: random histories through `decide`, judged by the provider's own account and by recomputing the ledger from
 //! the log of all calls.
 
+mod audit;
 mod desk;
 mod history;
 mod lowered;
 mod oracle;
+mod pace;
 mod paced;
 mod pages;
 mod provider;
@@ -22,7 +24,7 @@ use script::Script;
 /// Histories of one run of the suite; `GLITCHLAB_HISTORIES=1000000` runs as many as that.
 const HISTORIES: u64 = 5_000;
 /// Steps of one history.
-const STEPS: usize = 30;
+const STEPS: usize = 40;
 /// Long histories, where many settlements leave their windows.
 const LONG_HISTORIES: u64 = 500;
 /// Steps of a long one.

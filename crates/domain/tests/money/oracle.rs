@@ -10,13 +10,17 @@ use std::collections::BTreeMap;
 use glitchlab_domain::command::{Bearer, Command, Finish, Refusal, Reply};
 use glitchlab_domain::decide::Writes;
 use glitchlab_domain::id::{AttemptId, EffectKey, Fence, TaskKey};
-use glitchlab_domain::ledger::Head;
+use glitchlab_domain::ledger::Unit;
+use glitchlab_domain::money::MicroUsd;
 use glitchlab_domain::outcome::Status;
-use glitchlab_domain::reason::Window;
 use glitchlab_domain::rows::{CallState, ProcessRow, Rows, Write};
+use glitchlab_domain::task::TaskState;
 
+use crate::audit::inspect_ledger;
+use crate::pace::Paces;
 use crate::provider::Provider;
-use crate::world::World;
+use crate::script::Script;
+use crate::world::{LEDGERS, World};
 
 pub(crate) type Fault = String;
 
@@ -30,12 +34,15 @@ macro_rules! must {
 }
 pub(crate) use must;
 
-#[derive(Clone, Default)]
 pub(crate) struct Oracle {
     /// The one fence of each claimed task, and whether it rests suspended.
     holders: BTreeMap<TaskKey, (Fence, bool)>,
-    /// The caps when the last money was granted; what was spent before a cap was lowered stays spent.
-    caps: (i64, i64),
+    /// The caps of each ledger, hour and day, when it last granted something; what was spent before a cap was lowered
+    /// stays spent. Tokens are without a cap until there is a ledger of them.
+    caps: [(i64, i64); 2],
+    /// What a task may cost in all.
+    task_caps: [Option<i64>; 2],
+    paces: Paces,
     /// The fence that ended each attempt, and how.
     ended: BTreeMap<AttemptId, (Fence, Status)>,
     /// Results of effects that are done.
@@ -43,6 +50,19 @@ pub(crate) struct Oracle {
 }
 
 impl Oracle {
+    pub(crate) fn new(script: &Script) -> Self {
+        let caps = script.task_caps();
+        let tokens = caps.tokens.map(|tokens| i64::try_from(tokens).expect("small"));
+        Self {
+            holders: BTreeMap::new(),
+            caps: [(0, 0), (i64::MAX, i64::MAX)],
+            task_caps: [caps.money.map(MicroUsd::micro), tokens],
+            paces: Paces::default(),
+            ended: BTreeMap::new(),
+            effects: BTreeMap::new(),
+        }
+    }
+
     /// Tells whether a bearer is the one that may write for its task.
     pub(crate) fn holds(&self, by: &Bearer) -> bool {
         self.holders.get(&by.task_key).is_some_and(|(fence, suspended)| *fence == by.fence && !suspended)
@@ -51,10 +71,11 @@ impl Oracle {
     /// Judges one decision before it is applied.
     pub(crate) fn judge(
         &mut self,
-        rows: &Rows,
+        world: &World,
         command: &Command,
         answer: &Result<Writes, Refusal>,
     ) -> Result<(), Fault> {
+        let rows = &world.rows;
         if let Command::Finish(finish) = command {
             self.judge_finish(finish, answer)?;
         }
@@ -72,6 +93,7 @@ impl Oracle {
             must!(!writes.rows.iter().any(keeps), "a reply was kept for {} without its fence", settle.key);
         }
         judge_caps(rows, command, writes)?;
+        judge_order(world, command, writes)?;
         judge_deaths(command, writes)?;
         self.judge_effect(command, &writes.reply)?;
         self.follow(command, writes);
@@ -144,35 +166,44 @@ impl Oracle {
         }
     }
 
-    /// Judges the whole state after a step; `granted` says that the step set money aside.
-    pub(crate) fn inspect(&mut self, world: &World, provider: &Provider, granted: bool) -> Result<(), Fault> {
+    /// Judges what a command has taken from the paces, and notes the caps under which something was granted; to be
+    /// called when it was applied.
+    pub(crate) fn applied(&mut self, world: &World, command: &Command, writes: &Writes) -> Result<(), Fault> {
+        self.paces.follow(world, command, writes)?;
+        if let Reply::Granted(grant) = &writes.reply
+            && !writes.rows.is_empty()
+        {
+            // What costs nothing is granted under any cap.
+            let grants = [grant.bound().micro() > 0, grant.prompt_tokens() + grant.max_out() > 0];
+            for ((caps, (scope, _)), grants) in self.caps.iter_mut().zip(LEDGERS).zip(grants) {
+                if let Some(head) = world.rows.heads.get(scope).filter(|_| grants) {
+                    *caps = (head.cap_hour.micro(), head.cap_day.micro());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Judges the whole state after a step.
+    pub(crate) fn inspect(&self, world: &World, provider: &Provider) -> Result<(), Fault> {
         must!(world.unnamed.is_none(), "{:?}", world.unnamed);
-        let Some(head) = world.head() else { return Ok(()) };
-        let now_ms = world.now_ms();
-        if granted {
-            self.caps = (head.cap_hour.micro(), head.cap_day.micro());
+        for ((scope, unit), caps) in LEDGERS.into_iter().zip(self.caps) {
+            if let Some(head) = world.head_of(scope) {
+                inspect_ledger(&head, caps, world, provider)?;
+            }
+            self.inspect_purses(&world.rows, provider, unit)?;
         }
-        for (window, cap) in [(Window::Hour, self.caps.0), (Window::Day, self.caps.1)] {
-            let (open, settled) = recompute(&world.rows, window, now_ms);
-            let counted = (head.reserved.micro(), in_window(&head, window));
-            must!(
-                counted == (open, settled),
-                "{}: head counts {counted:?}, the log {:?}",
-                window.name(),
-                (open, settled)
-            );
-            must!(open + settled <= cap, "{}: {open} open and {settled} settled, cap {cap}", window.name());
-            let spent = provider.spent(window, now_ms);
-            must!(
-                spent <= cap,
-                "the provider billed {spent} within one {}, the cap was {cap}",
-                window.name()
-            );
-            must!(spent <= open + settled, "{}: {spent} billed, {} counted", window.name(), open + settled);
-        }
-        let paid = head.settled_total.micro() + head.reserved.micro();
-        must!(provider.total() <= paid, "the provider billed {} in all, we know of {paid}", provider.total());
         self.inspect_claims(&world.rows)
+    }
+
+    /// Whatever its attempts and parts do, a task costs no more than its own cap.
+    fn inspect_purses(&self, rows: &Rows, provider: &Provider, unit: Unit) -> Result<(), Fault> {
+        let Some(cap) = self.task_caps[unit as usize] else { return Ok(()) };
+        for root in rows.purses.keys() {
+            let spent = provider.spent_on(unit, root);
+            must!(spent <= cap, "the provider billed {spent} {unit:?} for {root}, a task's cap is {cap}");
+        }
+        Ok(())
     }
 
     fn inspect_claims(&self, rows: &Rows) -> Result<(), Fault> {
@@ -181,6 +212,25 @@ impl Oracle {
         must!(held.eq(told), "claims are {:?}, told was {:?}", rows.claims, self.holders);
         Ok(())
     }
+}
+
+/// Nobody overtakes a task that waits for money right before it.
+fn judge_order(world: &World, command: &Command, writes: &Writes) -> Result<(), Fault> {
+    let Command::Claim(claim) = command else { return Ok(()) };
+    let front = claim.ahead.as_ref().and_then(|ahead| world.rows.tasks.get(ahead));
+    let (Some(front), Reply::Claimed(_), false) = (front, &writes.reply, writes.rows.is_empty()) else {
+        return Ok(());
+    };
+    let waits = front.reason.as_ref().is_some_and(|reason| reason.kind().holds_admission());
+    let lasts = front.until_ms.is_none_or(|until_ms| until_ms > world.now_ms());
+    must!(
+        front.state != TaskState::Open || !waits || !lasts,
+        "{} overtook {}, which waits for {:?}",
+        claim.task_key,
+        front.key,
+        front.reason
+    );
+    Ok(())
 }
 
 /// While another process lives, a start does not raise a cap.
@@ -236,26 +286,6 @@ fn judge_write(rows: &Rows, write: &Write) -> Result<(), Fault> {
         _ => {}
     }
     Ok(())
-}
-
-/// Adds up the whole log: what is open, and what settled within a window that ends now.
-fn recompute(rows: &Rows, window: Window, now_ms: i64) -> (i64, i64) {
-    let (mut open, mut settled) = (0, 0);
-    for call in rows.calls.values() {
-        match (call.settled_ms, call.actual) {
-            (Some(at), Some(actual)) if at > now_ms - window.length_ms() => settled += actual.micro(),
-            (Some(_), Some(_)) => {}
-            _ => open += call.bound.micro(),
-        }
-    }
-    (open, settled)
-}
-
-const fn in_window(head: &Head, window: Window) -> i64 {
-    match window {
-        Window::Hour => head.sum_hour.micro(),
-        Window::Day => head.sum_day.micro(),
-    }
 }
 
 /// Returns the attempt whose right a command stands on; a settlement stands on none.

@@ -51,7 +51,7 @@ fn what_a_person_grants_is_added() {
     assert_eq!(desk.reserve(&by, 1, 50), task_cap(90, 100));
     let mut purse = desk.world.rows.purses[&by.task_key].clone();
     purse.granted = MicroUsd::new(100);
-    desk.world.apply(vec![Write::Purse(purse)]);
+    desk.world.apply(&[Write::Purse(purse)]);
     assert!(matches!(desk.reserve(&by, 1, 50), Ok(Reply::Granted(_))));
 }
 

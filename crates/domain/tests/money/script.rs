@@ -1,6 +1,9 @@
 //! What happens in a history, as numbers that mean something in whatever state they meet: any part of a script is a
 //! script, so that one that fails can be made smaller by leaving steps out.
 
+use glitchlab_domain::command::TaskCaps;
+use glitchlab_domain::money::MicroUsd;
+
 use crate::history;
 
 /// One step: which kind of thing happens, and two numbers that choose among what is there.
@@ -19,6 +22,8 @@ pub(crate) struct Script {
     pub(crate) keeps_tails: bool,
     /// Decides each command a second time over nothing but the rows that it names, as an SQL store loads them.
     pub(crate) names_rows: bool,
+    /// A task has caps of its own.
+    pub(crate) caps_tasks: bool,
     pub(crate) steps: Vec<Step>,
 }
 
@@ -29,7 +34,17 @@ impl Script {
         Self {
             keeps_tails: seed.is_multiple_of(2),
             names_rows: seed.is_multiple_of(8),
+            caps_tasks: seed.is_multiple_of(3),
             steps: (0..steps).map(|_| step(&mut chance)).collect(),
+        }
+    }
+
+    /// Returns what a task may cost in all.
+    pub(crate) fn task_caps(&self) -> TaskCaps {
+        if self.caps_tasks {
+            TaskCaps { money: Some(MicroUsd::new(600)), tokens: Some(500) }
+        } else {
+            TaskCaps::default()
         }
     }
 

@@ -28,7 +28,7 @@ struct Settled {
 pub(crate) struct World {
     pub(crate) rows: Rows,
     pub(crate) clock_ms: i64,
-    keeps_tails: bool,
+    pub(crate) keeps_tails: bool,
     names_rows: bool,
     /// In order of time, which is the ledger's: it does not run back.
     settled: Vec<Settled>,
@@ -83,21 +83,12 @@ impl World {
         decision
     }
 
-    /// Decides a command as it would be decided at an instant, and leaves everything as it is.
-    pub(crate) fn decide_at(&mut self, command: &Command, at_ms: i64) -> Result<Writes, Refusal> {
-        let before = (self.clock_ms, self.keeps_tails);
-        (self.clock_ms, self.keeps_tails) = (at_ms, false);
-        let decision = self.decide(command);
-        (self.clock_ms, self.keeps_tails) = before;
-        decision
-    }
-
-    pub(crate) fn apply(&mut self, writes: Vec<Write>) {
+    pub(crate) fn apply(&mut self, writes: &[Write]) {
         for write in writes {
-            if let Write::Call(call) = &write {
+            if let Write::Call(call) = write {
                 self.note_settlement(call);
             }
-            self.rows.apply(write);
+            self.rows.apply(write.clone());
         }
     }
 

@@ -8,7 +8,9 @@ use glitchlab_domain::command::{
 };
 use glitchlab_domain::gate::GateRules;
 use glitchlab_domain::id::{EffectKey, Fence, TaskKey, TryKey};
+use glitchlab_domain::money::MicroUsd;
 use glitchlab_domain::outcome::{FailureKind, HumanReason, Learned, Outcome, Reference, Size, SubTask};
+use glitchlab_domain::pacing::Spread;
 use glitchlab_domain::policy::RetryRules;
 use glitchlab_domain::reason::{Reason, Wait};
 use glitchlab_domain::rows::ChildRow;
@@ -87,7 +89,7 @@ impl Client {
     }
 
     fn command(&mut self) -> Command {
-        match self.chance(27) {
+        match self.chance(28) {
             0..=3 => self.claim(),
             4..=10 => self.reserve(),
             11..=14 => self.settle(),
@@ -98,6 +100,7 @@ impl Client {
             23 => self.child(),
             24 => self.start(),
             25 => self.source(),
+            26 => self.lower_caps(),
             _ => self.rest(),
         }
     }
@@ -106,7 +109,13 @@ impl Client {
         let attempt = self.fresh("a");
         let task = format!("t{}", self.chance(6));
         let hold = i64::try_from(self.chance(600)).expect("small");
-        claim(&self.boot(), &task, &attempt, self.scope(), hold)
+        let mut command = claim(&self.boot(), &task, &attempt, self.scope(), hold);
+        if let Command::Claim(claim) = &mut command {
+            claim.hold_tokens = self.chance(400) as u64;
+            let front = TaskKey::new(format!("t{}", self.chance(6)));
+            claim.ahead = Some(front).filter(|_| self.chance(4) == 0);
+        }
+        command
     }
 
     fn reserve(&mut self) -> Command {
@@ -216,7 +225,23 @@ impl Client {
         let caps = [(1_000, 4_000), (500, 8_000), (2_000, 2_000)][self.chance(3)];
         let dead = if self.chance(2) == 0 { vec![self.boot().boot_id] } else { Vec::new() };
         self.boots.push(by.clone());
-        start(&by, self.scope(), caps, &dead)
+        let mut command = start(&by, self.scope(), caps, &dead);
+        if let Command::StartBoot { terms, .. } = &mut command {
+            terms.tokens_per_day = [None, Some(2_000), Some(600), Some(150)][self.chance(4)];
+            terms.spread = [Spread::Hour, Spread::Hour, Spread::Day][self.chance(3)];
+        }
+        command
+    }
+
+    fn lower_caps(&mut self) -> Command {
+        let (by, scope) = (self.boot(), self.scope().to_owned());
+        let cap = |most: usize| MicroUsd::new(i64::try_from(most).expect("small"));
+        Command::LowerCaps {
+            by,
+            scope,
+            cap_hour: cap(500 + self.chance(1_500)),
+            cap_day: cap(2_000 + self.chance(6_000)),
+        }
     }
 
     fn source(&mut self) -> Command {
