@@ -9,4 +9,5 @@ mod files;
 mod open;
 mod pages;
 mod parts;
+mod processes;
 mod script;
