@@ -7,6 +7,7 @@ mod configuration;
 mod control;
 mod history;
 mod kill_minus_nine;
+mod money;
 mod review;
 mod sample_backlog;
 mod shutdown;

@@ -1,5 +1,7 @@
 //! `glitchlab status`: what the engine of a repository does and what it has spent, read from the store.
 
+mod tokens;
+
 use std::collections::{BTreeMap, HashMap};
 use std::process::ExitCode;
 
@@ -13,6 +15,7 @@ use glitchlab_store::{Reader, clock};
 use serde::Serialize;
 use serde_json::json;
 
+use self::tokens::Tokens;
 use super::alone;
 use crate::args::Place;
 use crate::exit::{Code, OrStop, Stop};
@@ -35,6 +38,8 @@ struct Report {
     waits: Vec<Waits>,
     real: Option<Usage>,
     simulated: Option<Usage>,
+    real_tokens: Option<Tokens>,
+    simulated_tokens: Option<Tokens>,
 }
 
 #[derive(Debug, Serialize)]
@@ -119,6 +124,8 @@ async fn report(reader: &Reader, repo_id: &str) -> anyhow::Result<Report> {
         working_on: attempts.into_iter().filter_map(|attempt| working(&tasks, attempt)).collect(),
         real: usage(REAL).await?,
         simulated: usage(&simulated_scope(repo_id)).await?,
+        real_tokens: Tokens::of(reader, REAL, now_ms).await?,
+        simulated_tokens: Tokens::of(reader, &simulated_scope(repo_id), now_ms).await?,
     })
 }
 
@@ -224,6 +231,8 @@ fn text(report: &Report) -> String {
     }
     let ledgers = [("real", report.real), ("simulated", report.simulated)];
     lines.extend(ledgers.into_iter().filter_map(|(name, usage)| Some(money(name, &usage?))));
+    let ledgers = [("real", &report.real_tokens), ("simulated", &report.simulated_tokens)];
+    lines.extend(ledgers.into_iter().filter_map(|(name, tokens)| Some(tokens.as_ref()?.line(name))));
     lines.join("\n")
 }
 

@@ -19,7 +19,7 @@ use sqlx::{Row, SqlitePool};
 use crate::error::StoreError;
 use crate::memory::Memory;
 use crate::rows::Stored;
-use crate::sqlite::load;
+use crate::sqlite::{ledger, load};
 
 /// Reads a store. Cheap to clone.
 #[derive(Clone)]
@@ -124,8 +124,8 @@ impl Reader {
                 let Some(row) = query.fetch_optional(&mut *transaction).await? else { return Ok(None) };
                 let mut head: Head = load::read(row.try_get(0)?)?;
                 let now_ms = head.now(clock_ms);
-                load::advance(&mut transaction, &mut head, now_ms).await?;
-                let departures = load::departures(&mut transaction, &head).await?;
+                ledger::advance(&mut transaction, &mut head, now_ms).await?;
+                let departures = ledger::departures(&mut transaction, &head).await?;
                 Ok(Some((head, departures)))
             }
         }

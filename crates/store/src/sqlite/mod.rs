@@ -4,6 +4,7 @@
 mod fault_tests;
 #[cfg(test)]
 mod full_tests;
+pub(crate) mod ledger;
 pub(crate) mod load;
 mod open;
 mod save;

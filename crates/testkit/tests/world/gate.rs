@@ -110,7 +110,7 @@ fn spending_without_a_success_pauses_until_a_person_resumes() {
     assert_eq!(at(&ran, "engine.paused").len(), 1);
 }
 
-fn say(verb: Verb) -> Act {
+pub(crate) fn say(verb: Verb) -> Act {
     Act::look(|engine| async move { told(&engine, verb).await })
 }
 

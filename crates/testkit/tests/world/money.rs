@@ -3,9 +3,12 @@
 use glitchlab_domain::event::EventKind;
 use glitchlab_domain::outcome::{FailureKind, HumanReason};
 use glitchlab_domain::reason::{Reason, Window};
+use glitchlab_domain::rows::Verb;
 use glitchlab_domain::task::TaskState;
 use glitchlab_models::simulated::Profile;
-use glitchlab_testkit::{Kill, Units, World, account, beads, check};
+use glitchlab_testkit::{Kill, Ran, Units, World, account, beads, check};
+
+use crate::gate::say;
 
 /// A task whose tests never pass, with more attempts than anybody would pay.
 fn never_done(per_task_cents: Option<u32>) -> World {
@@ -67,6 +70,33 @@ fn a_plan_that_costs_more_than_is_left_of_its_tasks_cap_is_rejected_by_the_gate(
         })
     });
     assert!(rejected, "no plan was too dear in 40 worlds");
+}
+
+/// Ten cents a day: less than most plans cost, and more than any call.
+fn ten_cents_a_day(seed: u64) -> World {
+    World::seed(seed)
+        .backlog(beads::tasks(1))
+        .model(Profile::Realistic)
+        .caps(10.cents(), 10.cents())
+        .set(|setup| setup.retry.attempts = 12)
+}
+
+fn is_rejected(ran: &Ran) -> bool {
+    let reason = &ran.tasks["t-001"].reason;
+    matches!(reason, Some(Reason::NeedsHuman { reason: HumanReason::GateRejected { .. } }))
+}
+
+#[test]
+fn a_plan_above_the_days_cap_that_a_person_approves_is_worked_on_for_as_many_days_as_it_takes() {
+    let seed = (0..40).find(|seed| is_rejected(&ten_cents_a_day(*seed).run(1.days())));
+    let seed = seed.expect("a plan that is too dear in one of 40 worlds");
+    let approve = Verb::Approve { bead_id: "t-001".into() };
+    let ran = ten_cents_a_day(seed)
+        .at(2.hours(), say(approve))
+        .run(60.days())
+        .check(check::all_work_is_completed())
+        .check(check::happened("human.needed", 1));
+    assert!(account::total(&ran.account) > 10.cents(), "{}", account::total(&ran.account));
 }
 
 /// Two dollars an hour: much less than four workers could spend.

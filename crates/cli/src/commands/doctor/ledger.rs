@@ -1,8 +1,8 @@
 //! The ledger's running totals, recomputed from every call.
 
-use glitchlab_domain::ledger::Head;
+use glitchlab_domain::ledger::{Head, Unit, counted};
 use glitchlab_domain::money::MicroUsd;
-use glitchlab_domain::rows::{CallRow, CallState};
+use glitchlab_domain::rows::CallRow;
 use glitchlab_store::{Reader, StoreError};
 
 use super::Check;
@@ -28,41 +28,48 @@ pub(super) async fn check(reader: &Reader, scope: &str) -> Option<Check> {
 async fn still(reader: &Reader, scope: &str) -> Result<Option<Option<(Head, Vec<CallRow>)>>, StoreError> {
     // As of the ledger's own time: nothing leaves a window by our looking.
     let Some((before, _)) = reader.ledger(scope, i64::MIN).await? else { return Ok(None) };
-    let calls = reader.calls(scope).await?;
+    let calls = reader.calls(counted(scope).0).await?;
     let after = reader.ledger(scope, i64::MIN).await?.map(|(head, _)| head);
     let is_same = after.is_some_and(|after| after.nonce == before.nonce);
     Ok(Some(is_same.then_some((before, calls))))
 }
 
 fn compared(scope: &str, head: &Head, calls: &[CallRow]) -> Check {
+    let unit = unit(head);
     let wrong: Vec<String> = sums(head, calls)
         .into_iter()
         .filter(|(_, told, summed)| told != summed)
         .map(|(name, told, summed)| {
-            format!("{name} is {} micro-dollars, its calls sum up to {}", told.micro(), summed.micro())
+            format!("{name} is {} {unit}, its calls sum up to {}", told.micro(), summed.micro())
         })
         .collect();
     if wrong.is_empty() {
-        let found =
-            format!("{scope}: {} calls, {} in all, as its totals say", calls.len(), head.settled_total);
+        let total = match head.unit() {
+            Unit::Money => head.settled_total.to_string(),
+            Unit::Tokens => format!("{} tokens", head.settled_total.micro()),
+        };
+        let found = format!("{scope}: {} calls, {total} in all, as its totals say", calls.len());
         return Check::ok("ledger", found);
     }
     let found = format!("{scope}: {}", wrong.join("; "));
     Check::failed("ledger", found, "stop the engine and keep a copy of the store: the caps can't be trusted")
 }
 
+fn unit(head: &Head) -> &'static str {
+    match head.unit() {
+        Unit::Money => "micro-dollars",
+        Unit::Tokens => "tokens",
+    }
+}
+
 /// The totals: their name, what the head says, and the sum of the calls.
 fn sums(head: &Head, calls: &[CallRow]) -> [(&'static str, MicroUsd, MicroUsd); 4] {
-    let open = calls.iter().filter(|call| call.state == CallState::Open).map(|call| call.bound).sum();
-    let since = |tail_ms: i64| -> MicroUsd {
-        let settled = calls.iter().filter(|call| call.settled_ms.is_some_and(|at| at > tail_ms));
-        settled.filter_map(|call| call.actual).sum()
-    };
+    let summed = Head::summed_up(&head.scope, calls.iter(), head.last_ms);
     [
-        ("what is set aside", head.reserved, open),
-        ("the hour", head.sum_hour, since(head.tail_hour_ms)),
-        ("the day", head.sum_day, since(head.tail_day_ms)),
-        ("everything settled", head.settled_total, since(i64::MIN)),
+        ("what is set aside", head.reserved, summed.reserved),
+        ("the hour", head.sum_hour, summed.sum_hour),
+        ("the day", head.sum_day, summed.sum_day),
+        ("everything settled", head.settled_total, summed.settled_total),
     ]
 }
 
@@ -79,5 +86,16 @@ mod tests {
         let check = compared("real", &head, &[]);
         assert_eq!(check.status, Status::Failed);
         assert_eq!(check.found, "real: everything settled is 5 micro-dollars, its calls sum up to 0");
+    }
+    #[test]
+    fn a_ledger_of_tokens_is_recomputed_in_tokens() {
+        let mut head = Head::new("real#tokens", MicroUsd::new(10), MicroUsd::new(100));
+        assert_eq!(
+            compared("real#tokens", &head, &[]).found,
+            "real#tokens: 0 calls, 0 tokens in all, as its totals say"
+        );
+        head.reserved = MicroUsd::new(7);
+        let check = compared("real#tokens", &head, &[]);
+        assert_eq!(check.found, "real#tokens: what is set aside is 7 tokens, its calls sum up to 0");
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use glitchlab_actors::recovery;
 use glitchlab_domain::id::BootId;
-use glitchlab_domain::ledger::{REAL, simulated_scope};
+use glitchlab_domain::ledger::{REAL, simulated_scope, tokens_scope};
 use glitchlab_domain::rows::ProcessRow;
 use glitchlab_pipeline::git::GitRepo;
 use glitchlab_pipeline::process::engine::Engine as Process;
@@ -33,6 +33,7 @@ pub(super) async fn look(config: &Config, repo: Option<&GitRepo>, checks: &mut V
     let own = repo_id.as_deref().map(simulated_scope);
     for scope in std::iter::once(REAL.to_owned()).chain(own) {
         checks.extend(ledger::check(&reader, &scope).await);
+        checks.extend(ledger::check(&reader, &tokens_scope(&scope)).await);
         checks.extend(time(&reader, &scope).await);
     }
     if let Some(repo_id) = &repo_id {

@@ -34,7 +34,12 @@ pub(super) fn grant(rows: &Rows, task: &mut TaskRow, reason: &HumanReason) -> Re
              raise `budget.tokens_per_day` and `glitchlab retry {}`",
             task.bead_id, task.bead_id
         ))),
-        HumanReason::GateRejected { .. } | HumanReason::TooDeep => {
+        HumanReason::GateRejected { why } => {
+            task.approved = true;
+            let words = format!("it goes on, and the budget gate lets its plan pass, although {why}");
+            Ok(Granted { words, purse: None })
+        }
+        HumanReason::TooDeep => {
             task.approved = true;
             Ok(Granted::nothing("it goes on, and the budget gate lets its plan pass"))
         }
