@@ -5,6 +5,7 @@ mod bad_input;
 mod breach;
 mod configuration;
 mod control;
+mod control_kill;
 mod history;
 mod kill_minus_nine;
 mod money;

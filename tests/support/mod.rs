@@ -190,7 +190,7 @@ impl Scratch {
         })
     }
 
-    fn repo_id(&self) -> String {
+    pub(crate) fn repo_id(&self) -> String {
         let worktrees = self.path().join("state/worktrees");
         let mut names = fs::read_dir(worktrees).expect("worktrees are there").flatten();
         names.next().expect("one repository").file_name().into_string().expect("a plain name")

@@ -189,7 +189,9 @@ async fn request(
             return (candidate, Admitted::Gone);
         }
         Candidate::Resume(claim) => take_over(engine, &booking, claim),
-        Candidate::Start { key, bead_id } => claim(engine, &booking, (key, bead_id), ahead),
+        Candidate::Start { key, bead_id, goes_on } => {
+            claim(engine, &booking, (key, bead_id, goes_on.as_ref()), ahead)
+        }
     };
     let answer = engine.queue.submit(command).await;
     let admitted = answered(booking, answer);
@@ -212,11 +214,11 @@ fn answered(booking: Booking, answer: Result<Result<Reply, Refusal>, StoreError>
 fn claim(
     engine: &Engine,
     booking: &Booking,
-    (key, bead_id): (&TaskKey, &BeadId),
+    (key, bead_id, goes_on): (&TaskKey, &BeadId, Option<&AttemptId>),
     ahead: Option<TaskKey>,
 ) -> Command {
     let (hold, hold_tokens) = engine.settings.money.usual_hold(engine.tools.model.price());
-    let attempt_id = AttemptId::new(random());
+    let attempt_id = goes_on.cloned().unwrap_or_else(|| AttemptId::new(random()));
     Command::Claim(Claim {
         by: engine.boot.clone(),
         task_key: key.clone(),

@@ -102,7 +102,7 @@ impl Carrier {
             None => Vec::new(),
         };
         let ending = match (&row.verb, &task) {
-            (Verb::Drop { .. }, Some(task)) => self.ending(&task.key, &row.by).await?,
+            (Verb::Drop { .. } | Verb::Retry { .. }, Some(task)) => self.ending(&task.key, &row.by).await?,
             _ => None,
         };
         let scope = match &row.verb {
@@ -141,7 +141,7 @@ impl Carrier {
     }
 
     fn called_back(&self, claim: ClaimRow, by: &str, scope: String) -> Finish {
-        let detail = format!("its task was put away by {by}");
+        let detail = format!("called back by {by}");
         Finish {
             by: Bearer { task_key: claim.task_key, attempt_id: claim.attempt_id, fence: claim.fence },
             outcome: Outcome::Cancelled { why: detail.clone() },

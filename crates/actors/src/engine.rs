@@ -136,6 +136,8 @@ pub struct Settings {
     pub watched_disks: Vec<PathBuf>,
     /// The one task to work on; none is all of them.
     pub only: Option<BeadId>,
+    /// It begins at most so many root tasks; 0 is no limit.
+    pub max_tasks: u32,
     /// When the gate of the repository closes by itself.
     pub gate: GateRules,
     /// How long an attempt may take to end when it is told to.
@@ -277,6 +279,7 @@ impl Engine {
             lease_until_ms: now_ms + LEASE_MS,
             alive: true,
             rules: Some(self.rules()),
+            begun: Vec::new(),
         }
     }
 
@@ -296,6 +299,7 @@ impl Engine {
             workers: u32::try_from(self.slots.iter().count()).unwrap_or(u32::MAX),
             max_open: self.live.borrow().max_open,
             merges_here: self.tools.stages.merge == Merge::WhenGreen,
+            max_tasks: self.settings.max_tasks,
         }
     }
 

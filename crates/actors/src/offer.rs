@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use glitchlab_domain::bead::BeadId;
-use glitchlab_domain::id::TaskKey;
+use glitchlab_domain::id::{AttemptId, TaskKey};
 use glitchlab_domain::rows::ClaimRow;
 
 use crate::activation::Activation;
@@ -20,6 +20,8 @@ pub enum Candidate {
         key: TaskKey,
         /// Its id in the backlog, for the branch.
         bead_id: BeadId,
+        /// The attempt that goes on, when a person has answered what it asked; none begins a new one.
+        goes_on: Option<AttemptId>,
     },
 }
 
@@ -69,7 +71,7 @@ mod tests {
     use super::*;
 
     fn start(id: &str) -> Candidate {
-        Candidate::Start { key: TaskKey::new(id), bead_id: BeadId::from(id) }
+        Candidate::Start { key: TaskKey::new(id), bead_id: BeadId::from(id), goes_on: None }
     }
 
     #[test]

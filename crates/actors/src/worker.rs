@@ -163,6 +163,7 @@ fn job(engine: &Arc<Engine>, assignment: &Assignment, durable: Arc<StoreDurable>
 
 /// Makes the outcome durable, then removes the worktree: a crash between the two leaves a worktree for the sweep.
 async fn finish(engine: &Arc<Engine>, assignment: &Assignment, ended: Ended) {
+    let asks = ended.outcome.is_a_question();
     let command = Command::Finish(Finish {
         by: assignment.bearer(),
         outcome: ended.outcome,
@@ -197,7 +198,10 @@ async fn finish(engine: &Arc<Engine>, assignment: &Assignment, ended: Ended) {
             return;
         }
     }
-    attempt::tidy(&engine.tools.workspace, &assignment.claimed.task, attempt, ended.keep_worktree).await;
+    // Work that waits for a person's word is gone on with where it is.
+    if !(asks && ended.keep_worktree) {
+        attempt::tidy(&engine.tools.workspace, &assignment.claimed.task, attempt, ended.keep_worktree).await;
+    }
 }
 
 /// Ends an attempt before its time: suspended for the next boot, withdrawn, or simply lost to another holder.

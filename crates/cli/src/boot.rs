@@ -11,7 +11,7 @@ use glitchlab_actors::{Engine, durable, recovery};
 use glitchlab_domain::command::Command;
 use glitchlab_domain::ledger::Usage;
 use glitchlab_domain::money::MicroUsd;
-use glitchlab_domain::rows::{ChildRow, ProcessRow};
+use glitchlab_domain::rows::{AttemptRow, ChildRow, ProcessRow};
 use glitchlab_pipeline::git::GitRepo;
 use glitchlab_pipeline::git::sweep::{SETTLE, sweep_own_locks};
 use glitchlab_pipeline::process::engine::Engine as Process;
@@ -132,7 +132,9 @@ async fn recover(
     found.locks = sweep_own_locks(repo, SETTLE).await?.removed.len();
     let claims = engine.reader.claims(&engine.repo_id).await?;
     let running: HashSet<String> = claims.iter().map(|claim| claim.attempt_id.to_string()).collect();
-    found.resumed = running.len();
+    let put_down = engine.reader.running_attempts().await?.into_iter().filter(AttemptRow::asks_a_person);
+    let put_down: HashSet<String> = put_down.map(|attempt| attempt.attempt_id.to_string()).collect();
+    found.resumed = running.difference(&put_down).count();
     let now = UNIX_EPOCH + Duration::from_millis(u64::try_from(engine.now_ms()).unwrap_or(0));
     found.worktrees = workspace.prune_worktrees(&running, KeepPolicy::usual(now)).await?.len();
     Ok(found)

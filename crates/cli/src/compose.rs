@@ -217,6 +217,7 @@ fn settings(config: &Config, repo: &GitRepo) -> Settings {
         min_free_bytes: config.min_free_bytes,
         watched_disks: watched_disks(config, Some(repo)),
         only: config.only.clone(),
+        max_tasks: config.max_tasks,
         gate: gate(config),
         grace: GRACE,
         about: snapshot::Engine {
@@ -283,6 +284,7 @@ fn stages(config: &Config, repo: &GitRepo) -> attempt::Settings {
         base: repo.base.clone(),
         test: config.test.clone(),
         allow_untested: config.allow_untested,
+        approve: config.approve,
         test_limits: RunLimits { timeout: config.test_timeout, max_output_bytes: OUTPUT_BYTES },
         setup: config.setup.clone(),
         author: repo.author.clone(),

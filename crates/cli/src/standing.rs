@@ -8,6 +8,7 @@ use anyhow::Context;
 use glitchlab_backlog::{JsonlSource, Poll, Polled, Source as _};
 use glitchlab_domain::board::Board;
 use glitchlab_domain::command::{Command, Stamp};
+use glitchlab_domain::control::Said;
 use glitchlab_domain::decide::decide;
 use glitchlab_domain::event::{Event, EventKind};
 use glitchlab_domain::id::TaskKey;
@@ -38,6 +39,7 @@ pub(crate) struct Standing {
     rules: Rules,
     /// What is wrong with the backlog, one sentence each.
     faults: Vec<String>,
+    said: Vec<Said>,
     now_ms: i64,
 }
 
@@ -74,6 +76,7 @@ impl Standing {
             head: stored.head,
             attempts: stored.attempts,
             faults: poll.faults.iter().map(ToString::to_string).collect(),
+            said: stored.said,
             now_ms,
         })
     }
@@ -98,6 +101,8 @@ impl Standing {
             ledger: self.head.as_ref(),
             attempts: &self.attempts,
             rules: self.rules,
+            begun: self.process.as_ref().map_or(&[], |process| &process.begun),
+            said: &self.said,
             is_running: self.process.is_some(),
             read_ms: Some(self.now_ms),
             now_ms: self.now_ms,
@@ -114,6 +119,7 @@ struct Stored {
     obstacles: Vec<Obstacle>,
     head: Option<Head>,
     attempts: Vec<AttemptRow>,
+    said: Vec<Said>,
 }
 
 impl Stored {
@@ -124,7 +130,7 @@ impl Stored {
         if let Some(process) = &process {
             obstacles = in_the_way(&reader.last_events_of(repo_id, EVENTS).await?, process);
             attempts = reader.running_attempts().await?;
-            attempts.retain(|attempt| attempt.boot_id == process.boot_id);
+            attempts.retain(|attempt| attempt.boot_id == process.boot_id && !attempt.asks_a_person());
         }
         Ok(Self {
             tasks: reader.tasks(repo_id).await?,
@@ -132,6 +138,7 @@ impl Stored {
             gate: Some(reader.gate(repo_id).await?),
             obstacles,
             head: reader.ledger(&scope, now_ms).await?.map(|(head, _)| head),
+            said: reader.open_controls(repo_id).await?.iter().filter_map(Said::of).collect(),
             attempts,
         })
     }
@@ -173,7 +180,8 @@ fn in_the_way(events: &[Event], process: &ProcessRow) -> Vec<Obstacle> {
 
 const fn own_rules(config: &Config) -> Rules {
     let merges_here = matches!(config.merge, Merge::WhenGreen);
-    Rules { workers: config.workers, max_open: config.max_open, merges_here }
+    let Config { workers, max_open, max_tasks, .. } = *config;
+    Rules { workers, max_open, merges_here, max_tasks }
 }
 
 /// Brings rows up to date with the backlog as an engine would, and writes nothing.

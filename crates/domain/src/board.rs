@@ -188,8 +188,15 @@ impl Board {
     /// nothing waits to be closed.
     #[must_use]
     pub fn is_quiet(&self, close_epics: bool) -> bool {
-        self.queue.is_empty()
-            && self.resting.is_empty()
+        self.is_quiet_but(close_epics, |_| true)
+    }
+
+    /// The same of a run that starts only what `may` says; what else may start or rests is left to the next one.
+    #[must_use]
+    pub fn is_quiet_but(&self, close_epics: bool, may: impl Fn(&TaskRow) -> bool) -> bool {
+        let counts = |key: &TaskKey| self.tasks.get(key).is_some_and(&may);
+        !self.queue.iter().any(|place| counts(&place.key))
+            && !self.resting.iter().any(|(_, key)| counts(key))
             && self.count(Standing::Running) == 0
             && self.closable(close_epics).is_empty()
     }

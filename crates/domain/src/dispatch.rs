@@ -91,6 +91,21 @@ pub fn full_of_requests(limit: u32, in_review: u64) -> Option<Reason> {
     is_full.then(|| Reason::TooManyOpenRequests { open: u32::try_from(in_review).unwrap_or(u32::MAX), limit })
 }
 
+/// Tells whether a run that begins at most `limit` root tasks, 0 is no limit, may start an attempt at `task`, when it has
+/// begun those of `begun`. What only goes on was begun before.
+#[must_use]
+pub fn may_begin(limit: u32, begun: &[TaskKey], task: &TaskRow) -> bool {
+    let is_begun = || task.goes_on.is_some() || begun.contains(&task.root_key);
+    full_of_tasks(limit, begun).is_none() || is_begun()
+}
+
+/// Says that a run has begun as many root tasks as it may, so that only their own parts and attempts go on.
+#[must_use]
+pub fn full_of_tasks(limit: u32, begun: &[TaskKey]) -> Option<Reason> {
+    let most = usize::try_from(limit).unwrap_or(usize::MAX);
+    (limit > 0 && begun.len() >= most).then_some(Reason::TaskLimit { limit })
+}
+
 /// Puts a task where its outcome sends it. `entropy` spreads back-offs; any number will do.
 pub fn after(task: &mut TaskRow, outcome: &Outcome, rules: &RetryRules, now_ms: i64, entropy: u64) {
     match outcome {

@@ -241,7 +241,7 @@ impl EventKind {
             Self::AttemptResumed { n, max_attempts, slot, .. } => {
                 format!("Resumed by {slot}, attempt {n} of {max_attempts}")
             }
-            Self::AttemptSuspended => "Suspended, goes on at the next start".to_owned(),
+            Self::AttemptSuspended => "Suspended, goes on from here later".to_owned(),
             Self::AdmissionRefused { wait } | Self::CallWaiting { wait } => format!("Waits: {}", wait.reason),
             Self::StageStarted { .. }
             | Self::BudgetReserved { .. }

@@ -90,6 +90,13 @@ impl GateRow {
         Some(EventKind::EngineResumed { by: paused.by, why: "its time is over".to_owned() })
     }
 
+    /// Takes in that an attempt waits for a person: it is no canary any more.
+    pub(crate) fn release(&mut self, attempt_id: &AttemptId) {
+        if let Some(open) = &mut self.breaker.open {
+            open.canary.take_if(|canary| canary == attempt_id);
+        }
+    }
+
     /// Takes in how an attempt ended, and says what that led to.
     pub(crate) fn end(
         &mut self,

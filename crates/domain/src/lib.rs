@@ -7,6 +7,7 @@ pub mod bead;
 pub mod board;
 pub mod breaker;
 pub mod command;
+pub mod consent;
 pub mod control;
 pub mod decide;
 pub mod dispatch;

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::id::AttemptId;
+
 /// How large the triage judges a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
@@ -176,6 +178,24 @@ pub enum HumanReason {
         /// What happened.
         why: String,
     },
+    /// Its plan waits for a person's word; the attempt goes on with it.
+    ApprovePlan {
+        /// The attempt that has made it.
+        attempt_id: AttemptId,
+        /// The size that triage judged.
+        size: Size,
+        /// How many steps the plan has.
+        steps: u32,
+    },
+    /// Its finished work waits for a person's word before its request is opened or it is merged; the attempt goes on.
+    ApproveRequest {
+        /// The attempt that has done it.
+        attempt_id: AttemptId,
+        /// Its branch.
+        branch: String,
+        /// Files in its diff.
+        files: u32,
+    },
 }
 
 /// How an attempt ended. A closed list: every use is an exhaustive `match`.
@@ -272,6 +292,12 @@ impl Status {
 }
 
 impl Outcome {
+    /// Tells whether it only asks a person, and the attempt goes on after the answer.
+    #[must_use]
+    pub fn is_a_question(&self) -> bool {
+        matches!(self, Self::NeedsHuman { reason } if reason.asks().is_some())
+    }
+
     /// Maps the outcome to its status; `last` says that no attempt is left.
     #[must_use]
     pub const fn status(&self, last: bool) -> Status {

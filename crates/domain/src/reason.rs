@@ -129,6 +129,11 @@ pub enum Reason {
         /// The limit.
         limit: u32,
     },
+    /// This run has begun as many root tasks as it may.
+    TaskLimit {
+        /// `work.max_tasks`.
+        limit: u32,
+    },
     /// The disk of the store or the worktrees has less room than `[store] min_free_disk`.
     DiskLow {
         /// Free bytes.
@@ -233,6 +238,7 @@ impl Reason {
             | Self::SourceStatus { status: fact }
             | Self::NotOffered { mark: fact } => fact.clone(),
             Self::LowPriority { priority } => priority.to_string(),
+            Self::TaskLimit { limit } => limit.to_string(),
             Self::ModelOverran { model } => model.clone(),
             Self::CoolDown { .. }
             | Self::TaskAfterSettlement

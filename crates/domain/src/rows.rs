@@ -6,11 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::bead::BeadId;
 use crate::breaker::Breaker;
+use crate::consent::Consent;
 use crate::id::{AttemptId, BootId, EffectKey, Fence, TaskKey, TryKey};
 use crate::ledger::{self, DEPARTURES, Departures, Head, tokens_scope};
 use crate::money::MicroUsd;
 use crate::outcome::{FailureKind, Size, Status};
-use crate::reason::Wait;
+use crate::reason::{Reason, Wait};
 use crate::stage::Stage;
 use crate::task::TaskRow;
 use crate::why::Rules;
@@ -44,6 +45,9 @@ pub struct ProcessRow {
     /// What it is set to, for whoever asks from elsewhere why nothing starts.
     #[serde(default)]
     pub rules: Option<Rules>,
+    /// The root tasks that it has begun, as far as their number is limited.
+    #[serde(default)]
+    pub begun: Vec<TaskKey>,
 }
 
 /// Which process works on which task.
@@ -59,7 +63,8 @@ pub struct ClaimRow {
     pub boot_id: BootId,
     /// The slot.
     pub slot: String,
-    /// Put down by a shutdown, waiting for the next boot.
+    /// Put down: by a shutdown until the next boot, by a pause until that is over, or by a question to a person until the
+    /// task is claimed again.
     pub suspended: bool,
     /// Every write and reservation must carry it.
     pub fence: Fence,
@@ -122,10 +127,22 @@ pub struct AttemptRow {
     pub crashes: u32,
     /// What it waits for now.
     pub waiting: Option<Wait>,
+    /// What a person has agreed to.
+    #[serde(default)]
+    pub consents: Vec<Consent>,
     /// When it was claimed, ms UTC.
     pub started_ms: i64,
     /// When it ended, ms UTC.
     pub ended_ms: Option<i64>,
+}
+
+impl AttemptRow {
+    /// Tells whether it was put down because it asks a person, and is not claimed again.
+    #[must_use]
+    pub fn asks_a_person(&self) -> bool {
+        let reason = self.waiting.as_ref().map(|wait| &wait.reason);
+        matches!(reason, Some(Reason::NeedsHuman { reason }) if reason.asks().is_some())
+    }
 }
 
 /// The durable result of one stage.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::bead::BeadId;
+use crate::consent::GoesOn;
 use crate::id::TaskKey;
 use crate::outcome::{Learned, Size};
 use crate::reason::Reason;
@@ -142,6 +143,9 @@ pub struct TaskRow {
     /// A person lets its plan pass the budget gate, whatever that says.
     #[serde(default)]
     pub approved: bool,
+    /// The attempt that goes on when it is claimed next: a person has answered what it asked.
+    #[serde(default)]
+    pub goes_on: Option<GoesOn>,
     /// When the row last changed, ms UTC.
     pub updated_ms: i64,
 }
@@ -182,6 +186,13 @@ impl TaskRow {
     #[must_use]
     pub const fn is_stuck(&self) -> bool {
         matches!((self.state, &self.reason), (TaskState::Decomposed, Some(Reason::BlockedBy { .. })))
+    }
+
+    /// Tells whether an attempt at it waits for a person's word, to go on with it.
+    #[must_use]
+    pub fn asks_a_person(&self) -> bool {
+        let asks = matches!(&self.reason, Some(Reason::NeedsHuman { reason }) if reason.asks().is_some());
+        self.state == TaskState::NeedsHuman && asks
     }
 
     /// Tells whether it is a part of something that is no longer split like that: it was opened again, closed or put away.
@@ -307,6 +318,7 @@ impl SourceTask {
             request: None,
             merged: None,
             approved: false,
+            goes_on: None,
             updated_ms: now_ms,
         }
     }
@@ -314,7 +326,8 @@ impl SourceTask {
     /// Brings an existing row up to date and tells whether anything changed, and whether that opens the task again: one
     /// that is finished, or split with a part that waits for a person.
     pub fn refresh(self, row: &mut TaskRow) -> Refreshed {
-        let rests = row.state.is_terminal() || row.is_stuck();
+        // What asks a person is in the middle of an attempt, as what runs is.
+        let rests = (row.state.is_terminal() && !row.asks_a_person()) || row.is_stuck();
         let reopens = rests && self.state == "open" && self.rev != row.source_rev;
         let same = row.title == self.title
             && row.body == self.body
@@ -354,6 +367,7 @@ impl TaskRow {
         self.request = None;
         self.merged = None;
         self.approved = false;
+        self.goes_on = None;
         self.rest(TaskState::Open, None, None);
     }
 }

@@ -16,6 +16,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::bead::BeadId;
 use crate::board::Board;
+use crate::control::Said;
+use crate::id::TaskKey;
 use crate::ledger::Head;
 use crate::reason::{Group, Reason, Wait};
 use crate::rows::{AttemptRow, GateRow};
@@ -38,6 +40,9 @@ pub struct Rules {
     pub max_open: u32,
     /// Finished work is merged here, so that what runs will not wait for a merge.
     pub merges_here: bool,
+    /// An engine begins at most so many root tasks; 0 is no limit.
+    #[serde(default)]
+    pub max_tasks: u32,
 }
 
 /// Something that keeps every task from starting.
@@ -83,6 +88,10 @@ pub struct Facts<'a> {
     pub attempts: &'a [AttemptRow],
     /// What the engine is set to.
     pub rules: Rules,
+    /// The root tasks that it has begun, as far as their number is limited.
+    pub begun: &'a [TaskKey],
+    /// What people have said and nobody has done yet, in order.
+    pub said: &'a [Said],
     /// An engine runs.
     pub is_running: bool,
     /// When the backlog was last read, ms UTC; none when it was not yet.
@@ -104,6 +113,9 @@ pub struct Why {
     pub gates: Vec<Gate>,
     /// The waits and skips, by whose turn it is.
     pub groups: Vec<Lines>,
+    /// What people have said and nobody has done yet, in order.
+    #[serde(default)]
+    pub said: Vec<Said>,
 }
 
 /// The answer in one sentence.
@@ -255,6 +267,7 @@ pub fn explain(facts: &Facts<'_>, lines: usize) -> Why {
         headline: headline::headline(facts, &survey, held.as_ref()),
         groups: entries::groups(facts, &survey, held.as_ref(), lines),
         gates,
+        said: facts.said.to_vec(),
     }
 }
 

@@ -8,6 +8,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use glitchlab_domain::consent::Approval;
 use glitchlab_domain::outcome::{Learned, Outcome};
 use glitchlab_domain::policy::Limits;
 use glitchlab_domain::rows::AttemptRow;
@@ -51,6 +52,8 @@ pub struct Settings {
     pub allow_untested: bool,
     /// How long a test run may take, and how much of what it prints is kept.
     pub test_limits: RunLimits,
+    /// What waits for a person's word.
+    pub approve: Approval,
     /// A shell command run once in each new worktree.
     pub setup: Option<String>,
     /// Who makes the commits.

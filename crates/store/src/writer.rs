@@ -5,7 +5,7 @@ use std::sync::Arc;
 use glitchlab_domain::command::Command;
 use glitchlab_domain::event::Event;
 use glitchlab_domain::id::BootId;
-use glitchlab_domain::rows::{GateRow, Write};
+use glitchlab_domain::rows::{GateRow, ProcessRow, Write};
 use glitchlab_domain::task::TaskRow;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
@@ -36,6 +36,8 @@ pub struct Committed {
     pub tasks: Vec<TaskRow>,
     /// The changed gates.
     pub gates: Vec<GateRow>,
+    /// The changed processes.
+    pub processes: Vec<ProcessRow>,
     /// A reservation was settled, so that money may have come back.
     pub settled: bool,
 }
@@ -216,13 +218,14 @@ fn keep(item: Item, error: &StoreError) -> Option<Item> {
 
 fn committed(writes: Vec<Write>, events: Vec<Event>) -> Committed {
     let settled = writes.iter().any(|write| matches!(write, Write::Call(row) if row.settled_ms.is_some()));
-    let (mut tasks, mut gates) = (Vec::new(), Vec::new());
+    let (mut tasks, mut gates, mut processes) = (Vec::new(), Vec::new(), Vec::new());
     for write in writes {
         match write {
             Write::Task(row) => tasks.push(row),
             Write::Gate(row) => gates.push(row),
+            Write::Process(row) => processes.push(row),
             _ => {}
         }
     }
-    Committed { events, tasks, gates, settled }
+    Committed { events, tasks, gates, processes, settled }
 }

@@ -217,13 +217,16 @@ pub fn a_task_is_merged_once(ran: &Ran) -> Result<(), String> {
 ///
 /// Names what is left.
 pub fn nothing_is_left_half_done(ran: &Ran) -> Result<(), String> {
-    if let Some(claim) = ran.claims.first() {
+    let asks = |attempt_id: &AttemptId| {
+        ran.attempts.iter().any(|attempt| attempt.attempt_id == *attempt_id && attempt.asks_a_person())
+    };
+    if let Some(claim) = ran.claims.iter().find(|claim| !asks(&claim.attempt_id)) {
         return Err(format!("task {} is still claimed by {}", claim.task_key, claim.boot_id));
     }
     if let Some(call) = ran.calls.iter().find(|call| call.state == CallState::Open) {
         return Err(format!("try {} is still open", call.key));
     }
-    if let Some(attempt) = ran.attempts.iter().find(|attempt| attempt.status.is_none()) {
+    if let Some(attempt) = ran.attempts.iter().find(|row| row.status.is_none() && !row.asks_a_person()) {
         return Err(format!("attempt {} has no outcome", attempt.attempt_id));
     }
     Ok(())
@@ -236,8 +239,8 @@ pub fn nothing_is_left_half_done(ran: &Ran) -> Result<(), String> {
 /// Names the task.
 pub fn whatever_does_not_run_says_why(ran: &Ran) -> Result<(), String> {
     let board = ran.board();
-    let is_full =
-        ran.outside.setup.max_open > 0 && board.in_review() >= u64::from(ran.outside.setup.max_open);
+    let (max_open, max_tasks) = (ran.outside.setup.max_open, ran.outside.setup.max_tasks);
+    let is_full = (max_open > 0 && board.in_review() >= u64::from(max_open)) || max_tasks > 0;
     for task in ran.tasks.values() {
         if matches!(task.state, TaskState::Completed | TaskState::Dropped) {
             continue;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use glitchlab_actors::{Live, Settings};
+use glitchlab_domain::consent::Approval;
 use glitchlab_domain::gate::GateRules;
 use glitchlab_domain::money::MicroUsd;
 use glitchlab_domain::policy::{Limits, MoneyRules, RetryRules, WorkFilter};
@@ -44,6 +45,10 @@ pub struct Setup {
     pub grace: Duration,
     /// When the gate closes by itself.
     pub gate: GateRules,
+    /// What waits for a person's word.
+    pub approve: Approval,
+    /// A run begins at most so many root tasks; 0 is no limit.
+    pub max_tasks: u32,
     /// The repository's test command, for the fake workspace only a name.
     pub test: Option<String>,
 }
@@ -63,6 +68,8 @@ impl Default for Setup {
             poll_interval: Duration::from_secs(60),
             grace: Duration::from_secs(10),
             gate: GateRules::NEVER,
+            approve: Approval::None,
+            max_tasks: 0,
             test: Some("the tests".to_owned()),
         }
     }
@@ -78,6 +85,7 @@ impl Setup {
             min_free_bytes: 0,
             watched_disks: Vec::new(),
             only: None,
+            max_tasks: self.max_tasks,
             gate: self.gate,
             grace: self.grace,
             about: snapshot::Engine {
@@ -114,6 +122,7 @@ impl Setup {
             base: "main".to_owned(),
             test: self.test.clone(),
             allow_untested: self.test.is_none(),
+            approve: self.approve,
             test_limits: DEFAULT_TEST_LIMITS,
             setup: None,
             author: Identity::new("World", "world@example.org").expect("it is a name and an address"),

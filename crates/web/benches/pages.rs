@@ -234,6 +234,7 @@ fn attempts() -> String {
         files_changed: 3,
         crashes: 0,
         waiting: None,
+        consents: Vec::new(),
         started_ms: 0,
         ended_ms: Some(0),
     };

@@ -49,7 +49,10 @@ impl SchedulerState {
 /// Tells whether a wait ends by itself before long, or may end at any time.
 fn goes_on(wait: &Wait) -> bool {
     match wait.reason.kind() {
-        ReasonKind::Paused | ReasonKind::BreakerOpen | ReasonKind::TooManyOpenRequests => false,
+        ReasonKind::Paused
+        | ReasonKind::BreakerOpen
+        | ReasonKind::TooManyOpenRequests
+        | ReasonKind::TaskLimit => false,
         ReasonKind::Backoff => true,
         kind => kind.holds_admission(),
     }

@@ -129,6 +129,8 @@ pub struct SchedulerState {
     has_heard: bool,
     /// What keeps every task from starting, whatever it is.
     gate: GateRow,
+    /// The root tasks that this run has begun, as far as their number is limited.
+    begun: Vec<TaskKey>,
     /// A pause has put down what ran, and is not known to be over.
     puts_down: bool,
     /// Open requests were looked at since the start.
@@ -189,6 +191,9 @@ impl SchedulerState {
             board.take_task(task);
         }
         let gate = engine.reader.gate(&engine.repo_id).await?;
+        let boot_id = &engine.boot.boot_id;
+        let process = engine.reader.alive_processes().await?.into_iter().find(|row| row.boot_id == *boot_id);
+        let begun = process.map(|process| process.begun).unwrap_or_default();
         let has_heard = tasks.controls.running().is_some();
         Ok(Self {
             engine,
@@ -206,6 +211,7 @@ impl SchedulerState {
             // What still listens for an earlier incarnation has looked before.
             has_heard,
             gate,
+            begun,
             puts_down: false,
             has_reviewed: false,
             alarms: Alarms::default(),
@@ -248,6 +254,10 @@ impl SchedulerState {
                 self.board.take_task(task.clone());
             }
             committed.gates.iter().for_each(|gate| self.take_gate(gate));
+            let boot_id = &self.engine.boot.boot_id;
+            if let Some(process) = committed.processes.iter().find(|row| row.boot_id == *boot_id) {
+                self.begun.clone_from(&process.begun);
+            }
         }
     }
 

@@ -1,9 +1,9 @@
 //! What the scheduler offers to the pacer, and what it says of the whole backlog.
 
-use glitchlab_domain::dispatch::{full_of_requests, request_room};
+use glitchlab_domain::dispatch::{full_of_requests, full_of_tasks, may_begin, request_room};
 use glitchlab_domain::reason::{Reason, Wait};
 use glitchlab_domain::rows::ClaimRow;
-use glitchlab_domain::task::TaskState;
+use glitchlab_domain::task::{TaskRow, TaskState};
 use glitchlab_pipeline::attempt::Merge;
 
 use super::SchedulerState;
@@ -21,13 +21,25 @@ impl SchedulerState {
         let resumes = self.lost.iter().filter(|claim| self.is_chosen(&claim.task_key));
         let resumes = resumes.cloned().map(Candidate::Resume);
         let room = self.request_room().min(self.gate_room());
-        let starts = self.board.startable().filter(|task| self.is_chosen(&task.key)).take(room);
-        let starts =
-            starts.map(|task| Candidate::Start { key: task.key.clone(), bead_id: task.bead_id.clone() });
+        let starts = self.board.startable().filter(|task| self.is_chosen(&task.key) && self.may_begin(task));
+        let starts = starts.take(room).map(start);
         let candidates: Vec<_> = resumes.chain(starts).take(free).collect();
         if !candidates.is_empty() {
             self.engine.handles.offer.put(candidates);
         }
+    }
+
+    /// Tells whether this run may start an attempt at a task.
+    fn may_begin(&self, task: &TaskRow) -> bool {
+        may_begin(self.engine.settings.max_tasks, &self.begun, task)
+    }
+
+    /// Says that this run may begin nothing more, and something is left for which that matters.
+    pub(super) fn full_of_tasks(&self) -> Option<Reason> {
+        let reason = full_of_tasks(self.engine.settings.max_tasks, &self.begun)?;
+        let is_left = self.board.startable().next().is_some();
+        let is_over = !self.board.startable().any(|task| self.may_begin(task));
+        (is_left && is_over).then_some(reason)
     }
 
     /// A lost claim that has a slot again, or whose attempt has ended, is lost no more.
@@ -54,7 +66,8 @@ impl SchedulerState {
         let mut queue = self.board.queue();
         queue.read_ms = self.read_ms;
         let full = self.full_of_requests().map(|reason| Wait { reason, until_ms: None });
-        let held = self.gate_wait().or(full);
+        let begun = self.full_of_tasks().map(|reason| Wait { reason, until_ms: None });
+        let held = self.gate_wait().or(full).or(begun);
         let chosen = self.chosen();
         let is_quiet = self.is_quiet();
         let faults: Vec<String> = self.unreadable.iter().chain(&self.faults).cloned().collect();
@@ -78,7 +91,16 @@ impl SchedulerState {
             && self.lost.is_empty()
             && self.commits.is_empty()
             && self.engine.slots.are_all_free()
-            && (waits_for_people || self.board.is_quiet(self.engine.settings.close_epics))
+            && (waits_for_people
+                || self.board.is_quiet_but(self.engine.settings.close_epics, |task| self.may_begin(task)))
+    }
+}
+
+fn start(task: &TaskRow) -> Candidate {
+    Candidate::Start {
+        key: task.key.clone(),
+        bead_id: task.bead_id.clone(),
+        goes_on: task.goes_on.as_ref().map(|answer| answer.attempt_id.clone()),
     }
 }
 

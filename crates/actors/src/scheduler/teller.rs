@@ -70,6 +70,8 @@ impl SchedulerState {
             ledger: self.teller.head.as_ref(),
             attempts: &self.teller.attempts,
             rules: self.engine.rules(),
+            begun: &self.begun,
+            said: &[],
             is_running: true,
             read_ms: self.read_ms,
             now_ms,

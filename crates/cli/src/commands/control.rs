@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
-use glitchlab_actors::carrying::{self, Carried, Carrier};
+use glitchlab_actors::carrying::{self, Carrier};
 use glitchlab_domain::bead::BeadId;
 use glitchlab_domain::command::Command;
 use glitchlab_domain::gate::GateRules;
@@ -106,7 +106,7 @@ fn tell(place: &Place, verb: Verb) -> Result<ExitCode, Stop> {
 /// What came of a word.
 enum Answer {
     /// It was carried out, or refused.
-    Carried(Carried),
+    Carried(ControlRow),
     /// It is written down, and nobody has done it yet.
     Unheard,
     /// It needs an engine.
@@ -115,14 +115,20 @@ enum Answer {
 
 fn print(name: &str, answer: &Answer, is_json: bool) -> Code {
     let unheard = "it is written down, but the engine has not answered within 5 s; it does it when it can";
-    let (code, ok, result) = match answer {
-        Answer::Carried(carried) if carried.ok => (Code::Done, true, carried.result.as_str()),
-        Answer::Carried(carried) => (Code::Unexpected, false, carried.result.as_str()),
-        Answer::Unheard => (Code::Unexpected, false, unheard),
-        Answer::NobodyThere(why) => (Code::NotRunning, false, *why),
+    let (code, row, result) = match answer {
+        Answer::Carried(row) => {
+            let code = if row.ok { Code::Done } else { Code::Unexpected };
+            (code, Some(row), row.result.as_deref().unwrap_or_default())
+        }
+        Answer::Unheard => (Code::Unexpected, None, unheard),
+        Answer::NobodyThere(why) => (Code::NotRunning, None, *why),
     };
+    let ok = row.is_some_and(|row| row.ok);
     if is_json {
-        say(&json!({ "verb": name, "ok": ok, "result": result }).to_string());
+        let (said_ms, done_ms) = (row.map(|row| row.at_ms), row.and_then(|row| row.done_ms));
+        let told =
+            json!({ "verb": name, "ok": ok, "result": result, "said_ms": said_ms, "done_ms": done_ms });
+        say(&told.to_string());
     } else {
         let word = if ok { "done" } else { "not done" };
         say(&format!("{name}: {word}: {}", one_line(result)));
@@ -163,8 +169,8 @@ impl Ear {
                 self.carrier(queue.clone()).carry_open().await?;
             }
             let said = self.reader.control(&row.id).await?;
-            if let Some(ControlRow { done_ms: Some(_), verb, ok, result, .. }) = said {
-                return Ok(Answer::Carried(Carried { verb, ok, result: result.unwrap_or_default() }));
+            if let Some(row) = said.filter(|row| row.done_ms.is_some()) {
+                return Ok(Answer::Carried(row));
             }
             tokio::time::sleep(LOOK).await;
         }

@@ -40,7 +40,7 @@ impl Before {
         let key = TaskKey::of(&engine.repo_id, &id);
         let task = engine.reader.task(&key).await?;
         let runs = task.as_ref().map_or(0, |task| task.runs);
-        let is_begun = task.is_some_and(|task| task.state == TaskState::Running);
+        let is_begun = task.is_some_and(|task| task.state == TaskState::Running || task.goes_on.is_some());
         Ok(Some(Self { id, key, runs, is_begun }))
     }
 

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::process::ExitCode;
 
 use anyhow::Context;
+use glitchlab_domain::control::Said;
 use glitchlab_domain::id::TaskKey;
 use glitchlab_domain::ledger::{REAL, Usage, simulated_scope};
 use glitchlab_domain::rows::{AttemptRow, GateRow};
@@ -32,6 +33,8 @@ struct Report {
     address: Option<String>,
     /// Why nothing new starts, whatever it is: a pause, the breaker.
     held: Option<Held>,
+    /// What people have said and nobody has done yet, in order.
+    said: Vec<Said>,
     tasks: BTreeMap<&'static str, usize>,
     working_on: Vec<Working>,
     needs_you: Vec<NeedsYou>,
@@ -109,7 +112,8 @@ async fn status(flags: &Place) -> Result<ExitCode, Stop> {
 async fn report(reader: &Reader, repo_id: &str) -> anyhow::Result<Report> {
     let process = running(reader, repo_id).await?;
     let tasks = reader.tasks(repo_id).await?;
-    let attempts = reader.running_attempts().await?;
+    let mut attempts = reader.running_attempts().await?;
+    attempts.retain(|attempt| !attempt.asks_a_person());
     let now_ms = clock::wall()();
     let usage =
         async |scope: &str| anyhow::Ok(reader.ledger(scope, now_ms).await?.map(|(head, _)| head.usage()));
@@ -117,6 +121,7 @@ async fn report(reader: &Reader, repo_id: &str) -> anyhow::Result<Report> {
         running: process.is_some(),
         pid: process.as_ref().map(|row| row.pid),
         address: process.map(|row| format!("http://{}", row.listen)),
+        said: reader.open_controls(repo_id).await?.iter().filter_map(Said::of).collect(),
         held: held(&reader.gate(repo_id).await?, now_ms),
         needs_you: needs_you(&tasks),
         waits: waits(&tasks),
@@ -219,8 +224,9 @@ fn text(report: &Report) -> String {
         let (words, until) = (one_line(&held.words), until(held.until_ms, now_ms));
         format!("Nothing new starts: {words}{until}. {}", held.unblocks)
     }));
+    lines.extend(report.said.iter().map(|said| not_done(said, now_ms)));
     lines.extend(report.tasks.iter().map(|(state, count)| format!("  {count:>5} {state}")));
-    lines.extend(report.working_on.iter().map(Working::line));
+    lines.extend(report.working_on.iter().map(|working| working.line(report.running)));
     lines.extend(report.waits.iter().map(|waits| {
         let until = until(waits.until_ms, now_ms);
         format!("  {:>5} wait: {}{until}", waits.tasks, waits.reason)
@@ -236,12 +242,20 @@ fn text(report: &Report) -> String {
     lines.join("\n")
 }
 
+/// Says what was said and is not done, in the words of `status` and `why`.
+pub(super) fn not_done(said: &Said, now_ms: i64) -> String {
+    format!("Said and not done yet: {}, {}", one_line(&said.clause()), times::since(said.at_ms, now_ms))
+}
+
 fn until(until_ms: Option<i64>, now_ms: i64) -> String {
     until_ms.map(|until| format!(", until {}", times::until(until, now_ms))).unwrap_or_default()
 }
 
 impl Working {
-    fn line(&self) -> String {
+    fn line(&self, is_running: bool) -> String {
+        if !is_running {
+            return format!("  {} goes on at the next start, {} so far", one_line(&self.task), self.cost);
+        }
         let waits = self.waits_for.as_ref().map(|why| format!(", waits: {why}")).unwrap_or_default();
         format!("  {} in {}, {} so far{waits}", one_line(&self.task), self.slot, self.cost)
     }

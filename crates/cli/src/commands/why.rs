@@ -4,13 +4,17 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use glitchlab_domain::bead::BeadId;
+use glitchlab_domain::reason::Reason;
+use glitchlab_domain::story::Plan;
 use glitchlab_domain::why::{
     Entry, Gate, GateState, Lines, TaskWhy, Why, explain, explain_task, no_such_task,
 };
 use glitchlab_pipeline::git::RepoOptions;
-use glitchlab_store::clock;
+use glitchlab_store::{Reader, clock};
+use serde::Serialize;
 
 use super::alone;
+use super::status::not_done;
 use crate::args::{self, Continuous};
 use crate::config::Config;
 use crate::config::flags::Flags;
@@ -43,10 +47,37 @@ async fn why(flags: &args::Why) -> Result<ExitCode, Stop> {
     let standing =
         Standing::read(&config, &repo_id, reader.as_ref(), now_ms).await.or_stop(Code::Configuration)?;
     standing.faults().iter().for_each(|fault| remark(&format!("backlog: {}", one_line(fault))));
-    match &flags.id {
-        Some(id) => tell_task(flags, &standing, id),
-        None => tell(flags, &standing),
-    }
+    let Some(id) = &flags.id else { return tell(flags, &standing) };
+    let told = match explain_task(&standing.facts(), &BeadId::from(id.as_str())) {
+        Ok(why) => {
+            let plan = plan(reader.as_ref(), &why).await.or_stop(Code::Configuration)?;
+            TaskTold { why, plan }
+        }
+        Err(near) => {
+            return Err(Stop::new(Code::Usage, anyhow::anyhow!(one_line(&no_such_task(id, &near)))));
+        }
+    };
+    tell_task(flags, &told)
+}
+
+/// What the command says of one task; its JSON is stable.
+#[derive(Debug, Serialize)]
+struct TaskTold {
+    #[serde(flatten)]
+    why: TaskWhy,
+    /// The plan of the attempt that waits for a person's word.
+    plan: Option<Plan>,
+}
+
+/// Returns the plan that a person is asked about, or whose work.
+async fn plan(reader: Option<&Reader>, why: &TaskWhy) -> anyhow::Result<Option<Plan>> {
+    let asks = match why.entry.as_ref().map(|entry| &entry.reason) {
+        Some(Reason::NeedsHuman { reason }) => reason.asks(),
+        _ => None,
+    };
+    let (Some(reader), Some(asks)) = (reader, asks) else { return Ok(None) };
+    let steps = reader.steps(&asks.attempt_id).await?;
+    Ok(steps.iter().rev().find_map(Plan::of))
 }
 
 fn settings(flags: &args::Why) -> Continuous {
@@ -66,15 +97,11 @@ fn tell(flags: &args::Why, standing: &Standing) -> Result<ExitCode, Stop> {
     Ok(Code::Done.into())
 }
 
-fn tell_task(flags: &args::Why, standing: &Standing, id: &str) -> Result<ExitCode, Stop> {
-    match explain_task(&standing.facts(), &BeadId::from(id)) {
-        Ok(why) if flags.place.json => {
-            say(&serde_json::to_string_pretty(&why).context("the answer is plain data")?);
-        }
-        Ok(why) => say(&task_text(&why)),
-        Err(near) => {
-            return Err(Stop::new(Code::Usage, anyhow::anyhow!(one_line(&no_such_task(id, &near)))));
-        }
+fn tell_task(flags: &args::Why, told: &TaskTold) -> Result<ExitCode, Stop> {
+    if flags.place.json {
+        say(&serde_json::to_string_pretty(told).context("the answer is plain data")?);
+    } else {
+        say(&task_text(told));
     }
     Ok(Code::Done.into())
 }
@@ -86,6 +113,7 @@ fn text(why: &Why) -> String {
     if !headline.detail.is_empty() {
         parts.push(headline.detail.clone());
     }
+    parts.extend(why.said.iter().map(|said| not_done(said, why.as_of_ms)));
     parts.push(format!("\nWhere the queue stops\n{}", gates(&why.gates, why.as_of_ms)));
     parts.extend(why.groups.iter().map(|lines| group(lines, why.as_of_ms)));
     parts.join("\n")
@@ -133,7 +161,7 @@ fn row(entry: &Entry, now_ms: i64) -> Vec<String> {
     ]
 }
 
-fn task_text(why: &TaskWhy) -> String {
+fn task_text(TaskTold { why, plan }: &TaskTold) -> String {
     let mut lines = vec![one_line(&why.headline)];
     let facts = facts(why).into_iter().map(|(name, text)| format!("  {name:<9} {}", one_line(&text)));
     lines.extend(facts);
@@ -141,10 +169,22 @@ fn task_text(why: &TaskWhy) -> String {
         let indent = "  ".repeat(usize::try_from(blocker.depth).unwrap_or(1));
         format!("  {indent}{}", one_line(&blocker.stands))
     }));
+    lines.extend(plan.iter().flat_map(planned));
+    lines.extend(why.said.iter().map(|said| format!("  {}", not_done(said, why.as_of_ms))));
     if !why.running {
         lines.push("  No engine runs: `glitchlab continuous` starts one".to_owned());
     }
     lines.join("\n")
+}
+
+/// A plan, a line for each step. It is text of a model.
+fn planned(plan: &Plan) -> Vec<String> {
+    let mut lines = vec![format!("  {:<9} {}", "plan", one_line(&plan.approach))];
+    lines.extend((1..).zip(&plan.steps).map(|(n, step)| format!("  {n:>9}. {}", one_line(step))));
+    if !plan.files.is_empty() {
+        lines.push(format!("  {:<9} {}", "files", one_line(&plan.files.join(", "))));
+    }
+    lines
 }
 
 /// What is known of a task, each under its name.

@@ -114,11 +114,11 @@ pub(crate) static KEYS: &[Key] = &[
         .flag("allow-untested", ""),
     key("work.test_timeout", TIME, r#""15m""#, "When a test run is ended"),
     key("work.attempts", FROM_ONE, "3", "Attempts that may fail before a person is asked").live(),
-    key("work.approve", Kind::Approve, r#""none""#, "What waits for a person's word before it goes on; this version knows none"),
+    key("work.approve", Kind::Choice(&["none", "plan", "pr", "size:S", "size:M", "size:L"]), r#""none""#, "What waits for `glitchlab approve`: every plan, plans of tasks of a size or larger, or finished work before its request or merge"),
     key("work.protected", Kind::Words, r#"[".github/**", ".glitchlab/**", ".beads/**"]"#, "Paths that no attempt may change"),
     key("work.author", Kind::Text, r#""""#, "Name <mail> of the commits; empty is the repository's user"),
     key("work.max_diff_lines", FROM_ONE, "1500", "The most added and removed lines of one diff"),
-    key("work.max_tasks", COUNT, "0", "The most tasks that are started before the engine ends; 0 is no limit"),
+    key("work.max_tasks", COUNT, "0", "The most tasks that one run begins, with their sub-tasks; then it ends or waits; 0 is no limit"),
 
     key("budget.per_hour", CAP, r#""5.00""#, "Dollars that any rolling hour may cost at most, such as 5.00")
         .flag("budget-per-hour", "USD").lowered().ceiling(),

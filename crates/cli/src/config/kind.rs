@@ -32,8 +32,6 @@ pub(crate) enum Kind {
     Dollars { zero: bool, empty: bool },
     /// One of these words.
     Choice(&'static [&'static str]),
-    /// What waits for a person's word.
-    Approve,
 }
 
 /// What is written for a setting.
@@ -122,7 +120,6 @@ impl Kind {
             Self::Dollars { empty: true, .. } if text.is_empty() => Ok(()),
             Self::Dollars { zero, .. } => values::dollars(text, zero),
             Self::Choice(words) if !words.contains(&text) => Err(format!("`{text}` is not {self}")),
-            Self::Approve => check_approval(text),
             _ => Ok(()),
         }
     }
@@ -143,7 +140,6 @@ impl Kind {
             Self::Bytes => pattern(values::BYTES_PATTERN),
             Self::Dollars { zero, empty } => pattern(&values::dollars_pattern(zero, empty)),
             Self::Choice(words) => json!({ "enum": words }),
-            Self::Approve => json!({ "enum": ["none"] }),
         }
     }
 }
@@ -160,16 +156,6 @@ fn are_sizes(list: &[u64]) -> bool {
     list.len() == SIZES && list.iter().all(|tokens| (1..=MOST_TOKENS).contains(tokens))
 }
 
-fn check_approval(text: &str) -> Result<(), String> {
-    match text {
-        "none" => Ok(()),
-        "plan" | "pr" | "size:S" | "size:M" | "size:L" => {
-            Err(format!("this version does not support approval by `{text}` yet; write \"none\""))
-        }
-        _ => Err(format!("`{text}` is not one of \"none\", \"plan\", \"pr\" and \"size:L\"")),
-    }
-}
-
 /// Says what may be written.
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -184,7 +170,6 @@ impl fmt::Display for Kind {
             Self::Bytes => f.write_str("a quoted size, such as \"500MiB\" or \"5GiB\""),
             Self::Dollars { .. } => f.write_str("a quoted amount of dollars, such as \"5.00\""),
             Self::Choice(words) => write!(f, "one of \"{}\"", words.join("\", \"")),
-            Self::Approve => f.write_str("\"none\""),
         }
     }
 }
@@ -241,12 +226,6 @@ mod tests {
         assert_eq!(error, "it must be a whole number from 1 to 256");
         assert!(take(Kind::Whole { least: 1, most: 256 }, "-1").is_err());
         assert!(take(Kind::Text, "5").is_err());
-    }
-
-    #[test]
-    fn approval_is_known_and_refused_as_not_supported_yet() {
-        assert!(take(Kind::Approve, "\"size:L\"").expect_err("not yet").contains("does not support"));
-        assert!(take(Kind::Approve, "\"sometimes\"").expect_err("never").contains("is not one of"));
     }
 
     #[test]

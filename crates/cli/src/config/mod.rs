@@ -20,7 +20,9 @@ use std::time::Duration;
 
 use anyhow::Context;
 use glitchlab_domain::bead::BeadId;
+use glitchlab_domain::consent::Approval;
 use glitchlab_domain::money::MicroUsd;
+use glitchlab_domain::outcome::Size;
 use glitchlab_domain::policy::{Limits, RetryRules, WorkFilter};
 use glitchlab_models::scripted::Script;
 use glitchlab_pipeline::process::Environment;
@@ -61,6 +63,8 @@ pub(crate) struct Config {
     pub(crate) model: String,
     pub(crate) merge: Merge,
     pub(crate) max_open: u32,
+    pub(crate) max_tasks: u32,
+    pub(crate) approve: Approval,
     pub(crate) listen: String,
     /// The address was asked for, so another one will not do.
     pub(crate) listen_is_explicit: bool,
@@ -125,6 +129,8 @@ impl Config {
             model: effective.text("models.default").to_owned(),
             merge: merge(&effective),
             max_open: effective.small("forge.max_open"),
+            max_tasks: effective.small("work.max_tasks"),
+            approve: approval(effective.text("work.approve")),
             listen: effective.text("web.listen").to_owned(),
             listen_is_explicit: effective.get("web.listen").origin.layer != Layer::Default,
             store: files.store(&effective)?,
@@ -258,6 +264,17 @@ fn limits(effective: &Effective) -> Limits {
         diff_lines: effective.small("work.max_diff_lines"),
         size_tokens: effective.sizes("budget.size_tokens"),
         ..Limits::default()
+    }
+}
+
+fn approval(text: &str) -> Approval {
+    match text {
+        "plan" => Approval::Plan,
+        "pr" => Approval::Request,
+        "size:S" => Approval::Size(Size::S),
+        "size:M" => Approval::Size(Size::M),
+        "size:L" => Approval::Size(Size::L),
+        _ => Approval::None,
     }
 }
 

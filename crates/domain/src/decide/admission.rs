@@ -17,6 +17,13 @@ pub(super) struct Holds {
     pub(super) tokens: u64,
 }
 
+/// What an attempt that goes on has spent before: it is expected to cost the rest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Spent {
+    pub(super) money: MicroUsd,
+    pub(super) tokens: u64,
+}
+
 /// One question for admission, with the hold in the unit of each ledger.
 pub(super) struct Admission<'a> {
     claim: &'a Claim,
@@ -28,13 +35,16 @@ impl<'a> Admission<'a> {
         rows: &'a Rows,
         claim: &'a Claim,
         task: &TaskRow,
-        repo_id: &str,
+        spent: Spent,
     ) -> Result<Self, Refusal> {
+        let repo_id = task.repo_id.as_str();
         let money = rows.heads.get(&claim.scope).ok_or(Refusal::Missing("ledger head"))?;
         let tokens_head = rows.heads.get(&tokens_scope(&claim.scope));
         let expected = |head: &Head, otherwise| head.costs.expected(repo_id, task.size).unwrap_or(otherwise);
-        let of_tokens = tokens_head.map(|head| (head, expected(head, tokens(claim.hold_tokens))));
-        let ledgers = [(money, expected(money, claim.hold))].into_iter().chain(of_tokens).collect();
+        let left = |head: &Head, otherwise, spent| above(expected(head, otherwise), spent);
+        let of_tokens =
+            tokens_head.map(|head| (head, left(head, tokens(claim.hold_tokens), tokens(spent.tokens))));
+        let ledgers = [(money, left(money, claim.hold, spent.money))].into_iter().chain(of_tokens).collect();
         Ok(Self { claim, ledgers })
     }
 
@@ -107,13 +117,27 @@ pub(super) fn give_back(
     repo_id: &str,
     stamp: &Stamp,
 ) -> Vec<Write> {
+    let mut heads = poured_back(rows, scope, held, stamp);
+    for (head, spent) in &mut heads {
+        head.costs.learn(repo_id, held.size, *spent);
+    }
+    heads.into_iter().map(|(head, _)| Write::Head(head)).collect()
+}
+
+/// Gives back what an attempt that asks a person held and did not spend: it holds nothing while it waits, and has not
+/// shown yet what it costs.
+pub(super) fn set_down(rows: &Rows, scope: &str, held: &AttemptRow, stamp: &Stamp) -> Vec<Write> {
+    poured_back(rows, scope, held, stamp).into_iter().map(|(head, _)| Write::Head(head)).collect()
+}
+
+/// Each ledger with what an attempt held and did not spend poured back, and what it spent there.
+fn poured_back(rows: &Rows, scope: &str, held: &AttemptRow, stamp: &Stamp) -> Vec<(Head, MicroUsd)> {
     let [hold, spent] = [held.hold_tokens, held.tokens].map(tokens);
     let ledgers = [(scope.to_owned(), held.hold, held.cost), (tokens_scope(scope), hold, spent)];
     let heads = ledgers.into_iter().filter_map(|(scope, hold, spent)| {
         let mut head = rows.heads.get(&scope)?.clone();
         head.pour(above(hold, spent), stamp.now_ms, &stamp.nonce);
-        head.costs.learn(repo_id, held.size, spent);
-        Some(Write::Head(head))
+        Some((head, spent))
     });
     heads.collect()
 }

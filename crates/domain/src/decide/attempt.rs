@@ -4,17 +4,21 @@ use crate::command::{Bearer, Claim, Claimed, Finish, Refusal, Reply, Stamp, Take
 use crate::dispatch;
 use crate::event::EventKind;
 use crate::money::MicroUsd;
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, Status};
 use crate::reason::Wait;
-use crate::rows::{AttemptRow, ClaimRow, Rows, Write};
+use crate::rows::{AttemptRow, ClaimRow, ProcessRow, Rows, Write};
 use crate::task::{TaskRow, TaskState};
 
-use super::admission::{self, Admission, Holds};
+use super::admission::{self, Admission, Holds, Spent};
+use super::question::{self, GoingOn};
 use super::{Writes, about, about_attempt, hold, live, parts};
 
 pub(super) fn claim(rows: &Rows, claim: &Claim, stamp: &Stamp) -> Result<Writes, Refusal> {
     let process = live(rows, &claim.by)?;
     let task = rows.tasks.get(&claim.task_key).ok_or(Refusal::Missing("task"))?;
+    if let Some(going_on) = GoingOn::of(rows, claim, task) {
+        return going_on.claim(rows, claim, stamp);
+    }
     if let Some(held) = rows.claims.get(&claim.task_key) {
         return already_claimed(rows, claim, held, task);
     }
@@ -22,17 +26,41 @@ pub(super) fn claim(rows: &Rows, claim: &Claim, stamp: &Stamp) -> Result<Writes,
     if rows.attempts.contains_key(&claim.attempt_id) || !task.is_claimable(stamp.now_ms) {
         return Err(Refusal::NotClaimable { key: task.key.clone(), state: task.state.name() });
     }
-    let admission = Admission::of(rows, claim, task, &process.repo_id)?;
+    if let Some(wait) = task_limit(process, task) {
+        return Ok(Writes::nothing(Reply::Wait(wait)));
+    }
+    let admission = Admission::of(rows, claim, task, Spent::default())?;
     if let Some(wait) = admission.wait(rows, stamp.now_ms) {
         return Ok(refuse(task, wait, stamp));
     }
     let mut writes = admit(claim, task, &process.repo_id, admission.holds(), stamp);
     writes.rows.extend(admission.take(stamp));
+    writes.rows.extend(begin(process, task));
     Ok(writes)
 }
 
+/// The limit is the run's and not written to the task: the next run begins with none.
+fn task_limit(process: &ProcessRow, task: &TaskRow) -> Option<Wait> {
+    let limit = process.rules.map_or(0, |rules| rules.max_tasks);
+    if dispatch::may_begin(limit, &process.begun, task) {
+        return None;
+    }
+    dispatch::full_of_tasks(limit, &process.begun).map(|reason| Wait { reason, until_ms: None })
+}
+
+/// Counts a root task that is begun, where their number is limited.
+fn begin(process: &ProcessRow, task: &TaskRow) -> Option<Write> {
+    let is_limited = process.rules.is_some_and(|rules| rules.max_tasks > 0);
+    if !is_limited || process.begun.contains(&task.root_key) {
+        return None;
+    }
+    let mut process = process.clone();
+    process.begun.push(task.root_key.clone());
+    Some(Write::Process(process))
+}
+
 /// The wait is written to the task, so that every page can say it; the same wait again changes nothing.
-fn refuse(task: &TaskRow, wait: Wait, stamp: &Stamp) -> Writes {
+pub(super) fn refuse(task: &TaskRow, wait: Wait, stamp: &Stamp) -> Writes {
     let known = task.reason.as_ref() == Some(&wait.reason) && task.until_ms == wait.until_ms;
     if known {
         return Writes::nothing(Reply::Wait(wait));
@@ -86,6 +114,7 @@ fn admit(claim: &Claim, task: &TaskRow, repo_id: &str, holds: Holds, stamp: &Sta
         files_changed: 0,
         crashes: 0,
         waiting: None,
+        consents: Vec::new(),
         started_ms: stamp.now_ms,
         ended_ms: None,
     };
@@ -115,7 +144,7 @@ fn admit(claim: &Claim, task: &TaskRow, repo_id: &str, holds: Holds, stamp: &Sta
     }
 }
 
-fn claimed(task: &TaskRow, attempt: &AttemptRow, claim: &ClaimRow) -> Reply {
+pub(super) fn claimed(task: &TaskRow, attempt: &AttemptRow, claim: &ClaimRow) -> Reply {
     Reply::Claimed(Box::new(Claimed {
         task: task.clone(),
         attempt: attempt.clone(),
@@ -134,6 +163,10 @@ pub(super) fn take_over(rows: &Rows, take: &TakeOver, stamp: &Stamp) -> Result<W
     }
     let seen = (&claim.fence, &claim.attempt_id, &claim.boot_id);
     if seen != (&take.old_fence, &take.attempt_id, &take.old_boot) {
+        return Err(stale());
+    }
+    // What asks a person, or has its answer, is claimed and not taken over.
+    if task.state != TaskState::Running {
         return Err(stale());
     }
     let holder_lives = rows.processes.get(&claim.boot_id).is_some_and(|holder| holder.alive);
@@ -214,6 +247,9 @@ pub(super) fn finish(rows: &Rows, finish: &Finish, stamp: &Stamp) -> Result<Writ
         Ok(held) => held,
         Err(refusal) => return finished_before(rows, finish).ok_or(refusal),
     };
+    if finish.outcome.is_a_question() {
+        return question::ask(rows, held, finish, stamp);
+    }
     end(rows, held, finish, stamp)
 }
 
@@ -256,7 +292,8 @@ pub(super) fn end(rows: &Rows, held: &AttemptRow, finish: &Finish, stamp: &Stamp
 fn finished_before(rows: &Rows, finish: &Finish) -> Option<Writes> {
     let attempt = rows.attempts.get(&finish.by.attempt_id)?;
     let task = rows.tasks.get(&finish.by.task_key)?;
-    let status = attempt.status.filter(|_| attempt.fence == finish.by.fence)?;
+    let asked = (attempt.status.is_none() && finish.outcome.is_a_question()).then_some(Status::NeedsHuman);
+    let status = attempt.status.or(asked).filter(|_| attempt.fence == finish.by.fence)?;
     Some(Writes::nothing(Reply::Finished { status, until_ms: task.until_ms }))
 }
 
@@ -272,7 +309,7 @@ fn finished_event(task: &TaskRow, attempt: &AttemptRow, finish: &Finish) -> Even
     }
 }
 
-fn human_event(task: &TaskRow) -> Option<EventKind> {
+pub(super) fn human_event(task: &TaskRow) -> Option<EventKind> {
     let waits = matches!(task.state, TaskState::NeedsHuman | TaskState::Failed);
     let why = task.reason.as_ref().filter(|_| waits)?.to_string();
     Some(EventKind::HumanNeeded { why })

@@ -36,6 +36,16 @@ impl Deed {
         self
     }
 
+    /// Puts the end of an attempt before it: what that makes of the task does not count.
+    fn after(mut self, ended: Option<Writes>) -> Self {
+        if let Some(mut before) = ended {
+            before.rows.append(&mut self.writes.rows);
+            before.events.append(&mut self.writes.events);
+            self.writes = before;
+        }
+        self
+    }
+
     fn telling(mut self, about: About, kind: EventKind) -> Self {
         self.writes.events.push((about, kind));
         self
@@ -95,7 +105,7 @@ fn act(rows: &Rows, carry: &Carry, row: &ControlRow, stamp: &Stamp) -> Result<De
         Verb::Stop => stop(rows, carry, row),
         Verb::Approve { bead_id } if carry.scope.is_some() => trust(rows, carry, bead_id, stamp),
         Verb::Approve { .. } => approve(rows, named(rows, carry, row)?, &row.by, stamp),
-        Verb::Retry { .. } => retry(rows, named(rows, carry, row)?, &row.by, stamp),
+        Verb::Retry { .. } => retry(rows, carry, named(rows, carry, row)?, &row.by, stamp),
         Verb::Drop { why, .. } => put_away(rows, carry, named(rows, carry, row)?, &row.by, why, stamp),
     }
 }

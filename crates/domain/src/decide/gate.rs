@@ -5,13 +5,13 @@ use crate::command::{Claim, Finish, Refusal, Reply, Stamp};
 use crate::event::About;
 use crate::rows::{AttemptRow, GateRow, Rows, Write};
 
-use super::{Writes, attempt};
+use super::{Writes, attempt, question};
 
 /// Admits an attempt unless the gate is closed. A gate's wait is not written to the task: it is the repository's, and may
 /// end before the instant that it was told.
 pub(super) fn claim(rows: &Rows, claim: &Claim, stamp: &Stamp) -> Result<Writes, Refusal> {
     let gate = rows.gates.get(&claim.repo_id);
-    let is_new = !rows.claims.contains_key(&claim.task_key);
+    let is_new = !rows.claims.contains_key(&claim.task_key) || question::is_answered(rows, claim);
     if let Some(wait) = gate.filter(|_| is_new).and_then(|gate| gate.wait(stamp.now_ms)) {
         return Ok(Writes::nothing(Reply::Wait(wait)));
     }
@@ -38,6 +38,9 @@ pub(super) fn ended(rows: &Rows, finish: &Finish, mut writes: Writes, stamp: &St
         Write::Attempt(row) => Some(row),
         _ => None,
     });
+    if finish.outcome.is_a_question() {
+        return asked(rows, finish, writes);
+    }
     let Some(attempt) = written.rev().find(is_it) else { return writes };
     let fresh = GateRow { repo_id: finish.repo_id.clone(), ..GateRow::default() };
     let before = rows.gates.get(&finish.repo_id).unwrap_or(&fresh);
@@ -45,6 +48,16 @@ pub(super) fn ended(rows: &Rows, finish: &Finish, mut writes: Writes, stamp: &St
     let events = gate.end(attempt, &finish.outcome, &finish.gate, stamp.now_ms);
     writes.events.extend(events.into_iter().map(|kind| (About::default(), kind)));
     keep(&mut writes, before, gate);
+    writes
+}
+
+/// A canary that asks a person has found nothing out: the next task is one.
+fn asked(rows: &Rows, finish: &Finish, mut writes: Writes) -> Writes {
+    if let Some(before) = rows.gates.get(&finish.repo_id) {
+        let mut gate = before.clone();
+        gate.release(&finish.by.attempt_id);
+        keep(&mut writes, before, gate);
+    }
     writes
 }
 

@@ -13,6 +13,7 @@ mod gate;
 mod judgement;
 mod money;
 mod parts;
+mod question;
 mod step;
 mod task;
 

@@ -85,6 +85,7 @@ fn part(parent: &TaskRow, id: &BeadId, sub: &SubTask, after: Vec<BeadId>, now_ms
         request: None,
         merged: None,
         approved: false,
+        goes_on: None,
         updated_ms: now_ms,
         ..parent.clone()
     }

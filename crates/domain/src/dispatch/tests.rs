@@ -1,4 +1,6 @@
 use super::*;
+use crate::consent::{Consent, GoesOn};
+use crate::id::AttemptId;
 use crate::outcome::{FailureKind, Learned, Reference, Status};
 
 const NOW_MS: i64 = 1_000_000;
@@ -170,6 +172,20 @@ proptest::proptest! {
         let rest = backoff_ms(failures, &rules, entropy);
         proptest::prop_assert!(rest >= full / 2 && rest <= full);
     }
+}
+
+#[test]
+fn a_run_begins_no_more_root_tasks_than_it_may_and_goes_on_with_those_that_it_has_begun() {
+    let of = |root: &str| TaskRow { root_key: TaskKey::from(root), ..running() };
+    let begun = ["a", "b"].map(TaskKey::from);
+    assert!(may_begin(0, &begun, &of("c")), "0 is no limit");
+    assert!(may_begin(3, &begun, &of("c")));
+    assert!(!may_begin(2, &begun, &of("c")));
+    assert!(may_begin(2, &begun, &of("a")), "its parts and its next attempts are no new task");
+    let goes_on = GoesOn { attempt_id: AttemptId::from("x"), consent: Consent::Plan };
+    assert!(may_begin(2, &begun, &TaskRow { goes_on: Some(goes_on), ..of("c") }), "it was begun before");
+    assert_eq!(full_of_tasks(2, &begun), Some(Reason::TaskLimit { limit: 2 }));
+    assert_eq!((full_of_tasks(3, &begun), full_of_tasks(0, &begun)), (None, None));
 }
 
 #[test]

@@ -55,6 +55,7 @@ kinds![
     InReview,
     BaseCheckedOutDirty,
     TooManyOpenRequests,
+    TaskLimit,
     DiskLow,
     StoreUnavailable,
     NoFreeWorker,
@@ -145,6 +146,7 @@ impl ReasonKind {
             Self::InReview
             | Self::BaseCheckedOutDirty
             | Self::TooManyOpenRequests
+            | Self::TaskLimit
             | Self::NeedsHuman
             | Self::ModelOverran
             | Self::Cycle => Group::You,
@@ -198,6 +200,7 @@ impl ReasonKind {
             Self::InReview
             | Self::BaseCheckedOutDirty
             | Self::TooManyOpenRequests
+            | Self::TaskLimit
             | Self::NeedsHuman
             | Self::ModelOverran
             | Self::Cycle
@@ -240,6 +243,7 @@ impl ReasonKind {
             | Self::Paused
             | Self::BreakerOpen
             | Self::TooManyOpenRequests
+            | Self::TaskLimit
             | Self::DiskLow
             | Self::StoreUnavailable
             | Self::NoFreeWorker

@@ -46,6 +46,8 @@ impl fmt::Display for Reason {
             Self::TooManyOpenRequests { open, limit } => {
                 write!(f, "{open} requests are open, the limit is {limit}")
             }
+            Self::TaskLimit { limit: 1 } => f.write_str("this run has begun the one task that it may begin"),
+            Self::TaskLimit { limit } => write!(f, "this run has begun the {limit} tasks that it may begin"),
             Self::DiskLow { free_bytes, limit_bytes } => write!(
                 f,
                 "{} MiB of disk are free, min_free_disk is {} MiB",
@@ -86,6 +88,8 @@ impl HumanReason {
             Self::GateRejected { .. } => "GateRejected",
             Self::TooDeep => "TooDeep",
             Self::Permanent { .. } => "Permanent",
+            Self::ApprovePlan { .. } => "ApprovePlan",
+            Self::ApproveRequest { .. } => "ApproveRequest",
         }
     }
 }
@@ -119,6 +123,14 @@ impl fmt::Display for HumanReason {
             Self::GateRejected { why } => write!(f, "the budget gate rejected its plan: {why}"),
             Self::TooDeep => f.write_str("it is still too large at the deepest level of decomposition"),
             Self::Permanent { why } => write!(f, "trying again cannot help: {why}"),
+            Self::ApprovePlan { size, steps, .. } => {
+                let steps = if *steps == 1 { "1 step".to_owned() } else { format!("{steps} steps") };
+                write!(f, "its plan waits for your word: {steps}, size {}", size.name())
+            }
+            Self::ApproveRequest { branch, files, .. } => {
+                let files = if *files == 1 { "1 file".to_owned() } else { format!("{files} files") };
+                write!(f, "its work waits for your word: {files} on {branch}")
+            }
         }
     }
 }

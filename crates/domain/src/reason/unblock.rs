@@ -51,6 +51,9 @@ impl Reason {
             Self::TooManyOpenRequests { .. } => {
                 "Merge or close open requests, or raise `forge.max_open`".to_owned()
             }
+            Self::TaskLimit { .. } => {
+                "The next start of `glitchlab continuous`; or raise `work.max_tasks` for it".to_owned()
+            }
             Self::DiskLow { .. } => "Free disk space, or lower `store.min_free_disk`".to_owned(),
             Self::StoreUnavailable { .. } => {
                 "The store, when it can be written again: look at its disk and its permissions".to_owned()
@@ -91,6 +94,7 @@ impl Reason {
             Self::InReview | Self::BaseCheckedOutDirty { .. } | Self::TooManyOpenRequests { .. } => {
                 "you merge or close"
             }
+            Self::TaskLimit { .. } => "you start anew",
             Self::DiskLow { .. } => "space is free",
             Self::StoreUnavailable { .. } => "the store answers",
             Self::NoFreeWorker => "a task ends",
@@ -125,6 +129,14 @@ impl HumanReason {
             Self::GateRejected { .. } => {
                 format!("`glitchlab approve {id}` lets it run as planned, `glitchlab drop {id}` puts it away")
             }
+            Self::ApprovePlan { .. } => format!(
+                "`glitchlab why {id}` shows the plan; `glitchlab approve {id}` lets it go on, `glitchlab retry {id}` has \
+                 another made, `glitchlab drop {id}` puts it away"
+            ),
+            Self::ApproveRequest { .. } => format!(
+                "`glitchlab approve {id}` delivers it, `glitchlab retry {id}` has it done anew, `glitchlab drop {id}` \
+                 puts it away"
+            ),
             Self::TooDeep => format!("Split it by hand, or `glitchlab drop {id}`"),
         }
     }

@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::rows::StepRow;
 use crate::stage::Stage;
 
 /// How much of a test run's output is told, bytes: its end.
@@ -128,6 +129,17 @@ impl Output {
 
 fn kind<T: DeserializeOwned>(value: Value, make: impl FnOnce(T) -> Output) -> Output {
     serde_json::from_value(value).map_or(Output::Other, make)
+}
+
+impl Plan {
+    /// Reads the plan that a step has made; none when it is another step, or made none.
+    #[must_use]
+    pub fn of(step: &StepRow) -> Option<Self> {
+        match Output::read(step.stage, step.output.as_deref()) {
+            Output::Plan(plan) => Some(plan),
+            _ => None,
+        }
+    }
 }
 
 impl Tests {

@@ -2,8 +2,11 @@
 
 use super::survey::{Survey, size};
 use super::{Facts, Gate, GateState, capital, count, lower_first};
-use crate::dispatch::request_room;
+use crate::dispatch::{full_of_tasks, may_begin, request_room};
 use crate::reason::{Reason, ReasonKind, Wait, Window};
+
+/// The gate of the worker slots.
+const SLOT: &str = "Worker slot";
 
 /// A gate before it is known whether any task gets so far.
 struct Draft {
@@ -75,8 +78,23 @@ fn drafts(facts: &Facts<'_>, survey: &Survey<'_>) -> Vec<Draft> {
         money(facts, survey, told.as_ref(), Window::Hour),
         money(facts, survey, told.as_ref(), Window::Day),
     ];
+    if facts.rules.max_tasks > 0 {
+        let after_requests = drafts.iter().position(|draft| draft.name == SLOT).unwrap_or(drafts.len());
+        drafts.insert(after_requests, tasks(facts, survey));
+    }
     drafts.extend(told.and_then(|told| rare(survey, told)));
     drafts
+}
+
+/// Only what was begun in this run goes on when as much was begun as may be.
+fn tasks(facts: &Facts<'_>, survey: &Survey<'_>) -> Draft {
+    let (limit, begun) = (facts.rules.max_tasks, facts.begun);
+    let none_may = !survey.ready.iter().any(|task| may_begin(limit, begun, task));
+    let wait = full_of_tasks(limit, begun).filter(|_| none_may).map(|reason| Wait { reason, until_ms: None });
+    let note = wait
+        .as_ref()
+        .map_or_else(|| "Tasks that this run has begun".to_owned(), |wait| capital(&wait.reason.to_string()));
+    open_or("Task limit", size(&survey.ready), format!("{} of {limit}", begun.len()), note, wait)
 }
 
 /// The engine itself: it does not end, and its store and its disk take what it writes.
@@ -160,7 +178,7 @@ fn slots(facts: &Facts<'_>, survey: &Survey<'_>) -> Draft {
     let busy: Vec<&str> = facts.attempts.iter().map(|attempt| attempt.bead_id.as_str()).take(4).collect();
     let note =
         if busy.is_empty() { "Nothing runs".to_owned() } else { format!("Busy with {}", busy.join(", ")) };
-    open_or("Worker slot", size(&survey.ready), format!("{free} of {workers} free"), note, wait)
+    open_or(SLOT, size(&survey.ready), format!("{free} of {workers} free"), note, wait)
 }
 
 fn pace(facts: &Facts<'_>, survey: &Survey<'_>, told: Option<&Wait>) -> Draft {

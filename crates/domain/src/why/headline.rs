@@ -69,6 +69,7 @@ fn of_wait(facts: &Facts<'_>, survey: &Survey<'_>, wait: &Wait) -> (Mark, String
             );
         }
         Reason::TooManyOpenRequests { .. } => (Mark::You, "The next task waits for merges"),
+        Reason::TaskLimit { .. } => (Mark::You, "This run has begun as many tasks as it may"),
         Reason::NoFreeWorker => return (Mark::Run, busy(facts, survey)),
         Reason::DiskLow { .. } => (Mark::Crit, "The disk is almost full"),
         Reason::StoreUnavailable { .. } => (Mark::Crit, "The store refuses writes"),

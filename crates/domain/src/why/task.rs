@@ -8,6 +8,7 @@ use super::survey::Survey;
 use super::{Entry, Facts, Gate, blockers, entries, gates, nearest};
 use crate::bead::BeadId;
 use crate::board::Stand;
+use crate::control::Said;
 use crate::reason::{Reason, Wait};
 use crate::task::{TaskRow, TaskState};
 
@@ -51,6 +52,9 @@ pub struct TaskWhy {
     pub request: Option<String>,
     /// What the last attempt found in its way: text of a model.
     pub obstacle: Option<String>,
+    /// What people have said about it and nobody has done yet, in order.
+    #[serde(default)]
+    pub said: Vec<Said>,
 }
 
 /// One task in a chain of blockers.
@@ -95,6 +99,7 @@ pub fn explain_task(facts: &Facts<'_>, id: &BeadId) -> Result<TaskWhy, Vec<BeadI
         blockers: entry.as_ref().map_or_else(Vec::new, |entry| chain(facts, &survey, &entry.reason)),
         entry,
         request: task.request.clone(),
+        said: facts.said.iter().filter(|said| said.task.as_ref() == Some(id)).cloned().collect(),
         obstacle: task.learned.last().map(|learned| learned.obstacle.clone()).filter(|text| !text.is_empty()),
     })
 }

@@ -7,7 +7,7 @@ use crate::reason::{ReasonKind, Window};
 use crate::task::{SourceTask, TaskRow, TaskState};
 
 const NOW_MS: i64 = 1_000_000;
-const RULES: Rules = Rules { workers: 3, max_open: 5, merges_here: true };
+const RULES: Rules = Rules { workers: 3, max_open: 5, merges_here: true, max_tasks: 0 };
 
 fn bead(id: &str) -> Bead {
     Bead {
@@ -39,6 +39,8 @@ fn facts(board: &Board) -> Facts<'_> {
         obstacles: Vec::new(),
         ledger: None,
         attempts: &[],
+        begun: &[],
+        said: &[],
         rules: RULES,
         is_running: true,
         read_ms: Some(NOW_MS),

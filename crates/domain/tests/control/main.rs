@@ -4,4 +4,5 @@
 
 mod gate;
 mod office;
+mod question;
 mod verbs;

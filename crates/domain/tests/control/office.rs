@@ -1,7 +1,9 @@
 //! A repository with a boot, tasks, and somebody who asks for things.
 
 use glitchlab_domain::bead::BeadId;
-use glitchlab_domain::command::{Bearer, BootBearer, Carry, Claim, Command, Finish, Refusal, Reply, Stamp};
+use glitchlab_domain::command::{
+    Bearer, BootBearer, Carry, Claim, Command, Finish, Refusal, Reply, Stamp, TakeOver,
+};
 use glitchlab_domain::decide::decide;
 use glitchlab_domain::event::EventKind;
 use glitchlab_domain::gate::GateRules;
@@ -23,6 +25,10 @@ pub(crate) struct Office {
     pub(crate) now_ms: i64,
     pub(crate) events: Vec<EventKind>,
     pub(crate) rules: GateRules,
+    /// What a task is expected to cost.
+    pub(crate) hold: MicroUsd,
+    /// How often an attempt was claimed again: each time under another fence.
+    pub(crate) fences: u32,
     said: u32,
 }
 
@@ -51,8 +57,15 @@ impl Office {
     /// Opens with open tasks of these ids.
     pub(crate) fn open(ids: &[&str]) -> Self {
         let rules = GateRules::default();
-        let mut office =
-            Self { rows: Rows::default(), now_ms: 1_000_000, events: Vec::new(), rules, said: 0 };
+        let mut office = Self {
+            rows: Rows::default(),
+            now_ms: 1_000_000,
+            events: Vec::new(),
+            rules,
+            hold: MicroUsd::new(1),
+            fences: 0,
+            said: 0,
+        };
         let (scope, cap) = (SCOPE.to_owned(), MicroUsd::new(1_000_000_000));
         let (process, dead) = (process(office.now_ms), Vec::new());
         office
@@ -96,7 +109,9 @@ impl Office {
     }
 
     pub(crate) fn claim(&mut self, id: &str, attempt: &str) -> Result<Reply, Refusal> {
-        self.ask(&claim(id, attempt))
+        let Command::Claim(claim) = claim(id, attempt) else { panic!("it is a claim") };
+        let fence = self.bearer(id, attempt).fence;
+        self.ask(&Command::Claim(Claim { hold: self.hold, fence, ..claim }))
     }
 
     pub(crate) fn finish(&mut self, id: &str, attempt: &str, outcome: Outcome) -> Result<Reply, Refusal> {
@@ -104,9 +119,14 @@ impl Office {
         self.ask(&finish)
     }
 
+    fn bearer(&self, id: &str, attempt: &str) -> Bearer {
+        let again = "+".repeat(usize::try_from(self.fences).unwrap());
+        Bearer { fence: Fence::new(format!("f-{attempt}{again}")), ..bearer(id, attempt) }
+    }
+
     pub(crate) fn ending(&self, id: &str, attempt: &str, outcome: Outcome) -> Finish {
         Finish {
-            by: bearer(id, attempt),
+            by: self.bearer(id, attempt),
             outcome,
             detail: "over".to_owned(),
             learned: None,
@@ -208,6 +228,7 @@ fn process(now_ms: i64) -> ProcessRow {
         lease_until_ms: i64::MAX,
         alive: true,
         rules: None,
+        begun: Vec::new(),
     }
 }
 
@@ -248,6 +269,26 @@ fn claim(id: &str, attempt: &str) -> Command {
         span_id: "0".repeat(16),
         branch: "branch".to_owned(),
     })
+}
+
+/// Takes over an attempt that is thought to be lost.
+pub(crate) fn take_over(id: &str, attempt: &str) -> Command {
+    let Bearer { task_key, attempt_id, fence } = bearer(id, attempt);
+    Command::TakeOver(TakeOver {
+        by: boot(),
+        task_key,
+        attempt_id,
+        old_fence: fence,
+        old_boot: boot().boot_id,
+        fence: Fence::from("other"),
+        slot: "worker-2".to_owned(),
+        max_attempts: 3,
+    })
+}
+
+/// What the backlog says of a task whose text was changed.
+pub(crate) fn changed_bead(id: &str) -> SourceTask {
+    SourceTask { body: "more".to_owned(), rev: "another".to_owned(), ..bead(id) }
 }
 
 pub(crate) fn failed(failure: FailureKind) -> Outcome {

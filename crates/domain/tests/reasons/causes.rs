@@ -5,7 +5,7 @@ use glitchlab_domain::board::{Board, Stand};
 use glitchlab_domain::breaker::{BreakerRules, Verdict};
 use glitchlab_domain::command::{Command, Reply, TaskCaps};
 use glitchlab_domain::dispatch::{after, full_of_requests};
-use glitchlab_domain::id::AttemptId;
+use glitchlab_domain::id::{AttemptId, TaskKey};
 use glitchlab_domain::ledger::{Departures, Head, Terms, tokens_scope};
 use glitchlab_domain::money::MicroUsd;
 use glitchlab_domain::outcome::{FailureKind, HumanReason, Outcome, SubTask};
@@ -63,6 +63,7 @@ pub(crate) fn case(kind: ReasonKind) -> Case {
         ReasonKind::TooManyOpenRequests => {
             Wait { reason: full_of_requests(5, 5).expect("as many as allowed"), until_ms: None }
         }
+        ReasonKind::TaskLimit => task_limit(),
         ReasonKind::NoFreeWorker => no_free_worker(),
         ReasonKind::NotWork => board_says(&Bead { issue_type: "convoy".to_owned(), ..bead("gl-1") }),
         ReasonKind::Label => board_says(&Bead { labels: vec!["human".to_owned()], ..bead("gl-1") }),
@@ -136,6 +137,16 @@ fn task_after_settlement() -> Wait {
     waits(desk.reserve(&by, 1, 500))
 }
 
+/// A run that may begin one task has begun another.
+fn task_limit() -> Wait {
+    let mut desk = Desk::open(1_000_000, 10_000_000);
+    for process in desk.world.rows.processes.values_mut() {
+        process.rules = Some(Rules { workers: 1, max_open: 0, merges_here: true, max_tasks: 1 });
+        process.begun = vec![TaskKey::from("another")];
+    }
+    waits(desk.claim("a1", 1))
+}
+
 /// A provider bills more than the bound of a try.
 fn model_overran() -> Wait {
     let mut desk = Desk::open(1_000_000, 10_000_000);
@@ -186,7 +197,9 @@ fn no_free_worker() -> Wait {
         obstacles: Vec::new(),
         ledger: None,
         attempts: &[],
-        rules: Rules { workers: 0, max_open: 0, merges_here: true },
+        begun: &[],
+        said: &[],
+        rules: Rules { workers: 0, max_open: 0, merges_here: true, max_tasks: 0 },
         is_running: true,
         read_ms: Some(NOW_MS),
         now_ms: NOW_MS,

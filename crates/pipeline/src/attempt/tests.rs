@@ -4,6 +4,7 @@ mod calls;
 mod edits;
 mod merges;
 mod outcomes;
+mod questions;
 mod real;
 mod resume;
 mod simulated;

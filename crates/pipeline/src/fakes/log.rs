@@ -74,6 +74,7 @@ impl MemoryLog {
             lease_until_ms: i64::MAX,
             alive: true,
             rules: None,
+            begun: Vec::new(),
         };
         let start = Command::StartBoot {
             process,

@@ -5,6 +5,7 @@ mod gate;
 mod implement;
 mod planner;
 mod pull_request;
+mod question;
 mod review;
 mod test;
 mod triage;
@@ -43,11 +44,13 @@ pub(crate) async fn flow(run: &mut Run<'_>) -> Result<End, Stop> {
         let detail = format!("split into {} sub-tasks", subtasks.len());
         return Ok(End::new(Outcome::Decomposed { subtasks }, detail));
     }
+    question::about_plan(run.job, triage.size, &planned.plan)?;
     let tested = make_green(run, &planned.plan).await?;
     let review = run.step(&Reviewing { plan: planned.plan, tested: tested.clone() }).await?;
     if review.verdict == Verdict::Reject {
         return Err(rejected(review.comments).into());
     }
+    question::about_request(run).await?;
     deliver(run, tested).await
 }
 

@@ -24,6 +24,14 @@ pub(crate) struct PullRequest {
     pub(crate) tested_base: Option<String>,
 }
 
+/// Commits all work to the branch; work that is there already is not committed again.
+pub(super) async fn commit(run: &mut Run<'_>) -> Result<(Worktree, CommitMessage), Stop> {
+    let at = run.worktree().await?;
+    let message = message(run);
+    run.job.workspace.commit(&at, &message).await.map_err(trouble::workspace)?;
+    Ok((at, message))
+}
+
 /// What became of the work.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -48,9 +56,7 @@ impl Step for PullRequest {
     }
 
     async fn work(&self, run: &mut Run<'_>, _: u32) -> Result<Delivered, Stop> {
-        let at = run.worktree().await?;
-        let message = message(run);
-        run.job.workspace.commit(&at, &message).await.map_err(trouble::workspace)?;
+        let (at, message) = commit(run).await?;
         match run.job.settings.merge {
             Merge::Never => request(run, &at, &message).await,
             Merge::WhenGreen => self.merge(run.job, &at, &message).await,

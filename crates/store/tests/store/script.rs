@@ -260,7 +260,7 @@ impl Client {
             2 => Command::Suspend { by: self.bearer() },
             3 => Command::NoteWait { by: self.bearer(), wait },
             4 => {
-                let rules = Rules { workers: 1, max_open: 2, merges_here: false };
+                let rules = Rules { workers: 1, max_open: 2, merges_here: false, max_tasks: 0 };
                 Command::Beat { by, lease_until_ms: i64::MAX - 1, rules }
             }
             _ => Command::EndBoot { by, why },

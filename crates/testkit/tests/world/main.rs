@@ -8,5 +8,6 @@ mod gate;
 mod kills;
 mod money;
 mod people;
+mod questions;
 mod sample;
 mod tree;

@@ -42,6 +42,7 @@ pub(crate) const fn headline(reason: &Reason) -> (Glyph, &'static str) {
             (Glyph::Block, "Everything left is blocked")
         }
         Reason::InReview | Reason::TooManyOpenRequests { .. } => (Glyph::You, "Waiting for merges"),
+        Reason::TaskLimit { .. } => (Glyph::You, "As many tasks as this run may begin"),
         Reason::BaseCheckedOutDirty { .. } => (Glyph::You, "Waiting for your checkout"),
         Reason::DiskLow { .. } => (Glyph::Crit, "The disk is almost full"),
         Reason::StoreUnavailable { .. } => (Glyph::Crit, "The store refuses writes"),

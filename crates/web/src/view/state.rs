@@ -1,7 +1,7 @@
 //! Where a task stands, as a glyph and a word.
 
 use glitchlab_domain::outcome::Status;
-use glitchlab_domain::reason::Wait;
+use glitchlab_domain::reason::{Reason, Wait};
 use glitchlab_domain::task::TaskState;
 
 use super::glyph::{self, Glyph};
@@ -35,10 +35,12 @@ pub(crate) const fn of(state: TaskState, waits: Option<&Wait>) -> (Glyph, &'stat
     }
 }
 
-/// Says how an attempt ended, or that it runs.
-pub(crate) const fn of_attempt(status: Option<Status>) -> (Glyph, &'static str) {
+/// Says how an attempt ended, or that it runs or asks a person.
+pub(crate) fn of_attempt(status: Option<Status>, waits: Option<&Wait>) -> (Glyph, &'static str) {
+    let asks = |wait: &Wait| matches!(&wait.reason, Reason::NeedsHuman { .. });
     match status {
         Some(status) => glyph::of_status(status),
+        None if waits.is_some_and(asks) => (Glyph::You, "waits for you"),
         None => (Glyph::Run, "running"),
     }
 }

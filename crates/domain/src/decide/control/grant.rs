@@ -49,6 +49,14 @@ pub(super) fn grant(rows: &Rows, task: &mut TaskRow, reason: &HumanReason) -> Re
         }
         HumanReason::TaskCap { cap_micro, .. } => Ok(more_money(rows, task, MicroUsd::new(*cap_micro))),
         HumanReason::TaskTokens { cap, .. } => Ok(more_tokens(rows, task, *cap)),
+        HumanReason::ApprovePlan { .. } => {
+            task.goes_on = reason.asks();
+            Ok(Granted::nothing("its plan goes on with the next free worker"))
+        }
+        HumanReason::ApproveRequest { .. } => {
+            task.goes_on = reason.asks();
+            Ok(Granted::nothing("its work is delivered with the next free worker"))
+        }
         HumanReason::AttemptsUsed { .. } | HumanReason::Permanent { .. } => {
             Ok(Granted::nothing("it goes on"))
         }

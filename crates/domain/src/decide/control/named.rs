@@ -43,7 +43,7 @@ pub(super) fn approve(rows: &Rows, task: &TaskRow, by: &str, stamp: &Stamp) -> R
 }
 
 /// Begins a task again as new work, or ends the rest of one that would go on by itself.
-pub(super) fn retry(rows: &Rows, task: &TaskRow, by: &str, stamp: &Stamp) -> Result<Deed, No> {
+pub(super) fn retry(rows: &Rows, carry: &Carry, task: &TaskRow, by: &str, stamp: &Stamp) -> Result<Deed, No> {
     let ends = task.state.is_terminal() || task.is_stuck();
     if ends && task.is_superseded(|key| rows.tasks.get(key)) {
         return Err(refused(format!(
@@ -53,6 +53,8 @@ pub(super) fn retry(rows: &Rows, task: &TaskRow, by: &str, stamp: &Stamp) -> Res
     }
     let rests = task.state == TaskState::Blocked
         || (task.state == TaskState::Open && task.rests_until().is_some_and(|until| until > stamp.now_ms));
+    let asking = rows.claims.get(&task.key).filter(|_| task.asks_a_person());
+    let ended = asking.map(|claim| call_back(rows, carry, claim, stamp)).transpose()?;
     let mut task = task.clone();
     let words = if ends {
         task.reopen();
@@ -63,7 +65,7 @@ pub(super) fn retry(rows: &Rows, task: &TaskRow, by: &str, stamp: &Stamp) -> Res
     } else {
         return Err(refused(standing(&task, "retry")));
     };
-    Ok(changed(rows, task, format!("retried by {by}"), words, stamp))
+    Ok(changed(rows, task, format!("retried by {by}"), words, stamp).after(ended))
 }
 
 /// Puts a task away. What runs of it is called back, and its money settled, whoever holds the claim.
@@ -88,16 +90,7 @@ pub(super) fn put_away(
         (None, None) => "it is put away".to_owned(),
     };
     let why = if why.is_empty() { format!("put away by {by}") } else { format!("put away by {by}: {why}") };
-    let deed = closed(rows, task, why, words, stamp);
-    Ok(match ended {
-        // What the end of the attempt made of the task comes first, so that it stays put away.
-        Some(mut before) => {
-            before.rows.extend(deed.writes.rows);
-            before.events.extend(deed.writes.events);
-            Deed { writes: before, result: deed.result }
-        }
-        None => deed,
-    })
+    Ok(closed(rows, task, why, words, stamp).after(ended))
 }
 
 /// Ends the attempt of a claim, also one that was put down: whoever still works on it may no longer write.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use glitchlab_domain::command::Claimed;
+use glitchlab_domain::consent::Approval;
 use glitchlab_domain::money::{MicroUsd, Price};
 use glitchlab_domain::policy::Limits;
 use glitchlab_models::account::{Account, Clock};
@@ -156,6 +157,7 @@ pub(super) fn settings() -> Settings {
         base: "main".to_owned(),
         test: Some("make test".to_owned()),
         allow_untested: false,
+        approve: Approval::None,
         test_limits: RunLimits { timeout: Duration::from_secs(60), max_output_bytes: 4_096 },
         setup: None,
         author: "Ada <ada@example.org>".parse().unwrap(),

@@ -1,11 +1,13 @@
 //! The head of a task's page: id, state, title, what came of it, and its facts.
 
 use askama::Template;
+use glitchlab_domain::reason::ReasonKind;
 use glitchlab_domain::story::{AttemptStory, Story};
 use glitchlab_domain::task::TaskState;
 
 use crate::view::glyph::Glyph;
 use crate::view::text::{self, Clock, UNKNOWN, count};
+use crate::view::why::{Part, parts};
 use crate::view::{link, state};
 
 /// The head.
@@ -20,6 +22,8 @@ pub(crate) struct TaskLead {
     pub(crate) title: String,
     pub(crate) sentence: String,
     pub(crate) chip: Option<String>,
+    /// What a person can do, when it waits for one.
+    pub(crate) remedy: Vec<Part>,
     pub(crate) until: Option<Clock>,
     /// The request's address, when it has one that may be linked.
     pub(crate) link: Option<String>,
@@ -43,7 +47,8 @@ pub(crate) struct Fact {
 impl TaskLead {
     pub(crate) fn new(story: &Story, now_ms: i64) -> Self {
         let last = story.attempts.last();
-        let waits = last.and_then(|last| last.waits.as_ref()).or(story.waits.as_ref());
+        let within = last.filter(|_| story.state == TaskState::Running).and_then(|last| last.waits.as_ref());
+        let waits = within.or(story.waits.as_ref());
         let (glyph, word) = state::of(story.state, story.waits.as_ref());
         let parent = story.parent.as_ref();
         Self {
@@ -53,6 +58,7 @@ impl TaskLead {
             parent: parent.map(|parent| (link::task(parent.as_str()), parent.to_string())),
             title: story.title.clone(),
             sentence: sentence(story, last),
+            remedy: remedy(story),
             chip: waits.map(|wait| wait.reason.chip()),
             until: waits.and_then(|wait| wait.until_ms).map(|at| text::moment(at, now_ms)),
             link: story.request.as_deref().and_then(link::outside),
@@ -96,6 +102,11 @@ fn sentence(story: &Story, last: Option<&AttemptStory>) -> String {
         | TaskState::Failed
         | TaskState::Dropped => reason.or(detail.map(str::to_owned)).unwrap_or_default(),
     }
+}
+
+fn remedy(story: &Story) -> Vec<Part> {
+    let wait = story.waits.as_ref().filter(|wait| wait.reason.kind() == ReasonKind::NeedsHuman);
+    wait.map(|wait| parts(&wait.reason.unblocks(story.bead_id.as_str()))).unwrap_or_default()
 }
 
 fn running(last: Option<&AttemptStory>) -> String {

@@ -161,7 +161,7 @@ fn touched(edits: &Edits) -> Changes {
 }
 
 fn one(attempt: &AttemptStory, now_ms: i64) -> Attempt {
-    let (glyph, word) = state::of_attempt(attempt.status);
+    let (glyph, word) = state::of_attempt(attempt.status, attempt.waits.as_ref());
     let word = attempt.failure.map_or(word, |failure| failure.name());
     let approach = attempt.steps.iter().rev().find_map(|step| match &step.output {
         Output::Plan(plan) => Some(plan.approach.clone()),

@@ -106,7 +106,7 @@ impl Waterfall {
 }
 
 fn group(attempt: &AttemptStory, before: Option<&AttemptStory>, axis: Axis, now_ms: i64) -> Group {
-    let (glyph, word) = state::of_attempt(attempt.status);
+    let (glyph, word) = state::of_attempt(attempt.status, attempt.waits.as_ref());
     let mut rows = Vec::new();
     let mut at = before.and_then(|before| before.ended_ms).unwrap_or(attempt.started_ms);
     let mut why = "before this attempt".to_owned();
