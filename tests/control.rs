@@ -21,7 +21,7 @@ pub(crate) struct Said {
 
 impl Said {
     /// Expects that it was done, within a second of the engine's next tick, as its row has it.
-    fn ok(self) -> String {
+    pub(crate) fn ok(self) -> String {
         assert_eq!((self.code, &self.json["ok"]), (0, &Value::Bool(true)), "{}", self.json);
         self.in_time();
         self.json["result"].as_str().expect("a sentence").to_owned()
@@ -261,39 +261,4 @@ fn until_known(scratch: &Scratch, id: &str) {
 fn state_or_none(scratch: &Scratch, id: &str) -> Option<TaskState> {
     let tasks = scratch.store().exists().then(|| scratch.try_tasks()).flatten()?;
     tasks.iter().find(|task| task.bead_id.as_str() == id).map(|task| task.state)
-}
-
-#[test]
-fn run_works_on_one_task_alone_and_ends_with_its_outcome() {
-    let scratch = Scratch::new();
-    let run = |id: &str| {
-        let (repo, store, backlog) =
-            (scratch.repo(), scratch.store(), scratch.backlog(&backlog(&["a", "b", "c"])));
-        let place = ["--repo", text(&repo), "--store", text(&store), "--backlog", text(&backlog)];
-        let how = [
-            "--model",
-            "simulated/fast",
-            "--test",
-            "true",
-            "--merge",
-            "when_green",
-            "--listen",
-            "127.0.0.1:0",
-        ];
-        scratch.launch(&[&["run", id], &place[..], &how].concat()).wait()
-    };
-    let ended = run("b").expect_code(0);
-    assert!(ended.stdout.contains("b: completed"), "{}", ended.stdout);
-    assert_eq!(
-        ["a", "b", "c"].map(|id| state(&scratch, id)),
-        [TaskState::Open, TaskState::Completed, TaskState::Open]
-    );
-    let again = run("b").expect_code(1);
-    assert!(again.stdout.contains("glitchlab retry b"), "{}", again.stdout);
-    let unknown = run("bb").expect_code(1);
-    assert!(unknown.stdout.contains("did you mean b?"), "{}", unknown.stdout);
-    say(&scratch, &["pause", "--reason", "lunch"]).ok();
-    let held = run("a").expect_code(1);
-    assert!(held.stdout.contains("a cannot run now: paused by ana: lunch"), "{}", held.stdout);
-    assert_eq!(state(&scratch, "a"), TaskState::Open);
 }

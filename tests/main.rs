@@ -10,6 +10,7 @@ mod history;
 mod kill_minus_nine;
 mod money;
 mod review;
+mod run;
 mod sample_backlog;
 mod shutdown;
 mod support;

@@ -102,7 +102,9 @@ impl Carrier {
             None => Vec::new(),
         };
         let ending = match (&row.verb, &task) {
-            (Verb::Drop { .. } | Verb::Retry { .. }, Some(task)) => self.ending(&task.key, &row.by).await?,
+            (Verb::Drop { .. } | Verb::Retry { .. }, Some(task)) => {
+                self.ending(&task.key, format!("called back by {}", row.by)).await?
+            }
             _ => None,
         };
         let scope = match &row.verb {
@@ -129,19 +131,18 @@ impl Carrier {
         Ok(nearest(tasks.iter().map(|task| &task.bead_id), id.as_str()))
     }
 
-    /// How the attempt that holds a task ends, when one does.
-    async fn ending(&self, key: &TaskKey, by: &str) -> Result<Option<Box<Finish>>, Failure> {
+    /// How the attempt that holds a task ends when it is called back, when one does.
+    pub(crate) async fn ending(&self, key: &TaskKey, why: String) -> Result<Option<Box<Finish>>, Failure> {
         let claims = self.reader.claims(&self.repo_id).await?;
         let Some(claim) = claims.into_iter().find(|claim| claim.task_key == *key) else { return Ok(None) };
         let attempts = self.reader.attempts(key).await?;
         let is_it = |attempt: &&AttemptRow| attempt.attempt_id == claim.attempt_id;
         let is_simulated = attempts.iter().find(is_it).is_some_and(|attempt| attempt.simulated);
         let scope = scope_of(is_simulated, &self.repo_id);
-        Ok(Some(Box::new(self.called_back(claim, by, scope))))
+        Ok(Some(Box::new(self.called_back(claim, why, scope))))
     }
 
-    fn called_back(&self, claim: ClaimRow, by: &str, scope: String) -> Finish {
-        let detail = format!("called back by {by}");
+    fn called_back(&self, claim: ClaimRow, detail: String, scope: String) -> Finish {
         Finish {
             by: Bearer { task_key: claim.task_key, attempt_id: claim.attempt_id, fence: claim.fence },
             outcome: Outcome::Cancelled { why: detail.clone() },

@@ -53,6 +53,8 @@ pub struct Board {
     below: HashMap<TaskKey, Vec<TaskKey>>,
     /// Parked tasks.
     parked: BTreeSet<TaskKey>,
+    /// Tasks with an attempt that asks a person, or has its answer.
+    asking: BTreeSet<TaskKey>,
     /// Issues that the last reading lacked and that count as they last were.
     kept: HashSet<BeadId>,
     /// Decomposed tasks whose parts are all done.
@@ -74,6 +76,7 @@ impl Board {
             counts: BTreeMap::new(),
             below: HashMap::new(),
             parked: BTreeSet::new(),
+            asking: BTreeSet::new(),
             kept: HashSet::new(),
             assembled: BTreeSet::new(),
         }
@@ -178,6 +181,13 @@ impl Board {
         self.parked.iter().filter(is_free).cloned().collect()
     }
 
+    /// Returns the tasks with an attempt that asks a person although it may no longer run, and why: see
+    /// [`Board::withdrawn`].
+    #[must_use]
+    pub fn asking_in_vain(&self) -> Vec<(TaskKey, String)> {
+        self.asking.iter().filter_map(|key| Some((key.clone(), self.withdrawn(key)?))).collect()
+    }
+
     /// Returns the circles of waiting that only a person can break.
     #[must_use]
     pub fn cycles(&self) -> Vec<Cycle> {
@@ -245,6 +255,11 @@ impl Board {
             self.parked.insert(key.clone());
         } else {
             self.parked.remove(key);
+        }
+        if task.asks_a_person() || task.goes_on.is_some() {
+            self.asking.insert(key.clone());
+        } else {
+            self.asking.remove(key);
         }
         if standing == Standing::Pending {
             match task.rests_until() {

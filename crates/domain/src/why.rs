@@ -66,6 +66,11 @@ impl Obstacle {
 }
 
 impl Facts<'_> {
+    /// Tells whether what would run is put down by a pause.
+    fn puts_down(&self) -> bool {
+        self.gate.is_some_and(|gate| gate.puts_down(self.now_ms))
+    }
+
     /// Returns everything that keeps every task from starting.
     fn in_the_way(&self) -> impl Iterator<Item = Obstacle> + '_ {
         let gate = self.gate.and_then(|gate| Obstacle::of_gate(gate, self.now_ms));
@@ -274,7 +279,9 @@ pub fn explain(facts: &Facts<'_>, lines: usize) -> Why {
 /// Says of a task that an attempt works on it, or will go on with it.
 fn runs(facts: &Facts<'_>, task: &TaskRow) -> String {
     let (id, n) = (&task.bead_id, task.runs);
-    if facts.is_running {
+    if facts.is_running && facts.puts_down() {
+        format!("{id} is put down and goes on with attempt {n} when the pause is over")
+    } else if facts.is_running {
         format!("{id} runs now, attempt {n}")
     } else {
         format!("{id} goes on with attempt {n} at the next start")

@@ -7,10 +7,13 @@ use std::sync::Arc;
 use glitchlab_domain::board::SUBTASK;
 use glitchlab_domain::command::{Authority, Command, Refusal, Reply};
 use glitchlab_domain::id::{EffectKey, TaskKey};
-use glitchlab_domain::outcome::Reference;
+use glitchlab_domain::outcome::{Reference, Status};
+use glitchlab_domain::rows::AttemptRow;
 use glitchlab_domain::task::TaskRow;
+use glitchlab_pipeline::attempt;
 use glitchlab_runtime::{Failure, Task};
 
+use crate::carrying::Carrier;
 use crate::durable::insist;
 use crate::engine::Engine;
 
@@ -20,6 +23,8 @@ pub(super) enum Due {
     Close(Box<TaskRow>, &'static str),
     /// What the task waited for is there.
     Free(TaskKey, &'static str),
+    /// The attempt at the task that asks a person is not wanted any more.
+    CallBack(TaskKey, String),
 }
 
 /// Writes down what is due, each for its reason.
@@ -30,6 +35,7 @@ pub(super) fn closing(engine: &Arc<Engine>, due: Vec<Due>) -> Task<()> {
             let written = match due {
                 Due::Close(task, why) => close(&engine, &task, why).await?,
                 Due::Free(key, why) => free(&engine, key, why).await?,
+                Due::CallBack(key, why) => call_back(&engine, &key, why).await?,
             };
             match written {
                 Ok(()) => scope.progress(),
@@ -39,6 +45,25 @@ pub(super) fn closing(engine: &Arc<Engine>, due: Vec<Due>) -> Task<()> {
         }
         Ok(())
     })
+}
+
+async fn call_back(engine: &Arc<Engine>, key: &TaskKey, why: String) -> Result<Result<(), Refusal>, Failure> {
+    let Some(finish) = Carrier::of(engine).ending(key, why).await? else { return Ok(Ok(())) };
+    let ended = insist(&engine.queue, Command::Finish(*finish)).await?.map(|_| ());
+    tidy_ended(engine, key).await?;
+    Ok(ended)
+}
+
+/// Removes the worktree of the last attempt at a task when it was called back and no slot has it: no worker does.
+pub(super) async fn tidy_ended(engine: &Engine, key: &TaskKey) -> Result<(), Failure> {
+    let (task, attempts) = (engine.reader.task(key).await?, engine.reader.attempts(key).await?);
+    let is_over = |row: &&AttemptRow| {
+        row.status == Some(Status::Cancelled) && engine.slots.find(&row.attempt_id).is_none()
+    };
+    if let (Some(task), Some(attempt)) = (task, attempts.last().filter(is_over)) {
+        attempt::tidy(&engine.tools.workspace, &task, attempt, false).await;
+    }
+    Ok(())
 }
 
 async fn free(engine: &Engine, task_key: TaskKey, why: &str) -> Result<Result<(), Refusal>, Failure> {

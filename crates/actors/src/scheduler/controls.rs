@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use glitchlab_domain::id::TaskKey;
 use glitchlab_domain::reason::Wait;
 use glitchlab_domain::rows::{GateRow, Verb};
 use glitchlab_runtime::{Context, Failure, Task};
 
+use super::closings::tidy_ended;
 use super::{SchedulerMsg, SchedulerState};
 use crate::carrying::{Carried, Carrier};
 use crate::engine::Engine;
@@ -24,7 +26,11 @@ pub(super) fn hearing(engine: &Arc<Engine>, at_once: bool) -> Task<Vec<Carried>>
     let engine = Arc::clone(engine);
     Task::new("control poll", move |scope| async move {
         loop {
-            let rest = match Carrier::of(&engine).carry_open().await {
+            let heard = match Carrier::of(&engine).carry_open().await {
+                Ok(done) => tidy(&engine, &done).await.map(|()| done),
+                Err(error) => Err(error),
+            };
+            let rest = match heard {
                 Ok(done) if at_once || !done.is_empty() => return Ok(done),
                 Ok(_) => LOOK,
                 Err(error) if at_once => return Err(error),
@@ -39,6 +45,16 @@ pub(super) fn hearing(engine: &Arc<Engine>, at_once: bool) -> Task<Vec<Carried>>
             }
         }
     })
+}
+
+/// Removes what is left of attempts that were put down and are called back now.
+async fn tidy(engine: &Engine, carried: &[Carried]) -> Result<(), Failure> {
+    let ends = |verb: &Verb| matches!(verb, Verb::Drop { .. } | Verb::Retry { .. });
+    let ended = carried.iter().filter(|carried| carried.ok && ends(&carried.verb));
+    for bead_id in ended.filter_map(|carried| carried.verb.bead_id()) {
+        tidy_ended(engine, &TaskKey::of(&engine.repo_id, bead_id)).await?;
+    }
+    Ok(())
 }
 
 impl SchedulerState {

@@ -293,6 +293,7 @@ impl SchedulerState {
         let closings = closable.into_iter().filter_map(close);
         let freed = self.board.unblocked().into_iter().map(|key| Due::Free(key, "its blocker is closed"));
         let affordable = self.affordable.drain(..).map(|key| Due::Free(key, "the caps have room for it now"));
-        closings.chain(freed).chain(affordable).collect()
+        let in_vain = self.board.asking_in_vain().into_iter().map(|(key, why)| Due::CallBack(key, why));
+        closings.chain(freed).chain(affordable).chain(in_vain).collect()
     }
 }

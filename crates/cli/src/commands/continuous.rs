@@ -193,9 +193,9 @@ async fn go_down(config: &Config, up: &Up, end: End) -> Code {
 /// Says what became of the one task.
 async fn outcome(before: &Before, up: &Up, chosen: &Chosen) -> Code {
     match before.outcome(&up.engine, chosen).await {
-        Ok((is_done, words)) => {
+        Ok((code, words)) => {
             say(&one_line(&words));
-            if is_done { Code::Done } else { Code::Unexpected }
+            code
         }
         Err(error) => {
             tracing::error!(event = "outcome.unread", "{error:#}");

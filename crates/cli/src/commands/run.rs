@@ -10,7 +10,7 @@ use glitchlab_domain::why::{nearest, no_such_task};
 
 use crate::args::{Continuous, Run};
 use crate::commands::continuous;
-use crate::exit::Stop;
+use crate::exit::{Code, Stop};
 
 /// Runs the command.
 ///
@@ -44,24 +44,24 @@ impl Before {
         Ok(Some(Self { id, key, runs, is_begun }))
     }
 
-    /// Says what became of it, and whether that is what was asked for.
+    /// Says what became of it, with the exit code for that.
     ///
     /// # Errors
     ///
     /// Returns what the store says.
-    pub(crate) async fn outcome(&self, engine: &Engine, chosen: &Chosen) -> anyhow::Result<(bool, String)> {
+    pub(crate) async fn outcome(&self, engine: &Engine, chosen: &Chosen) -> anyhow::Result<(Code, String)> {
         let id = &self.id;
         let Some(task) = engine.reader.task(&self.key).await? else {
             let tasks = engine.reader.tasks(&engine.repo_id).await?;
             let near = nearest(tasks.iter().map(|task| &task.bead_id), id.as_str());
-            return Ok((false, no_such_task(id.as_str(), &near)));
+            return Ok((Code::Usage, no_such_task(id.as_str(), &near)));
         };
         let has_run = self.is_begun || task.runs > self.runs;
         if has_run && matches!(task.state, TaskState::Completed | TaskState::InReview | TaskState::Decomposed)
         {
             let branch = task.request.as_ref().filter(|_| task.state == TaskState::InReview);
             let branch = branch.map(|branch| format!(", branch {branch}")).unwrap_or_default();
-            return Ok((true, format!("{id}: {}{branch}", task.state.name())));
+            return Ok((Code::Done, format!("{id}: {}{branch}", task.state.name())));
         }
         let verb = if has_run { "is not done" } else { "cannot run now" };
         let reason = chosen.obstacle.as_ref().map(|wait| &wait.reason).or(task.reason.as_ref());
@@ -69,6 +69,6 @@ impl Before {
             Some(reason) => format!("{reason}. What helps: {}", reason.unblocks(id.as_str())),
             None => format!("it is {}; `glitchlab retry {id}` begins it again", task.state.name()),
         };
-        Ok((false, format!("{id} {verb}: {why}")))
+        Ok((Code::Unexpected, format!("{id} {verb}: {why}")))
     }
 }

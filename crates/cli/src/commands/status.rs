@@ -115,6 +115,9 @@ async fn report(reader: &Reader, repo_id: &str) -> anyhow::Result<Report> {
     let mut attempts = reader.running_attempts().await?;
     attempts.retain(|attempt| !attempt.asks_a_person());
     let now_ms = clock::wall()();
+    let gate = reader.gate(repo_id).await?;
+    let put_down = gate.wait(now_ms).filter(|_| gate.puts_down(now_ms));
+    let put_down = put_down.map(|wait| format!("put down: {}", wait.reason));
     let usage =
         async |scope: &str| anyhow::Ok(reader.ledger(scope, now_ms).await?.map(|(head, _)| head.usage()));
     Ok(Report {
@@ -122,11 +125,14 @@ async fn report(reader: &Reader, repo_id: &str) -> anyhow::Result<Report> {
         pid: process.as_ref().map(|row| row.pid),
         address: process.map(|row| format!("http://{}", row.listen)),
         said: reader.open_controls(repo_id).await?.iter().filter_map(Said::of).collect(),
-        held: held(&reader.gate(repo_id).await?, now_ms),
+        held: held(&gate, now_ms),
         needs_you: needs_you(&tasks),
         waits: waits(&tasks),
         tasks: counts(&tasks),
-        working_on: attempts.into_iter().filter_map(|attempt| working(&tasks, attempt)).collect(),
+        working_on: attempts
+            .into_iter()
+            .filter_map(|attempt| working(&tasks, attempt, put_down.as_ref()))
+            .collect(),
         real: usage(REAL).await?,
         simulated: usage(&simulated_scope(repo_id)).await?,
         real_tokens: Tokens::of(reader, REAL, now_ms).await?,
@@ -147,7 +153,7 @@ fn counts(tasks: &[TaskRow]) -> BTreeMap<&'static str, usize> {
     states.into_iter().map(|state| (state.name(), count(state))).collect()
 }
 
-fn working(tasks: &[TaskRow], attempt: AttemptRow) -> Option<Working> {
+fn working(tasks: &[TaskRow], attempt: AttemptRow, put_down: Option<&String>) -> Option<Working> {
     let task = tasks.iter().find(|task| task.key == attempt.task_key)?;
     Some(Working {
         task: task.bead_id.to_string(),
@@ -155,7 +161,7 @@ fn working(tasks: &[TaskRow], attempt: AttemptRow) -> Option<Working> {
         slot: attempt.slot,
         cost: attempt.cost,
         tokens: attempt.tokens,
-        waits_for: attempt.waiting.map(|wait| wait.reason.to_string()),
+        waits_for: put_down.cloned().or(attempt.waiting.map(|wait| wait.reason.to_string())),
     })
 }
 

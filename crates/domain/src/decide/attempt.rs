@@ -245,7 +245,10 @@ pub(super) fn note_wait(rows: &Rows, by: &Bearer, wait: &Wait) -> Result<Writes,
 pub(super) fn finish(rows: &Rows, finish: &Finish, stamp: &Stamp) -> Result<Writes, Refusal> {
     let held = match hold(rows, &finish.by) {
         Ok(held) => held,
-        Err(refusal) => return finished_before(rows, finish).ok_or(refusal),
+        Err(refusal) => match question::called_back(rows, finish) {
+            Some(asking) => asking,
+            None => return finished_before(rows, finish).ok_or(refusal),
+        },
     };
     if finish.outcome.is_a_question() {
         return question::ask(rows, held, finish, stamp);
@@ -259,6 +262,7 @@ pub(super) fn end(rows: &Rows, held: &AttemptRow, finish: &Finish, stamp: &Stamp
     let about = about_attempt(held);
     dispatch::after(&mut task, &finish.outcome, &finish.rules, stamp.now_ms, stamp.entropy);
     dispatch::learn(&mut task, finish.learned.clone());
+    task.goes_on = None;
     task.size = held.size.or(task.size);
     task.updated_ms = stamp.now_ms;
     let status = finish.outcome.status(task.state == TaskState::Failed);

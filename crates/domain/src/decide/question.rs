@@ -5,7 +5,7 @@ use crate::command::{Claim, Finish, Refusal, Reply, Stamp};
 use crate::consent::GoesOn;
 use crate::dispatch;
 use crate::event::EventKind;
-use crate::outcome::Status;
+use crate::outcome::{Outcome, Status};
 use crate::reason::Wait;
 use crate::rows::{AttemptRow, ClaimRow, Rows, Write};
 use crate::task::{TaskRow, TaskState};
@@ -48,6 +48,15 @@ fn put_down(held: &AttemptRow, task: &TaskRow, files_changed: u32) -> AttemptRow
         files_changed,
         ..held.clone()
     }
+}
+
+/// Returns an attempt that asks a person, when it is to be called back: it does not work, so that nobody else ends it.
+pub(super) fn called_back<'a>(rows: &'a Rows, finish: &Finish) -> Option<&'a AttemptRow> {
+    let claim = rows.claims.get(&finish.by.task_key)?;
+    let is_its = claim.fence == finish.by.fence && claim.attempt_id == finish.by.attempt_id;
+    let attempt = rows.attempts.get(&finish.by.attempt_id).filter(|attempt| attempt.asks_a_person())?;
+    let is_over = matches!(finish.outcome, Outcome::Cancelled { .. });
+    (is_its && claim.suspended && is_over).then_some(attempt)
 }
 
 /// Tells whether a claim is for an attempt that has its answer.

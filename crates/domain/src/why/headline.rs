@@ -17,7 +17,7 @@ pub(super) fn headline(facts: &Facts<'_>, survey: &Survey<'_>, held: Option<&Clo
 }
 
 fn would(facts: &Facts<'_>, survey: &Survey<'_>, held: Option<&Closed>) -> Headline {
-    let detail = around(survey);
+    let detail = around(facts, survey);
     let says =
         |mark, text: String| Headline { mark, text, detail: detail.clone(), until_ms: None, reason: None };
     if facts.read_ms.is_none() {
@@ -89,10 +89,10 @@ fn busy(facts: &Facts<'_>, survey: &Survey<'_>) -> String {
 }
 
 /// Says how many tasks run, follow and wait for a person.
-fn around(survey: &Survey<'_>) -> String {
+fn around(facts: &Facts<'_>, survey: &Survey<'_>) -> String {
     let needs_you = survey.waiting.iter().filter(|(_, wait)| wait.reason.group() == super::Group::You);
     let parts = [
-        (size(&survey.running), "running"),
+        (size(&survey.running), if facts.puts_down() { "put down" } else { "running" }),
         (size(&survey.ready), "ready to start"),
         (size(&survey.resting), "resting"),
         (u64::try_from(needs_you.count()).unwrap_or(u64::MAX), "waiting for you"),

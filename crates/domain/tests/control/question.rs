@@ -198,3 +198,17 @@ fn a_run_begins_as_many_root_tasks_as_it_may() {
     assert_eq!(limit(office.claim("gl-2", "b")), Reason::TaskLimit { limit: 1 });
     assert_eq!(bearer("gl-1", "a").task_key, office.rows.processes[&boot().boot_id].begun[0]);
 }
+
+#[test]
+fn what_asks_can_be_called_back_by_its_fence_alone() {
+    let mut office = asking();
+    office.say(approve("gl-1")).done();
+    let over = Outcome::Cancelled { why: "its issue is closed".to_owned() };
+    office.fences = 9;
+    assert_eq!(office.finish("gl-1", "a", over.clone()), Err(Refusal::StaleFence(key("gl-1"))));
+    office.fences = 0;
+    assert!(office.finish("gl-1", "a", merged()).is_err(), "it does not work");
+    office.finish("gl-1", "a", over).unwrap();
+    assert_eq!((attempt(&office).status, office.rows.claims.len()), (Some(Status::Cancelled), 0));
+    assert_eq!(office.task("gl-1").goes_on, None);
+}

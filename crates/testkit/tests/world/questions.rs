@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use glitchlab_domain::bead::BeadId;
+use glitchlab_domain::bead::{BeadId, Status};
 use glitchlab_domain::consent::Approval;
+use glitchlab_domain::outcome::Status as Ended;
 use glitchlab_domain::reason::{Reason, ReasonKind};
 use glitchlab_domain::rows::Verb;
 use glitchlab_domain::task::{TaskRow, TaskState};
@@ -83,6 +84,7 @@ fn finished_work_waits_with_its_worktree_and_is_delivered_or_put_away() {
     assert_eq!(states, [TaskState::Completed, TaskState::Dropped, TaskState::Completed]);
     assert_eq!(runs(&ran), [1, 1, 2], "one that is retried is done anew");
     assert_eq!(ran.outside.repo.merges().len(), 2);
+    assert!(ran.outside.workspace.worktrees().is_empty(), "what was put away leaves nothing behind");
     assert!(ran.claims.is_empty() && ran.attempts.iter().all(|attempt| attempt.status.is_some()));
 }
 
@@ -107,4 +109,17 @@ fn a_run_begins_as_many_tasks_as_it_may_and_the_next_one_goes_on() {
         .at(2.hours(), Kill::Process)
         .run(1.days());
     assert_eq!(ran.count(TaskState::Completed), 4, "two in each of two runs");
+}
+
+#[test]
+fn an_issue_that_is_closed_while_its_plan_waits_asks_nobody_any_more() {
+    let ran = asking(Approval::Request)
+        .at(2.hours(), Act::edit(|backlog| backlog.set_status("t-001", Status::Closed)))
+        .at(3.hours(), approve("t-002"))
+        .at(3.hours(), approve("t-003"))
+        .run(2.days());
+    let ended: Vec<Option<Ended>> = ran.attempts.iter().map(|attempt| attempt.status).collect();
+    assert_eq!(ended.iter().filter(|status| **status == Some(Ended::Cancelled)).count(), 1, "{ended:?}");
+    assert_eq!((ran.count(TaskState::Completed), ran.claims.len()), (2, 0));
+    assert!(ran.outside.workspace.worktrees().is_empty());
 }
