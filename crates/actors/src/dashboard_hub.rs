@@ -4,9 +4,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use glitchlab_domain::event::EventKind;
+use glitchlab_domain::id::AttemptId;
 use glitchlab_domain::ledger::Departures;
 use glitchlab_domain::money::MicroUsd;
 use glitchlab_domain::reason::{Reason, Window};
+use glitchlab_domain::rows::CallRow;
 use glitchlab_domain::snapshot::{Activity, Lane, LaneTask, Snapshot, Trouble};
 use glitchlab_runtime::{Actor, Context, Failure, MessageKind};
 use glitchlab_store::Committed;
@@ -92,7 +95,7 @@ impl Actor for DashboardHub {
         state: &mut HubState,
     ) -> Result<(), Failure> {
         match msg {
-            HubMsg::Look => state.fold(),
+            HubMsg::Look => state.fold().await,
             HubMsg::Publish => state.is_planned = false,
             HubMsg::Tick => {
                 state.refresh_money().await;
@@ -129,21 +132,48 @@ async fn fill_lanes(engine: &Engine, snapshot: &mut Snapshot) -> Result<(), Fail
         let Some(attempt) = running.iter().find(|row| row.attempt_id == *attempt_id && !is_known) else {
             continue;
         };
-        let held = open.iter().filter(|call| call.key.attempt_id == *attempt_id);
-        let reserved = held.map(|call| call.bound).sum();
         let steps = engine.reader.steps(attempt_id).await?;
+        let reserved = reserved(&open, attempt_id);
         lane.task = Some(LaneTask::of(&given.claimed.task, attempt, &steps, reserved, attempts));
     }
     Ok(())
 }
 
+/// Finds in the store what an attempt that goes on had reached and spent: the events of that are another boot's.
+async fn recall(engine: &Engine, snapshot: &mut Snapshot, resumed: &[AttemptId]) -> Result<(), Failure> {
+    let (running, open) = (engine.reader.running_attempts().await?, engine.reader.open_calls().await?);
+    let attempts = engine.live.borrow().retry.attempts;
+    let lanes = snapshot.lanes.iter_mut().filter_map(|lane| lane.task.as_mut());
+    for lane in lanes.filter(|task| resumed.contains(&task.attempt_id)) {
+        let attempt = running.iter().find(|row| row.attempt_id == lane.attempt_id);
+        let task = engine.reader.task(&lane.task_key).await?;
+        if let (Some(attempt), Some(task)) = (attempt, task) {
+            let steps = engine.reader.steps(&attempt.attempt_id).await?;
+            let reserved = reserved(&open, &attempt.attempt_id);
+            *lane = LaneTask::of(&task, attempt, &steps, reserved, attempts);
+        }
+    }
+    Ok(())
+}
+
+fn reserved(open: &[CallRow], attempt_id: &AttemptId) -> MicroUsd {
+    open.iter().filter(|call| call.key.attempt_id == *attempt_id).map(|call| call.bound).sum()
+}
+
 impl HubState {
-    fn fold(&mut self) {
+    async fn fold(&mut self) {
         self.activation.taken();
+        let mut resumed = Vec::new();
         while let Ok(committed) = self.commits.try_recv() {
             for event in &committed.events {
                 self.snapshot.apply(event);
+                let is_resumed = matches!(event.kind, EventKind::AttemptResumed { .. });
+                resumed.extend(event.about.attempt_id.clone().filter(|_| is_resumed));
             }
+        }
+        if !resumed.is_empty() {
+            // A store that does not answer leaves what the events say.
+            let _ = recall(&self.engine, &mut self.snapshot, &resumed).await;
         }
     }
 

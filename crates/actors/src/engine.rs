@@ -279,6 +279,7 @@ impl Engine {
             lease_until_ms: now_ms + LEASE_MS,
             alive: true,
             rules: Some(self.rules()),
+            backlog: self.source.location(),
             begun: Vec::new(),
         }
     }

@@ -3,6 +3,7 @@
 //! rows up to date in memory, and the board takes rows and beads.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use anyhow::Context;
 use glitchlab_backlog::{JsonlSource, Poll, Polled, Source as _};
@@ -22,6 +23,7 @@ use glitchlab_store::Reader;
 
 use crate::args::Merge;
 use crate::config::Config;
+use crate::config::layer::Layer;
 
 /// How far back the last word on an obstacle is looked for.
 const EVENTS: u32 = 400;
@@ -55,15 +57,16 @@ impl Standing {
         reader: Option<&Reader>,
         now_ms: i64,
     ) -> anyhow::Result<Self> {
-        let source = JsonlSource::discover(&config.repo, config.backlog.as_deref())?;
-        let Polled::Changed(poll) = source.poll(None).await? else {
-            anyhow::bail!("{} cannot be read as a whole", source.path().display());
-        };
         let stored = match reader {
             Some(reader) => {
                 Stored::read(reader, repo_id, config, now_ms).await.context("the store cannot be read")?
             }
             None => Stored::default(),
+        };
+        let backlog = backlog(config, stored.process.as_ref());
+        let source = JsonlSource::discover(&config.repo, backlog.as_deref())?;
+        let Polled::Changed(poll) = source.poll(None).await? else {
+            anyhow::bail!("{} cannot be read as a whole", source.path().display());
         };
         let tasks = up_to_date(stored.tasks, &poll, repo_id, source.name(), now_ms)?;
         let own = own_rules(config);
@@ -155,6 +158,13 @@ pub(crate) async fn running(reader: &Reader, repo_id: &str) -> anyhow::Result<Op
             && Process { host: row.host.clone(), pid: row.pid, start_ticks: row.start_ticks }.is_alive()
     };
     Ok(reader.alive_processes().await?.into_iter().find(is_alive))
+}
+
+/// Returns the file that the engine reads that runs; unless one is named, or none runs: then that of the settings.
+fn backlog(config: &Config, process: Option<&ProcessRow>) -> Option<PathBuf> {
+    let is_named = config.effective.get("backlog.path").origin.layer == Layer::Flag;
+    let running = process.filter(|row| !is_named && !row.backlog.is_empty());
+    running.map(|row| PathBuf::from(&row.backlog)).or_else(|| config.backlog.clone())
 }
 
 /// Names the ledger that an engine of these settings would spend from.

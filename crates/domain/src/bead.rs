@@ -136,6 +136,14 @@ impl From<&str> for BeadId {
     }
 }
 
+/// Writes an id as an argument for a shell: it is a stranger's text, and people paste the commands that name it.
+#[must_use]
+pub fn argument(id: &str) -> String {
+    // A shell cannot take a NUL at all.
+    let word = shlex::try_quote(id).map_or_else(|_| format!("{id:?}"), |word| word.into_owned());
+    if id.starts_with('-') { format!("-- {word}") } else { word }
+}
+
 /// The priority that beads gives an issue that names none.
 pub const MIDDLE_PRIORITY: i64 = 2;
 

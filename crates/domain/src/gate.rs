@@ -37,6 +37,19 @@ impl Default for GateRules {
     }
 }
 
+impl Pause {
+    /// Takes in another one that was asked for while it holds. It keeps who asked first and why, unless the other one
+    /// lasts longer.
+    pub(crate) fn joined_by(self, other: Self) -> Self {
+        let is_longer = |until: i64| other.until_ms.is_none_or(|its| its > until);
+        let now = self.now || other.now;
+        match self.until_ms {
+            Some(until) if is_longer(until) => Self { since_ms: self.since_ms, now, ..other },
+            _ => Self { now, ..self },
+        }
+    }
+}
+
 impl GateRow {
     /// Returns the pause that holds at `now_ms`.
     #[must_use]

@@ -45,6 +45,9 @@ pub struct ProcessRow {
     /// What it is set to, for whoever asks from elsewhere why nothing starts.
     #[serde(default)]
     pub rules: Option<Rules>,
+    /// Where it reads the backlog, for the same.
+    #[serde(default)]
+    pub backlog: String,
     /// The root tasks that it has begun, as far as their number is limited.
     #[serde(default)]
     pub begun: Vec<TaskKey>,

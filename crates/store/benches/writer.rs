@@ -152,6 +152,7 @@ fn start(by: &BootBearer) -> Command {
         lease_until_ms: i64::MAX,
         alive: true,
         rules: None,
+        backlog: String::new(),
         begun: Vec::new(),
     };
     let cap = MicroUsd::new(1_000_000_000_000);

@@ -5,7 +5,7 @@
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     /// The disk has no room.
-    #[error("the disk of the store is full: make room, the engine goes on by itself")]
+    #[error("the disk of the store is full: make room on it")]
     Full,
     /// The disk does not read or write.
     #[error("the disk of the store fails: {0}")]

@@ -104,6 +104,8 @@ impl SchedulerState {
             }
         } else if self.puts_down && !self.engine.slots.have_suspended() {
             self.puts_down = false;
+            // Nothing new takes the slots before it is known what was put down.
+            self.has_inspected = false;
             context.send_self(SchedulerMsg::Inspect)?;
         }
         Ok(())

@@ -102,5 +102,5 @@ fn csv(ended: &[EndedAttempt]) -> String {
 /// Quotes a hostile text, with an apostrophe before what a spreadsheet would take for a formula.
 fn quoted(text: &str) -> String {
     let guard = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { "'" } else { "" };
-    format!("\"{guard}{}\"", text.replace('"', "\"\""))
+    format!("\"{guard}{}\"", one_line(text).replace('"', "\"\""))
 }

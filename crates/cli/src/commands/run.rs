@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use glitchlab_actors::{Chosen, Engine};
-use glitchlab_domain::bead::BeadId;
+use glitchlab_domain::bead::{BeadId, argument};
 use glitchlab_domain::id::TaskKey;
 use glitchlab_domain::task::TaskState;
 use glitchlab_domain::why::{nearest, no_such_task};
@@ -67,7 +67,10 @@ impl Before {
         let reason = chosen.obstacle.as_ref().map(|wait| &wait.reason).or(task.reason.as_ref());
         let why = match reason {
             Some(reason) => format!("{reason}. What helps: {}", reason.unblocks(id.as_str())),
-            None => format!("it is {}; `glitchlab retry {id}` begins it again", task.state.name()),
+            None => {
+                let word = argument(id.as_str());
+                format!("it is {}; `glitchlab retry {word}` begins it again", task.state.name())
+            }
         };
         Ok((Code::Unexpected, format!("{id} {verb}: {why}")))
     }

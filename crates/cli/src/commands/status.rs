@@ -6,23 +6,27 @@ use std::collections::{BTreeMap, HashMap};
 use std::process::ExitCode;
 
 use anyhow::Context;
+use glitchlab_domain::bead::argument;
 use glitchlab_domain::control::Said;
 use glitchlab_domain::id::TaskKey;
 use glitchlab_domain::ledger::{REAL, Usage, simulated_scope};
+use glitchlab_domain::reason::{Group, Reason, ReasonKind};
 use glitchlab_domain::rows::{AttemptRow, GateRow};
 use glitchlab_domain::task::{TaskRow, TaskState};
-use glitchlab_domain::why::Obstacle;
+use glitchlab_domain::why::{Entry, Obstacle, Why, explain};
 use glitchlab_store::{Reader, clock};
 use serde::Serialize;
 use serde_json::json;
 
 use self::tokens::Tokens;
 use super::alone;
+use super::why::settings;
 use crate::args::Place;
+use crate::config::Config;
 use crate::exit::{Code, OrStop, Stop};
 use crate::here::Here;
-use crate::output::{one_line, say};
-use crate::standing::running;
+use crate::output::{one_line, remark, say};
+use crate::standing::{Standing, running};
 use crate::times;
 
 /// What the command says; its JSON is stable.
@@ -31,7 +35,7 @@ struct Report {
     running: bool,
     pid: Option<u32>,
     address: Option<String>,
-    /// Why nothing new starts, whatever it is: a pause, the breaker.
+    /// Why nothing new starts, when that is of no single task.
     held: Option<Held>,
     /// What people have said and nobody has done yet, in order.
     said: Vec<Said>,
@@ -47,7 +51,7 @@ struct Report {
 
 #[derive(Debug, Serialize)]
 struct Held {
-    /// `Paused` or `BreakerOpen`.
+    /// The reason's name, such as `Paused`.
     reason: &'static str,
     words: String,
     since_ms: Option<i64>,
@@ -55,13 +59,14 @@ struct Held {
     unblocks: String,
 }
 
-/// A task that a person must decide about.
+/// Something that a person must decide or do.
 #[derive(Debug, Serialize)]
 struct NeedsYou {
+    /// The task; empty for what is of none.
     task: String,
     title: String,
     reason: String,
-    since_ms: i64,
+    since_ms: Option<i64>,
     unblocks: String,
 }
 
@@ -69,7 +74,7 @@ struct NeedsYou {
 #[derive(Debug, Serialize)]
 struct Waits {
     reason: &'static str,
-    tasks: usize,
+    tasks: u64,
     /// When the first of them goes on by itself.
     until_ms: Option<i64>,
 }
@@ -95,12 +100,13 @@ pub(crate) fn run(flags: &Place) -> Result<ExitCode, Stop> {
 
 async fn status(flags: &Place) -> Result<ExitCode, Stop> {
     let Here { repo_id, store, reader, .. } = Here::open(flags).await?;
+    let config = Config::load(&settings(flags, None)).or_stop(Code::Configuration)?;
     let Some(reader) = reader else {
         let why = format!("no engine has run here: there is no store at {}", store.display());
         say(&if flags.json { json!({ "running": false, "why": why }).to_string() } else { why });
         return Ok(Code::NotRunning.into());
     };
-    let report = report(&reader, &repo_id).await.or_stop(Code::Configuration)?;
+    let report = report(&config, &reader, &repo_id).await.or_stop(Code::Configuration)?;
     if flags.json {
         say(&serde_json::to_string_pretty(&report).context("the report is plain data")?);
     } else {
@@ -109,12 +115,13 @@ async fn status(flags: &Place) -> Result<ExitCode, Stop> {
     Ok(code(&report).into())
 }
 
-async fn report(reader: &Reader, repo_id: &str) -> anyhow::Result<Report> {
+async fn report(config: &Config, reader: &Reader, repo_id: &str) -> anyhow::Result<Report> {
     let process = running(reader, repo_id).await?;
     let tasks = reader.tasks(repo_id).await?;
     let mut attempts = reader.running_attempts().await?;
     attempts.retain(|attempt| !attempt.asks_a_person());
     let now_ms = clock::wall()();
+    let why = why(config, reader, repo_id, now_ms).await;
     let gate = reader.gate(repo_id).await?;
     let put_down = gate.wait(now_ms).filter(|_| gate.puts_down(now_ms));
     let put_down = put_down.map(|wait| format!("put down: {}", wait.reason));
@@ -125,9 +132,9 @@ async fn report(reader: &Reader, repo_id: &str) -> anyhow::Result<Report> {
         pid: process.as_ref().map(|row| row.pid),
         address: process.map(|row| format!("http://{}", row.listen)),
         said: reader.open_controls(repo_id).await?.iter().filter_map(Said::of).collect(),
-        held: held(&gate, now_ms),
-        needs_you: needs_you(&tasks),
-        waits: waits(&tasks),
+        held: why.as_ref().map_or_else(|| of_gate(&gate, now_ms), held),
+        needs_you: why.as_ref().map_or_else(|| of_rows(&tasks), needs_you),
+        waits: why.as_ref().map_or_else(Vec::new, waits),
         tasks: counts(&tasks),
         working_on: attempts
             .into_iter()
@@ -165,19 +172,72 @@ fn working(tasks: &[TaskRow], attempt: AttemptRow, put_down: Option<&String>) ->
     })
 }
 
-fn held(gate: &GateRow, now_ms: i64) -> Option<Held> {
-    let Obstacle { wait, since_ms } = Obstacle::of_gate(gate, now_ms)?;
-    Some(Held {
-        reason: wait.reason.name(),
-        words: wait.reason.to_string(),
-        since_ms,
-        until_ms: wait.until_ms,
-        unblocks: wait.reason.unblocks("ID"),
-    })
+/// Says why nothing starts, as `glitchlab why` does; nothing when the backlog cannot be read, which is said.
+async fn why(config: &Config, reader: &Reader, repo_id: &str, now_ms: i64) -> Option<Why> {
+    match Standing::read(config, repo_id, Some(reader), now_ms).await {
+        Ok(standing) => Some(explain(&standing.facts(), usize::MAX)),
+        Err(error) => {
+            remark(&format!("what waits is not known in full: {}", one_line(&format!("{error:#}"))));
+            None
+        }
+    }
 }
 
-/// The tasks that wait for a person, those that have waited longest first.
-fn needs_you(tasks: &[TaskRow]) -> Vec<NeedsYou> {
+/// What the reasons are that hold up everything but are no trouble: work goes on as fast as it may.
+const fn is_calm(kind: ReasonKind) -> bool {
+    matches!(kind, ReasonKind::NoFreeWorker)
+}
+
+fn held(why: &Why) -> Option<Held> {
+    let headline = &why.headline;
+    let reason = headline.reason.as_ref();
+    let reason = reason.filter(|reason| reason.kind().holds_admission() && !is_calm(reason.kind()))?;
+    let entries = why.groups.iter().flat_map(|lines| &lines.entries);
+    let since_ms = entries.filter(|entry| entry.reason == *reason).find_map(|entry| entry.since_ms);
+    Some(said_of(reason, since_ms, headline.until_ms))
+}
+
+fn said_of(reason: &Reason, since_ms: Option<i64>, until_ms: Option<i64>) -> Held {
+    let (words, unblocks) = (reason.to_string(), reason.unblocks("ID"));
+    Held { reason: reason.name(), words, since_ms, until_ms, unblocks }
+}
+
+fn of_gate(gate: &GateRow, now_ms: i64) -> Option<Held> {
+    let Obstacle { wait, since_ms } = Obstacle::of_gate(gate, now_ms)?;
+    Some(said_of(&wait.reason, since_ms, wait.until_ms))
+}
+
+/// What waits for a person, without the branches that only wait for a merge.
+fn needs_you(why: &Why) -> Vec<NeedsYou> {
+    let entries = why.lines(Group::You).map_or(&[][..], |lines| &lines.entries);
+    let entries = entries.iter().filter(|entry| entry.reason.kind() != ReasonKind::InReview);
+    let line = |entry: &Entry| NeedsYou {
+        task: entry.task.as_ref().map(ToString::to_string).unwrap_or_default(),
+        title: entry.what.clone(),
+        reason: entry.says.clone(),
+        since_ms: entry.since_ms,
+        unblocks: entry.unblocks.clone(),
+    };
+    let mut waiting: Vec<NeedsYou> = entries.map(line).collect();
+    waiting.sort_by_key(|line| line.since_ms);
+    waiting
+}
+
+/// How many tasks wait for what.
+fn waits(why: &Why) -> Vec<Waits> {
+    let mut by_reason: BTreeMap<&'static str, Waits> = BTreeMap::new();
+    let waiting = why.groups.iter().filter(|lines| lines.group != Group::Skipped);
+    for entry in waiting.flat_map(|lines| &lines.entries).filter(|entry| entry.task.is_some()) {
+        let reason = entry.reason.name();
+        let waits = by_reason.entry(reason).or_insert(Waits { reason, tasks: 0, until_ms: None });
+        waits.tasks += entry.count;
+        waits.until_ms = waits.until_ms.into_iter().chain(entry.until_ms).min();
+    }
+    by_reason.into_values().collect()
+}
+
+/// The tasks that wait for a person as far as the rows say, those that have waited longest first.
+fn of_rows(tasks: &[TaskRow]) -> Vec<NeedsYou> {
     let by_key: HashMap<&TaskKey, &TaskRow> = tasks.iter().map(|task| (&task.key, task)).collect();
     // A part of what was begun again or closed since is of no use to anybody.
     let is_it = |task: &&TaskRow| {
@@ -187,35 +247,27 @@ fn needs_you(tasks: &[TaskRow]) -> Vec<NeedsYou> {
     let mut waiting: Vec<&TaskRow> = tasks.iter().filter(is_it).collect();
     waiting.sort_by_key(|task| (task.since(), &task.bead_id));
     let line = |task: &TaskRow| {
-        let id = task.bead_id.as_str();
-        let retry = || format!("`glitchlab retry {id}` or `glitchlab drop {id}`");
+        let (id, word) = (task.bead_id.as_str(), argument(task.bead_id.as_str()));
+        let retry = || format!("`glitchlab retry {word}` or `glitchlab drop {word}`");
         NeedsYou {
             task: id.to_owned(),
             title: task.title.clone(),
             reason: task.reason.as_ref().map_or_else(|| task.state.name().to_owned(), ToString::to_string),
-            since_ms: task.since(),
+            since_ms: Some(task.since()),
             unblocks: task.reason.as_ref().map_or_else(retry, |reason| reason.unblocks(id)),
         }
     };
     waiting.into_iter().map(line).collect()
 }
 
-fn waits(tasks: &[TaskRow]) -> Vec<Waits> {
-    let mut by_reason: BTreeMap<&'static str, Waits> = BTreeMap::new();
-    let waiting = tasks.iter().filter(|task| !task.state.is_terminal() && task.state != TaskState::Running);
-    for (task, reason) in waiting.filter_map(|task| Some((task, task.reason.as_ref()?.name()))) {
-        let waits = by_reason.entry(reason).or_insert(Waits { reason, tasks: 0, until_ms: None });
-        waits.tasks += 1;
-        waits.until_ms = waits.until_ms.into_iter().chain(task.until_ms).min();
-    }
-    by_reason.into_values().collect()
-}
+/// What holds up everything until a person does something.
+const PEOPLE: [&str; 3] = ["Paused", "DiskLow", "StoreUnavailable"];
 
 fn code(report: &Report) -> Code {
-    let is_paused = report.held.as_ref().is_some_and(|held| held.reason == "Paused");
+    let is_stopped = report.held.as_ref().is_some_and(|held| PEOPLE.contains(&held.reason));
     match report.running {
         false => Code::NotRunning,
-        true if is_paused || !report.needs_you.is_empty() => Code::NeedsPerson,
+        true if is_stopped || !report.needs_you.is_empty() => Code::NeedsPerson,
         true => Code::Done,
     }
 }
@@ -271,7 +323,7 @@ impl NeedsYou {
     fn line(&self) -> String {
         let [task, title, reason, unblocks] =
             [&self.task, &self.title, &self.reason, &self.unblocks].map(|text| one_line(text));
-        format!("  {task} {title}: {reason}. {unblocks}")
+        format!("  {}: {reason}. {unblocks}", format!("{task} {title}").trim_start())
     }
 }
 

@@ -189,7 +189,7 @@ pub(crate) fn repo(flag: Option<&Path>) -> anyhow::Result<PathBuf> {
         "--repo {}: it is a file; name the repository's directory",
         path.display()
     );
-    Ok(found)
+    Ok(place::top(&found).to_owned())
 }
 
 /// Returns where the settings of a repository are read from.

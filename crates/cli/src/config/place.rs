@@ -8,8 +8,13 @@ pub(crate) const FILE: &str = ".glitchlab/config.toml";
 
 /// Finds the top of the main checkout that a directory belongs to; without a repository, the directory itself.
 pub(crate) fn main_checkout(start: &Path) -> PathBuf {
-    let top = start.ancestors().find(|folder| folder.join(".git").exists());
-    top.map_or_else(|| start.to_owned(), |top| main_of(top).unwrap_or_else(|| top.to_owned()))
+    let top = top(start);
+    main_of(top).unwrap_or_else(|| top.to_owned())
+}
+
+/// Finds the top of the checkout or worktree that a directory belongs to; without a repository, the directory itself.
+pub(crate) fn top(start: &Path) -> &Path {
+    start.ancestors().find(|folder| folder.join(".git").exists()).unwrap_or(start)
 }
 
 /// A worktree's `.git` is a file that names a folder in the repository, which names the repository's own folder.
@@ -38,6 +43,7 @@ mod tests {
         fs::create_dir_all(path.join("repo/.git")).expect("a folder");
         fs::create_dir_all(path.join("repo/a/b")).expect("a folder");
         assert_eq!(main_checkout(&path.join("repo/a/b")), path.join("repo"));
+        assert_eq!(top(&path.join("repo/a/b")), path.join("repo"));
     }
 
     #[test]
@@ -49,6 +55,7 @@ mod tests {
         fs::create_dir(path.join("tree")).expect("a folder");
         fs::write(path.join("tree/.git"), format!("gitdir: {}\n", own.display())).expect("a file");
         assert_eq!(main_checkout(&path.join("tree")), path.join("repo"));
+        assert_eq!(top(&path.join("tree")), path.join("tree"), "a worktree has files of its own");
     }
 
     #[test]

@@ -115,7 +115,8 @@ fn gate_of(rows: &Rows, row: &ControlRow) -> GateRow {
     rows.gates.get(&row.repo_id).cloned().unwrap_or_else(fresh)
 }
 
-/// Nothing new starts; the gate's row says so to every start to come.
+/// Nothing new starts; the gate's row says so to every start to come. A pause that holds already ends no sooner and puts
+/// down no less because of another: only `resume` ends it before its time.
 fn pause(
     rows: &Rows,
     row: &ControlRow,
@@ -126,12 +127,18 @@ fn pause(
         return Err(refused("its time was over before it could begin"));
     }
     let mut gate = gate_of(rows, row);
-    let since_ms = gate.pause_at(stamp.now_ms).map_or(stamp.now_ms, |pause| pause.since_ms);
-    let (by, why) = (row.by.clone(), why.to_owned());
-    gate.pause = Some(Pause { since_ms, until_ms, why: why.clone(), by: by.clone(), now });
-    let runs = if now { "what runs is put down" } else { "what runs goes on" };
-    let ends = if until_ms.is_some() { "when its time is over" } else { "with `glitchlab resume`" };
-    Ok(Deed::new(format!("nothing new starts, {runs}; it ends {ends}"))
+    let asked = Pause { since_ms: stamp.now_ms, until_ms, why: why.to_owned(), by: row.by.clone(), now };
+    let pause = match gate.pause_at(stamp.now_ms) {
+        Some(held) => held.clone().joined_by(asked),
+        None => asked,
+    };
+    let runs = if pause.now { "what runs is put down" } else { "what runs goes on" };
+    let ends = if pause.until_ms.is_some() { "when its time is over" } else { "with `glitchlab resume`" };
+    let whose =
+        if pause.by == row.by { String::new() } else { format!(", the pause by {} stands", pause.by) };
+    let (by, why, until_ms) = (pause.by.clone(), pause.why.clone(), pause.until_ms);
+    gate.pause = Some(pause);
+    Ok(Deed::new(format!("nothing new starts, {runs}{whose}; it ends {ends}"))
         .with(Write::Gate(gate))
         .telling(About::default(), EventKind::EnginePaused { by, why, until_ms }))
 }

@@ -1,6 +1,7 @@
 //! What ends a reason: one sentence for people, with the command or the setting to change in backticks.
 
 use super::{Reason, Window};
+use crate::bead::argument;
 use crate::outcome::{FailureKind, HumanReason};
 
 impl Reason {
@@ -8,6 +9,7 @@ impl Reason {
     /// is the task's id in the backlog, or a place for it such as `ID`.
     #[must_use]
     pub fn unblocks(&self, id: &str) -> String {
+        let id = &argument(id);
         match self {
             Self::CapReached { window } => {
                 format!("Money that leaves the rolling {}; or raise `{}`", window.name(), cap_key(*window))

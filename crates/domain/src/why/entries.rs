@@ -66,10 +66,12 @@ fn within<'a>(facts: &'a Facts<'_>) -> impl Iterator<Item = Entry> + 'a {
     })
 }
 
-/// What may start and is held up by what holds up the first of them; only the first is told an instant.
-fn behind<'a>(survey: &'a Survey<'_>, wait: &'a Wait) -> impl Iterator<Item = Entry> + 'a {
+/// What may start and is held up by what holds up the first of them.
+pub(super) fn behind<'a>(survey: &'a Survey<'_>, wait: &'a Wait) -> impl Iterator<Item = Entry> + 'a {
     (1..).zip(&survey.ready).map(move |(place, task)| {
-        let its = if place == 1 { wait.clone() } else { Wait { until_ms: None, ..wait.clone() } };
+        // Money and the breaker's trial are the first one's at that instant; a pause is over for all of them.
+        let is_told = place == 1 || wait.reason.kind() == ReasonKind::Paused;
+        let its = Wait { until_ms: wait.until_ms.filter(|_| is_told), ..wait.clone() };
         let unblocks = match survey.ready.first().filter(|_| place > 1) {
             None => its.reason.unblocks(task.bead_id.as_str()),
             Some(first) => format!("It is number {place} in the queue, behind {}", first.bead_id),

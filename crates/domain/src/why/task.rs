@@ -80,8 +80,9 @@ pub fn explain_task(facts: &Facts<'_>, id: &BeadId) -> Result<TaskWhy, Vec<BeadI
     let stand = facts.board.stand_of(task, &survey.circles);
     let place = survey.place(&task.key);
     let (gates, held) = gates::gates(facts, &survey);
+    let wait = held.as_ref().and_then(|held| held.wait.clone());
     let gate = held.and_then(|held| gates.into_iter().find(|gate| gate.name == held.name));
-    let entry = entry(facts, &survey, task, &stand);
+    let entry = entry(facts, &survey, task, &stand, wait.as_ref());
     Ok(TaskWhy {
         as_of_ms: facts.now_ms,
         running: facts.is_running,
@@ -104,11 +105,21 @@ pub fn explain_task(facts: &Facts<'_>, id: &BeadId) -> Result<TaskWhy, Vec<BeadI
     })
 }
 
-fn entry(facts: &Facts<'_>, survey: &Survey<'_>, task: &TaskRow, stand: &Stand) -> Option<Entry> {
+fn entry(
+    facts: &Facts<'_>,
+    survey: &Survey<'_>,
+    task: &TaskRow,
+    stand: &Stand,
+    held: Option<&Wait>,
+) -> Option<Entry> {
     match stand {
         Stand::Waits(wait) => Some(entries::of_task(facts, survey, task, wait)),
         Stand::Running => waits_within(facts, task).map(|wait| entries::of_task(facts, survey, task, wait)),
-        Stand::Ready | Stand::Done => None,
+        Stand::Ready => {
+            let is_it = |entry: &Entry| entry.task.as_ref() == Some(&task.bead_id);
+            held.and_then(|wait| entries::behind(survey, wait).find(is_it))
+        }
+        Stand::Done => None,
     }
 }
 

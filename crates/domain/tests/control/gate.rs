@@ -48,6 +48,23 @@ fn a_pause_for_a_time_ends_by_itself_and_says_so_once() {
 }
 
 #[test]
+fn a_pause_ends_no_sooner_and_puts_down_no_less_because_of_another() {
+    let mut office = Office::open(&["t"]);
+    office.say(pause(None, true)).done();
+    let result = office.say(pause(Some(office.now_ms + MINUTE), false)).done();
+    assert!(result.contains("what runs is put down; it ends with `glitchlab resume`"), "{result}");
+    office.pass(2 * MINUTE);
+    let held = office.gate().pause.expect("it holds");
+    assert_eq!((held.until_ms, held.now), (None, true));
+    assert_eq!(waits(office.claim("t", "a")).reason.name(), "Paused");
+    office.say(Verb::Resume).done();
+    office.say(pause(Some(office.now_ms + MINUTE), false)).done();
+    office.say(pause(Some(office.now_ms + 3 * MINUTE), false)).done();
+    office.say(pause(Some(office.now_ms + 2 * MINUTE), false)).done();
+    assert_eq!(office.gate().pause.expect("it holds").until_ms, Some(office.now_ms + 3 * MINUTE));
+}
+
+#[test]
 fn an_attempt_that_was_claimed_before_a_pause_is_answered_as_before_when_it_asks_again() {
     let mut office = Office::open(&["t"]);
     let first = office.claim("t", "a").unwrap();

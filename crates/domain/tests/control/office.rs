@@ -228,6 +228,7 @@ fn process(now_ms: i64) -> ProcessRow {
         lease_until_ms: i64::MAX,
         alive: true,
         rules: None,
+        backlog: String::new(),
         begun: Vec::new(),
     }
 }

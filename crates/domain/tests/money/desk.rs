@@ -240,6 +240,7 @@ fn process(by: &BootBearer, host: &str, now_ms: i64) -> ProcessRow {
         lease_until_ms: i64::MAX,
         alive: true,
         rules: None,
+        backlog: String::new(),
         begun: Vec::new(),
     }
 }

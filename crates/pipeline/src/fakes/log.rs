@@ -74,6 +74,7 @@ impl MemoryLog {
             lease_until_ms: i64::MAX,
             alive: true,
             rules: None,
+            backlog: String::new(),
             begun: Vec::new(),
         };
         let start = Command::StartBoot {

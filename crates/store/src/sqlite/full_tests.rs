@@ -123,6 +123,7 @@ fn start(by: &glitchlab_domain::command::BootBearer) -> Command {
         lease_until_ms: i64::MAX,
         alive: true,
         rules: None,
+        backlog: String::new(),
         begun: Vec::new(),
     };
     let (cap_hour, cap_day) = (MicroUsd::new(1_000), MicroUsd::new(1_000));

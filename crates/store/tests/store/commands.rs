@@ -28,6 +28,7 @@ pub(crate) fn start(by: &BootBearer, scope: &str, caps: (i64, i64), dead: &[Boot
         lease_until_ms: i64::MAX,
         alive: true,
         rules: None,
+        backlog: String::new(),
         begun: Vec::new(),
     };
     Command::StartBoot {

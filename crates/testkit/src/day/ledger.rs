@@ -233,6 +233,7 @@ fn process() -> ProcessRow {
         lease_until_ms: i64::MAX,
         alive: true,
         rules: None,
+        backlog: String::new(),
         begun: Vec::new(),
     }
 }

@@ -183,6 +183,19 @@ fn a_pause_now_puts_down_what_runs_and_resume_goes_on_with_it() {
 }
 
 #[test]
+fn what_a_pause_put_down_goes_on_before_anything_new_begins() {
+    for kill in [false, true] {
+        let paused = busy().at(20.secs(), say(pause(true)));
+        let paused = if kill { paused.at(25.secs(), Kill::Process) } else { paused };
+        let ran = paused.at(30.secs(), say(Verb::Resume)).run(1.days()).check(check::all_work_is_completed());
+        let resumed = at(&ran, "engine.resumed")[0].at_ms;
+        let again = at(&ran, "attempt.resumed");
+        assert!(again.len() == 2 && again.iter().all(|event| event.at_ms < resumed + 2_000), "{again:?}");
+        assert_eq!(claims(&ran, resumed, again[1].at_ms), 0, "both slots are theirs");
+    }
+}
+
+#[test]
 fn a_task_that_is_put_away_while_it_runs_leaves_nothing_behind_until_somebody_retries_it() {
     let put_away = || {
         Act::look(|engine: Arc<Engine>| async move {

@@ -1,6 +1,7 @@
 //! What an approval gives.
 
 use super::{No, refused};
+use crate::bead::argument;
 use crate::money::MicroUsd;
 use crate::outcome::HumanReason;
 use crate::rows::{PurseRow, Rows};
@@ -32,7 +33,8 @@ pub(super) fn grant(rows: &Rows, task: &mut TaskRow, reason: &HumanReason) -> Re
         HumanReason::ExceedsTokens { bound, .. } => Err(refused(format!(
             "{} needs {bound} tokens for one call, and that is above the cap of a day, which an approval cannot lift; \
              raise `budget.tokens_per_day` and `glitchlab retry {}`",
-            task.bead_id, task.bead_id
+            task.bead_id,
+            argument(task.bead_id.as_str())
         ))),
         HumanReason::GateRejected { why } => {
             task.approved = true;

@@ -2,7 +2,7 @@
 
 use super::grant::{Granted, grant};
 use super::{Deed, No, refused};
-use crate::bead::BeadId;
+use crate::bead::{BeadId, argument};
 use crate::command::{Bearer, Carry, Refusal, Stamp};
 use crate::decide::{Writes, about, attempt, boot, gate, parts};
 use crate::event::EventKind;
@@ -120,26 +120,26 @@ fn written(rows: &Rows, mut task: TaskRow, kind: EventKind, words: impl Into<Str
 
 /// Says how a task stands and what would work, when a verb does not.
 fn standing(task: &TaskRow, verb: &str) -> String {
-    let id = &task.bead_id;
+    let (id, word) = (&task.bead_id, argument(task.bead_id.as_str()));
     let why = task.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
     match task.state {
         TaskState::Open => {
-            format!("{id} is in the queue{why} and waits for nobody; `glitchlab why {id}` says for what")
+            format!("{id} is in the queue{why} and waits for nobody; `glitchlab why {word}` says for what")
         }
-        TaskState::Running => format!("{id} runs now and waits for nobody; `glitchlab drop {id}` ends it"),
+        TaskState::Running => format!("{id} runs now and waits for nobody; `glitchlab drop {word}` ends it"),
         TaskState::InReview => format!(
             "{id} is done and waits for a merge of {}; merge it, or delete the branch to have it done anew",
             task.request.as_deref().unwrap_or("its branch")
         ),
-        TaskState::Completed => format!("{id} is completed; `glitchlab retry {id}` begins it again"),
+        TaskState::Completed => format!("{id} is completed; `glitchlab retry {word}` begins it again"),
         TaskState::Decomposed => format!("{id} is split and waits for its parts; {verb} one of those"),
         TaskState::Blocked => {
-            format!("{id} is parked{why}; `glitchlab retry {id}` lets it start all the same")
+            format!("{id} is parked{why}; `glitchlab retry {word}` lets it start all the same")
         }
         TaskState::NeedsHuman => {
-            format!("{id} waits for you{why}; `glitchlab approve {id}` or `glitchlab drop {id}`")
+            format!("{id} waits for you{why}; `glitchlab approve {word}` or `glitchlab drop {word}`")
         }
-        TaskState::Failed => format!("{id} has failed{why}; `glitchlab retry {id}` begins it again"),
-        TaskState::Dropped => format!("{id} is put away; `glitchlab retry {id}` begins it again"),
+        TaskState::Failed => format!("{id} has failed{why}; `glitchlab retry {word}` begins it again"),
+        TaskState::Dropped => format!("{id} is put away; `glitchlab retry {word}` begins it again"),
     }
 }

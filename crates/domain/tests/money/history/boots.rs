@@ -32,6 +32,7 @@ pub(super) fn start_boot(run: &mut Run, a: u32, b: u32) -> Result<(), Fault> {
         lease_until_ms: run.world.clock_ms + 60_000,
         alive: true,
         rules: None,
+        backlog: String::new(),
         begun: Vec::new(),
     };
     let cap_hour = MicroUsd::new([1_000, 2_000, 500, 1_500, 3_000, 9, 0][a as usize % 7]);
