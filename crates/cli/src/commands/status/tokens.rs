@@ -1,6 +1,7 @@
 //! What the ledgers of tokens hold.
 
 use glitchlab_domain::ledger::tokens_scope;
+use glitchlab_domain::money::MicroUsd;
 use glitchlab_store::Reader;
 use serde::Serialize;
 
@@ -24,7 +25,7 @@ impl Tokens {
         Ok(ledger.map(|(head, _)| {
             let usage = head.usage();
             let [reserved, day, total, cap] =
-                [usage.reserved, usage.day, usage.total, usage.cap_day].map(|amount| amount.micro());
+                [usage.reserved, usage.day, usage.total, usage.cap_day].map(MicroUsd::micro);
             Self { reserved, day, total, cap_day: Some(cap).filter(|cap| *cap < i64::MAX) }
         }))
     }
