@@ -59,6 +59,9 @@ pub enum Reason {
     Paced {
         /// Over which window.
         spread: Window,
+        /// It is the use of tokens that is spread.
+        #[serde(default)]
+        in_tokens: bool,
     },
     /// The cap in tokens of a rolling window has no room; the instant says when enough of it has left.
     TokenCapReached {
@@ -222,7 +225,8 @@ impl Reason {
             | Self::AfterSettlement { window }
             | Self::TokenCapReached { window }
             | Self::TokensAfterSettlement { window }
-            | Self::Paced { spread: window } => window.name().to_owned(),
+            | Self::Paced { spread: window, in_tokens: false } => window.name().to_owned(),
+            Self::Paced { spread, in_tokens: true } => format!("{}, tokens", spread.name()),
             Self::Backoff { failure, .. } | Self::Snoozed { failure } | Self::BreakerOpen { failure } => {
                 failure.name().to_owned()
             }

@@ -96,7 +96,8 @@ fn pace_wait(head: &Head, hold: MicroUsd, now_ms: i64) -> Option<Wait> {
         Spread::Hour => Window::Hour,
         Spread::Day => Window::Day,
     };
-    Some(Wait { reason: Reason::Paced { spread }, until_ms: Some(until_ms) })
+    let in_tokens = head.unit() == Unit::Tokens;
+    Some(Wait { reason: Reason::Paced { spread, in_tokens }, until_ms: Some(until_ms) })
 }
 
 /// A task may start when every cap has room for the smaller of its expected cost and a tenth of that cap, so that a

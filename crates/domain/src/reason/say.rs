@@ -14,7 +14,10 @@ impl fmt::Display for Reason {
             Self::AfterSettlement { window } => {
                 write!(f, "open reservations fill the cap of the rolling {}", window.name())
             }
-            Self::Paced { spread } => write!(f, "spending is spread over the {}", spread.name()),
+            Self::Paced { spread, in_tokens } => {
+                let what = if *in_tokens { "the use of tokens" } else { "spending" };
+                write!(f, "{what} is spread over the {}", spread.name())
+            }
             Self::TokenCapReached { window } => {
                 write!(f, "the cap in tokens of the rolling {} has no room", window.name())
             }

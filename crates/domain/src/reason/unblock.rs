@@ -17,8 +17,9 @@ impl Reason {
             Self::AfterSettlement { .. } => {
                 "The next call that ends: it gives back what it had set aside and did not cost".to_owned()
             }
-            Self::Paced { spread } => {
-                format!("The pace, which gives room all the time; or raise `{}`", cap_key(*spread))
+            Self::Paced { spread, in_tokens } => {
+                let key = if *in_tokens { "budget.tokens_per_day" } else { cap_key(*spread) };
+                format!("The pace, which gives room all the time; or raise `{key}`")
             }
             Self::TokenCapReached { .. } => {
                 "Tokens that leave the rolling day; or raise `budget.tokens_per_day`".to_owned()

@@ -183,7 +183,9 @@ fn slots(facts: &Facts<'_>, survey: &Survey<'_>) -> Draft {
 
 fn pace(facts: &Facts<'_>, survey: &Survey<'_>, told: Option<&Wait>) -> Draft {
     let wait = told.filter(|told| told.reason.kind() == ReasonKind::Paced).cloned();
-    let bucket = facts.ledger.map(|head| {
+    let is_of_tokens = |wait: &Wait| matches!(wait.reason, Reason::Paced { in_tokens: true, .. });
+    // The ledger that is known here is that of money.
+    let bucket = facts.ledger.filter(|_| !wait.as_ref().is_some_and(is_of_tokens)).map(|head| {
         let (flow, bucket) = (head.flow(), head.bucket.at(head.flow(), facts.now_ms));
         format!("The bucket holds {} of {}", bucket.level, flow.depth())
     });

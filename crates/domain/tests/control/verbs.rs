@@ -85,7 +85,8 @@ fn only_a_live_boot_or_nobody_at_all_carries_out() {
 #[test]
 fn approve_lets_a_rejected_plan_pass_without_new_effects() {
     let mut office = waiting_for(HumanReason::GateRejected { why: "too dear".to_owned() });
-    office.say(approve("gl-1")).done();
+    let said = office.say(approve("gl-1")).done();
+    assert!(said.contains("lets its plan pass, although too dear"), "{said}");
     let task = office.task("gl-1");
     assert_eq!((task.state, task.approved, task.generation), (TaskState::Open, true, 0));
     assert_eq!(office.told("task.reopened"), 1);

@@ -14,7 +14,10 @@ use crate::world::START_MS;
 const HOUR_MS: i64 = Window::Hour.length_ms();
 
 fn paced(until_ms: i64) -> Answer {
-    Ok(Reply::Wait(Wait { reason: Reason::Paced { spread: Window::Hour }, until_ms: Some(until_ms) }))
+    Ok(Reply::Wait(Wait {
+        reason: Reason::Paced { spread: Window::Hour, in_tokens: false },
+        until_ms: Some(until_ms),
+    }))
 }
 
 /// A desk of several tasks, with a bucket of 100 and 1 000 an hour.

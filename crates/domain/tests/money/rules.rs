@@ -244,7 +244,10 @@ fn a_full_ledger_refuses_a_task_with_the_instant_and_writes_it_to_the_task() {
     let task = &desk.world.rows.tasks[&by.task_key];
     assert_eq!((task.state, task.until_ms), (TaskState::Open, Some(START_MS + HOUR_MS)));
     // 90 are missing for a hold of five, at 100 an hour.
-    let paced = Wait { reason: Reason::Paced { spread: Window::Hour }, until_ms: Some(START_MS + 3_240_000) };
+    let paced = Wait {
+        reason: Reason::Paced { spread: Window::Hour, in_tokens: false },
+        until_ms: Some(START_MS + 3_240_000),
+    };
     assert_eq!(desk.claim("a3", 5), Ok(Reply::Wait(paced)), "what is cheap enough waits for the pace alone");
 }
 

@@ -125,7 +125,7 @@ fn the_whole_tree_uses_nine_tenths_of_the_hours_cap_in_every_hour_after_the_firs
     assert_eq!(ran.since_begin(first.at_ms).as_secs(), 0);
     let is_paced = |event: &&glitchlab_domain::event::Event| {
         matches!(&event.kind, EventKind::AdmissionRefused { wait }
-            if wait.reason == Reason::Paced { spread: Window::Hour } && wait.until_ms.is_some())
+            if wait.reason == Reason::Paced { spread: Window::Hour, in_tokens: false } && wait.until_ms.is_some())
     };
     assert!(ran.events_named("admission.refused").any(|event| is_paced(&event)));
 }

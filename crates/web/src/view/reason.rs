@@ -29,8 +29,12 @@ impl Until {
 /// Says what it means for the engine when nothing starts for this reason.
 pub(crate) const fn headline(reason: &Reason) -> (Glyph, &'static str) {
     match reason {
-        Reason::CapReached { .. } | Reason::Paced { .. } => (Glyph::Wait, "Waiting for money"),
-        Reason::TokenCapReached { .. } => (Glyph::Wait, "Waiting for tokens"),
+        Reason::CapReached { .. } | Reason::Paced { in_tokens: false, .. } => {
+            (Glyph::Wait, "Waiting for money")
+        }
+        Reason::TokenCapReached { .. } | Reason::Paced { in_tokens: true, .. } => {
+            (Glyph::Wait, "Waiting for tokens")
+        }
         Reason::AfterSettlement { .. }
         | Reason::TokensAfterSettlement { .. }
         | Reason::TaskAfterSettlement => (Glyph::Wait, "Waiting for a settlement"),
