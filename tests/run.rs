@@ -4,7 +4,7 @@ use glitchlab_domain::task::TaskState;
 use serde_json::Value;
 
 use crate::control::{say, start, state};
-use crate::support::{Scratch, bead, blocked_by, text};
+use crate::support::{LIMIT, Scratch, bead, blocked_by, get, text, wait_for};
 
 #[test]
 fn run_works_on_one_task_alone_and_ends_with_its_outcome() {
@@ -71,8 +71,9 @@ fn a_run_that_has_begun_all_that_it_may_waits_and_why_says_so() {
     assert_eq!(why["headline"]["reason"]["type"], "task_limit");
     let held = why["gates"].as_array().and_then(|gates| gates.iter().find(|gate| gate["state"] == "held"));
     assert_eq!(held.map(|gate| &gate["name"]), Some(&Value::from("Task limit")), "{why}");
-    let page = crate::support::get(&run.address(), "/why");
-    assert!(page.contains("This run has begun as many tasks as it may"), "{page}");
+    let page = || get(&run.address(), "/why");
+    let says = || page().contains("This run has begun as many tasks as it may").then_some(());
+    assert!(wait_for(LIMIT, says).is_some(), "{}", page());
     assert_eq!(state(&scratch, "b"), TaskState::Open);
     say(&scratch, &["stop"]);
     run.wait().expect_code(0);
