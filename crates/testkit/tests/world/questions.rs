@@ -116,7 +116,7 @@ fn an_issue_that_is_closed_while_its_plan_waits_asks_nobody_any_more() {
     let ran = asking(Approval::Request)
         .at(2.hours(), Act::edit(|backlog| backlog.set_status("t-001", Status::Closed)))
         .at(3.hours(), approve("t-002"))
-        .at(3.hours(), approve("t-003"))
+        .at(4.hours(), approve("t-003"))
         .run(2.days());
     let ended: Vec<Option<Ended>> = ran.attempts.iter().map(|attempt| attempt.status).collect();
     assert_eq!(ended.iter().filter(|status| **status == Some(Ended::Cancelled)).count(), 1, "{ended:?}");
