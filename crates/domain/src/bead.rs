@@ -140,7 +140,7 @@ impl From<&str> for BeadId {
 #[must_use]
 pub fn argument(id: &str) -> String {
     // A shell cannot take a NUL at all.
-    let word = shlex::try_quote(id).map_or_else(|_| format!("{id:?}"), |word| word.into_owned());
+    let word = shlex::try_quote(id).map_or_else(|_| format!("{id:?}"), std::borrow::Cow::into_owned);
     if id.starts_with('-') { format!("-- {word}") } else { word }
 }
 

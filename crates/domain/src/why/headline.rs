@@ -56,8 +56,12 @@ fn nothing_ready(survey: &Survey<'_>, says: impl Fn(Mark, String) -> Headline) -
 
 fn of_wait(facts: &Facts<'_>, survey: &Survey<'_>, wait: &Wait) -> (Mark, String) {
     let (mark, text) = match &wait.reason {
-        Reason::CapReached { .. } | Reason::Paced { .. } => (Mark::Wait, "The next task waits for money"),
-        Reason::TokenCapReached { .. } => (Mark::Wait, "The next task waits for tokens"),
+        Reason::CapReached { .. } | Reason::Paced { in_tokens: false, .. } => {
+            (Mark::Wait, "The next task waits for money")
+        }
+        Reason::TokenCapReached { .. } | Reason::Paced { in_tokens: true, .. } => {
+            (Mark::Wait, "The next task waits for tokens")
+        }
         Reason::AfterSettlement { .. } | Reason::TokensAfterSettlement { .. } => {
             (Mark::Wait, "The next task waits for a settlement")
         }
