@@ -27,4 +27,5 @@ pub mod snapshot;
 pub mod stage;
 pub mod story;
 pub mod task;
+pub mod watchdog;
 pub mod why;
