@@ -14,6 +14,7 @@ mod run;
 mod sample_backlog;
 mod shutdown;
 mod support;
+mod watchdog;
 mod why;
 
 #[test]

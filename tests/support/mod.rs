@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use glitchlab_domain::event::Event;
 use glitchlab_domain::id::TaskKey;
 use glitchlab_domain::money::MicroUsd;
 use glitchlab_domain::reason::Reason;
@@ -90,7 +91,10 @@ impl Scratch {
             .env("XDG_CONFIG_HOME", self.path().join("config-home"))
             .env("GIT_CONFIG_GLOBAL", "/dev/null")
             .env("GIT_CONFIG_NOSYSTEM", "1")
-            .env_remove("GLITCHLAB_LOG");
+            .env_remove("GLITCHLAB_LOG")
+            // What runs the tests is no service manager of ours.
+            .env_remove("INVOCATION_ID")
+            .env_remove("NOTIFY_SOCKET");
     }
 
     /// Prepares a run of the program; its output goes to files.
@@ -117,6 +121,29 @@ impl Scratch {
         command.arg("-c").arg(format!("{limits}; exec \"$0\" \"$@\"")).arg(env!("CARGO_BIN_EXE_glitchlab"));
         command.args([&own, arguments].concat()).current_dir(self.path()).stdin(Stdio::null());
         self.spawn(command)
+    }
+
+    /// Starts `continuous` like [`Scratch::start`], with more in its environment.
+    pub(crate) fn start_with(&self, variables: &[(&str, &str)], arguments: &[&str]) -> Run {
+        let (repo, store) = (self.repo(), self.store());
+        let own = ["continuous", "--repo", text(&repo), "--store", text(&store), "--listen", "127.0.0.1:0"];
+        let mut command = self.program(&[&own, arguments].concat());
+        command.envs(variables.iter().copied());
+        self.spawn(command)
+    }
+
+    /// Runs a command beside the engine and returns what it printed.
+    pub(crate) fn command(&self, words: &[&str]) -> String {
+        let (repo, store) = (self.repo(), self.store());
+        let place = ["--repo", text(&repo), "--store", text(&store)];
+        let output = self.program(&[words, &place].concat()).output().expect("the program runs");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// Returns every event of a kind, by its name.
+    pub(crate) fn events_named(&self, name: &str) -> Vec<Event> {
+        let events = self.read(async |reader| reader.last_events(10_000).await.expect("events are read"));
+        events.into_iter().filter(|event| event.kind.name() == name).collect()
     }
 
     /// Starts the program with exactly these arguments.

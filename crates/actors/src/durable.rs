@@ -13,7 +13,7 @@ use glitchlab_domain::reason::Wait;
 use glitchlab_domain::rows::ChildRow;
 use glitchlab_domain::stage::Stage;
 use glitchlab_models::{Reservation, Settlement};
-use glitchlab_pipeline::durable::{Ask, Begun, Durable, EffectState, Lost, Reserved, Room, StepDone};
+use glitchlab_pipeline::durable::{Ask, Begun, Durable, EffectState, Lost, Reserved, Room, StepDone, Vital};
 use glitchlab_pipeline::process::{ChildProcess, ChildWatch, WatchError};
 use glitchlab_runtime::TaskScope;
 use glitchlab_store::{Queue, StoreError};
@@ -21,6 +21,7 @@ use glitchlab_store::{Queue, StoreError};
 use crate::engine::Engine;
 use crate::ids;
 use crate::slots::Ending;
+use crate::watchdog::Vitals;
 
 /// How long to rest before a command is tried again while the store does not answer.
 const OUTAGE_REST: Duration = Duration::from_secs(1);
@@ -37,13 +38,20 @@ pub struct StoreDurable {
     /// The task at the top, whose money it spends.
     root_key: TaskKey,
     scope: TaskScope,
+    vitals: Arc<Vitals>,
 }
 
 impl StoreDurable {
     /// Makes the port of an attempt.
     #[must_use]
-    pub fn new(engine: Arc<Engine>, bearer: Bearer, root_key: TaskKey, scope: TaskScope) -> Self {
-        Self { engine, bearer, root_key, scope }
+    pub fn new(
+        engine: Arc<Engine>,
+        bearer: Bearer,
+        root_key: TaskKey,
+        scope: TaskScope,
+        vitals: Arc<Vitals>,
+    ) -> Self {
+        Self { engine, bearer, root_key, scope, vitals }
     }
 
     async fn submit(&self, command: Command) -> Result<Reply, Lost> {
@@ -130,7 +138,10 @@ impl Durable for StoreDurable {
         let by = self.bearer.clone();
         let command = Command::BeginStep { by, n, stage, input_hash: input_hash.to_owned(), span_id };
         match self.submit(command).await? {
-            Reply::Run => Ok(Begun::Run),
+            Reply::Run => {
+                self.vitals.begin(n, stage);
+                Ok(Begun::Run)
+            }
             Reply::StepDone { output, ok } => Ok(Begun::Done { output, ok }),
             other => Err(unexpected(&other)),
         }
@@ -139,6 +150,7 @@ impl Durable for StoreDurable {
     async fn finish_step(&self, n: u32, done: StepDone) -> Result<(), Lost> {
         let StepDone { output, ok, summary, size } = done;
         let step = FinishStep { by: self.bearer.clone(), n, output, ok, summary, size };
+        self.vitals.finish();
         self.hand_in(Command::FinishStep(step)).await
     }
 
@@ -190,6 +202,7 @@ impl Durable for StoreDurable {
     async fn pause(&self, wait: &Wait) -> Result<(), Lost> {
         let mut settlements = self.engine.feed.settlements();
         self.submit(Command::NoteWait { by: self.bearer.clone(), wait: wait.clone() }).await?;
+        let _waits_on_purpose = self.vitals.waits(wait);
         let rest = wait.until_ms.and_then(|until| u64::try_from(until - self.engine.now_ms()).ok());
         tokio::select! {
             () = tokio::time::sleep(rest.map_or(LOOK_AGAIN, Duration::from_millis).min(LOOK_AGAIN)) => {}
@@ -237,6 +250,13 @@ impl Durable for StoreDurable {
     fn progress(&self) {
         self.scope.progress();
     }
+
+    fn vital(&self, vital: Vital) {
+        self.vitals.vital(vital);
+        if vital == Vital::WorkProduct {
+            self.scope.progress();
+        }
+    }
 }
 
 /// A process is known by its id and the time it started, which no later process shares.
@@ -259,11 +279,14 @@ impl ChildWatch for StoreDurable {
             ended_ms: None,
         };
         let recorded = self.submit(Command::StartChild { by: self.bearer.clone(), row }).await;
-        recorded.map(|_| ()).map_err(|lost| WatchError { reason: lost.to_string() })
+        recorded.map_err(|lost| WatchError { reason: lost.to_string() })?;
+        self.vitals.process_started();
+        Ok(())
     }
 
     async fn ended(&self, process: &ChildProcess) {
         let command = Command::EndChild { attempt_id: self.bearer.attempt_id.clone(), n: child_n(process) };
+        self.vitals.process_ended();
         // What stays open here is swept at the next start, where it is found to be gone.
         self.engine.queue.submit_detached(command);
     }

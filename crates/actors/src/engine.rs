@@ -14,6 +14,7 @@ use glitchlab_domain::reason::Wait;
 use glitchlab_domain::rows::ProcessRow;
 use glitchlab_domain::snapshot::{Queue as QueueCounts, Snapshot};
 use glitchlab_domain::task::TaskState;
+use glitchlab_domain::watchdog;
 use glitchlab_domain::why::{Rules, Why};
 use glitchlab_models::Model;
 use glitchlab_pipeline::attempt::Merge;
@@ -22,6 +23,7 @@ use glitchlab_pipeline::workspace::Workspace;
 use glitchlab_runtime::{Grace, Handle, TreeHandle};
 use glitchlab_store::clock::Clock;
 use glitchlab_store::{Backend, Queue, Reader, Writer};
+use tokio::runtime;
 use tokio::sync::watch;
 
 use crate::activation::Activation;
@@ -35,6 +37,7 @@ use crate::journal::JournalMsg;
 use crate::offer::Offer;
 use crate::scheduler::SchedulerMsg;
 use crate::slots::Slots;
+use crate::watchdog::{OwnProcess, WatchdogMsg};
 
 /// Everything that the actors share. Put together once by [`Engine::new`], handed to each as an `Arc`.
 pub struct Engine {
@@ -80,6 +83,12 @@ pub struct Engine {
     pub tree: TreeHandle,
     /// The actors.
     pub handles: Handles,
+    /// Where the watchdog keeps its records, beside the store.
+    pub folder: PathBuf,
+    /// What the watchdog can do to its process.
+    pub own: Arc<dyn OwnProcess>,
+    /// Where the watchdog runs; none is where the tree runs.
+    pub watch_on: Option<runtime::Handle>,
 }
 
 /// What an engine is put together from; everything else follows.
@@ -108,6 +117,12 @@ pub struct Parts {
     pub clock: Clock,
     /// What the store's writer looks at once for each batch.
     pub writer_clock: Clock,
+    /// Where the watchdog keeps its records, beside the store.
+    pub folder: PathBuf,
+    /// What the watchdog can do to its process.
+    pub own: Arc<dyn OwnProcess>,
+    /// Where the watchdog runs; none is where the tree runs.
+    pub watch_on: Option<runtime::Handle>,
 }
 
 /// The settings that may change while an engine runs; whoever needs one reads it anew each time.
@@ -142,6 +157,8 @@ pub struct Settings {
     pub gate: GateRules,
     /// How long an attempt may take to end when it is told to.
     pub grace: Duration,
+    /// How long each thing may take before the watchdog does something about it.
+    pub watchdog: watchdog::Limits,
     /// What the live page says of the engine.
     pub about: glitchlab_domain::snapshot::Engine,
 }
@@ -166,6 +183,8 @@ pub struct BoardView {
     pub queue: QueueCounts,
     /// Why nothing new starts although something is ready.
     pub held: Option<Wait>,
+    /// A task or a lost claim could take a slot, were there one and nothing in the way.
+    pub could_start: bool,
     /// The backlog was read at least once.
     pub has_read: bool,
     /// Nothing is left to do or to wait for, as far as the engine itself goes.
@@ -196,6 +215,7 @@ pub struct Handles {
     pub pacer: Handle<PacerMsg>,
     pub hub: Handle<HubMsg>,
     pub janitor: Handle<JanitorMsg>,
+    pub watchdog: Handle<WatchdogMsg>,
     /// Wakes the scheduler.
     pub look: Activation,
     /// What the scheduler offers to the pacer.
@@ -214,6 +234,7 @@ impl Default for Handles {
             pacer,
             hub: Handle::new("dashboard_hub"),
             janitor: Handle::new("janitor"),
+            watchdog: Handle::new("watchdog"),
             look: Activation::new(move || woken.send(SchedulerMsg::Look).is_ok()),
             scheduler,
         }
@@ -259,6 +280,9 @@ impl Engine {
             snapshot: watch::Sender::new(Arc::new(first)),
             tree: TreeHandle::new(),
             handles: Handles::default(),
+            folder: parts.folder,
+            own: parts.own,
+            watch_on: parts.watch_on,
         })
     }
 

@@ -1,7 +1,9 @@
 //! What was committed, handed to those in this process who fold or follow it.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use glitchlab_domain::watchdog::is_progress;
 use glitchlab_store::Committed;
 use tokio::sync::{mpsc, watch};
 
@@ -12,6 +14,7 @@ use crate::activation::Activation;
 pub struct Feed {
     followers: Arc<Mutex<Vec<Follower>>>,
     settlements: watch::Sender<u64>,
+    progress: Arc<AtomicU64>,
 }
 
 struct Follower {
@@ -21,7 +24,7 @@ struct Follower {
 
 impl Default for Feed {
     fn default() -> Self {
-        Self { followers: Arc::default(), settlements: watch::Sender::new(0) }
+        Self { followers: Arc::default(), settlements: watch::Sender::new(0), progress: Arc::default() }
     }
 }
 
@@ -29,6 +32,9 @@ impl Feed {
     /// Publishes one commit.
     pub fn publish(&self, committed: Committed) {
         let settled = committed.settled;
+        if committed.events.iter().any(|event| is_progress(&event.kind)) {
+            self.progress.fetch_add(1, Ordering::Release);
+        }
         if !(committed.events.is_empty() && committed.tasks.is_empty() && committed.gates.is_empty()) {
             self.hand_out(&Arc::new(committed));
         }
@@ -55,6 +61,12 @@ impl Feed {
         let follower = Follower { commits, activation };
         self.followers.lock().unwrap_or_else(PoisonError::into_inner).push(follower);
         receiver
+    }
+
+    /// Returns how many commits have shown that work gets on.
+    #[must_use]
+    pub fn progress(&self) -> u64 {
+        self.progress.load(Ordering::Acquire)
     }
 
     /// Follows settlements only: each may have brought money back.

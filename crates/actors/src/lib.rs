@@ -20,6 +20,7 @@ pub mod scheduler;
 pub mod shutdown;
 pub mod slots;
 pub mod tree;
+pub mod watchdog;
 pub mod worker;
 
 pub use engine::{BoardView, Chosen, Engine, Handles, Live, Parts, Settings, Tools};

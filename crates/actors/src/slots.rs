@@ -6,6 +6,7 @@ use glitchlab_domain::command::{Bearer, Claimed};
 use glitchlab_domain::id::{AttemptId, TaskKey};
 use glitchlab_runtime::{Grace, Handle, TaskSlot};
 
+use crate::watchdog::Vitals;
 use crate::worker::WorkerMsg;
 
 /// One slot.
@@ -17,6 +18,7 @@ pub struct Slot {
     /// Where the attempt runs.
     pub task: TaskSlot<()>,
     place: Mutex<Place>,
+    vitals: Mutex<Arc<Vitals>>,
 }
 
 #[derive(Default)]
@@ -46,6 +48,8 @@ pub enum Ending {
     Withdrawn(String),
     /// A person has put its task away, and its claim with it.
     Dropped,
+    /// It did not get on: it begins again at its last durable point.
+    Stalled(String),
 }
 
 impl Assignment {
@@ -70,7 +74,7 @@ impl Slot {
             // One that is restarting looks into its slot when it starts.
             let _ = woken.send(WorkerMsg::Look);
         });
-        Self { name, worker, task, place: Mutex::default() }
+        Self { name, worker, task, place: Mutex::default(), vitals: Mutex::default() }
     }
 
     /// Returns what it was given.
@@ -80,6 +84,26 @@ impl Slot {
             Place::Taken(assignment) => Some(assignment.clone()),
             Place::Free | Place::Booked => None,
         }
+    }
+
+    /// Returns its worker's place in the tree.
+    #[must_use]
+    pub fn path(&self) -> String {
+        format!("glitchlab/work/workers/{}", self.name)
+    }
+
+    /// Returns the signs of life of the attempt that it was given last.
+    #[must_use]
+    pub fn vitals(&self) -> Arc<Vitals> {
+        Arc::clone(&self.vitals.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Begins the signs of life of the next attempt; one before it that cannot be ended keeps its own.
+    #[must_use]
+    pub fn renew_vitals(&self) -> Arc<Vitals> {
+        let vitals = Arc::new(Vitals::default());
+        *self.vitals.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&vitals);
+        vitals
     }
 
     /// Frees the slot.

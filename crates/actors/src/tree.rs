@@ -17,6 +17,7 @@ use crate::engine::Engine;
 use crate::janitor::Janitor;
 use crate::journal::{Journal, JournalArguments, writer_slot};
 use crate::scheduler::{Scheduler, SchedulerArguments, SchedulerMsg, SchedulerTasks};
+use crate::watchdog::{Watchdog, WatchdogArguments};
 use crate::worker::{Worker, WorkerArguments};
 
 /// The window of every intensity.
@@ -48,6 +49,7 @@ fn root(engine: &Arc<Engine>, beside: Vec<ChildSpec>) -> SupervisorSpec {
         .child(ChildSpec::supervisor("work", work(engine)))
         .child(janitor(engine))
         .child(ChildSpec::supervisor("views", views(engine, beside)))
+        .child(watchdog(engine))
 }
 
 fn journal(engine: &Arc<Engine>) -> ChildSpec {
@@ -102,6 +104,14 @@ fn janitor(engine: &Arc<Engine>) -> ChildSpec {
     let engine = Arc::clone(engine);
     let handle = engine.handles.janitor.clone();
     ChildSpec::worker("janitor", &handle, move |_| (Janitor, Arc::clone(&engine)))
+}
+
+/// Last, so that it watches over everything else, and ends first.
+fn watchdog(engine: &Arc<Engine>) -> ChildSpec {
+    let handle = engine.handles.watchdog.clone();
+    let arguments = WatchdogArguments::new(engine, &handle);
+    let attached = arguments.slot.clone();
+    ChildSpec::worker("watchdog", &handle, move |_| (Watchdog, arguments.clone())).attach(&attached)
 }
 
 /// Isolated: a failure here never stops work.

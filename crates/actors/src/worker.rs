@@ -16,6 +16,7 @@ use glitchlab_runtime::{Actor, Context, Failure, MessageKind, Task, TaskExit, Ta
 
 use crate::durable::StoreDurable;
 use crate::engine::Engine;
+use crate::scheduler::SchedulerMsg;
 use crate::slots::{Assignment, Ending, Slot};
 
 /// What a worker understands.
@@ -77,7 +78,12 @@ impl WorkerArguments {
     fn look(&self) -> Result<(), Failure> {
         let exit = self.slot.task.take_exit();
         if let Some(exit) = exit {
+            let has_stalled = self.has_stalled();
             self.free();
+            if has_stalled {
+                // Its claim has no task any more, and waits for nothing but to be found.
+                let _ = self.engine.handles.scheduler.send(SchedulerMsg::Inspect);
+            }
             return match exit {
                 TaskExit::Done(()) | TaskExit::Cancelled | TaskExit::Aborted => Ok(()),
                 crashed => crashed.into_result().map_err(Into::into),
@@ -93,6 +99,11 @@ impl WorkerArguments {
             }
         }
         Ok(())
+    }
+
+    fn has_stalled(&self) -> bool {
+        let ending = self.slot.assignment().and_then(|given| given.ending);
+        matches!(ending, Some(Ending::Stalled(_)))
     }
 
     fn free(&self) {
@@ -126,7 +137,8 @@ async fn work(engine: &Arc<Engine>, slot: &Slot, assignment: &Assignment, scope:
         return finish(engine, assignment, ended).await;
     }
     let root_key = assignment.claimed.task.root_key.clone();
-    let durable = StoreDurable::new(Arc::clone(engine), assignment.bearer(), root_key, scope.clone());
+    let vitals = slot.renew_vitals();
+    let durable = StoreDurable::new(Arc::clone(engine), assignment.bearer(), root_key, scope.clone(), vitals);
     let durable = Arc::new(durable);
     let job = job(engine, assignment, durable);
     match until_told(&job, scope, engine.settings.grace / 2).await {
@@ -226,6 +238,13 @@ async fn put_down(engine: &Arc<Engine>, slot: &Slot, assignment: &Assignment, lo
         }
         Some(Ending::Dropped) => {
             attempt::tidy(&engine.tools.workspace, &assignment.claimed.task, attempt, false).await;
+        }
+        Some(Ending::Stalled(why)) => {
+            tracing::warn!(
+                event = "attempt.stalled",
+                task,
+                "{why}; it begins again at its last durable point"
+            );
         }
         None => tracing::warn!(event = "attempt.lost", task, attempt = attempt.attempt_id.as_str(), "{lost}"),
     }

@@ -20,6 +20,8 @@ pub(crate) enum Command {
     Continuous(Box<Continuous>),
     /// Says what the engine of a repository does and what it has spent
     Status(Place),
+    /// Serves the pages of an engine in a process of its own, whether the engine runs or not
+    Dashboard(Dashboard),
     /// Says why nothing starts, or why one task does not, and what unblocks it
     Why(Why),
     /// Works on one task of the backlog, then ends with its outcome
@@ -139,6 +141,37 @@ pub(crate) struct Place {
     /// Prints JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Clone, Debug, Default, Parser)]
+pub(crate) struct Dashboard {
+    /// The git repository [default: the current directory]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) repo: Option<PathBuf>,
+    /// The store [default: glitchlab/state.db in the user's state directory]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) store: Option<String>,
+    /// The beads file [default: that of the settings, else .beads/issues.jsonl in the repository]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) backlog: Option<String>,
+    /// Where the pages are served [default: the next free port from that of the settings on]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen: Option<String>,
+}
+
+impl Dashboard {
+    /// Says where the engine is.
+    pub(crate) fn place(&self) -> Place {
+        Place { repo: self.repo.clone(), store: self.store.clone(), json: false }
+    }
+
+    /// Returns what it sets of the engine's own settings.
+    pub(crate) fn settings(&self) -> Continuous {
+        let given = [("backlog.path", &self.backlog), ("store.url", &self.store)];
+        let set = given.into_iter().filter_map(|(key, word)| Some((key, word.as_ref()?)));
+        let keys = set.fold(Flags::default(), |keys, (key, word)| keys.or(key, word.clone()));
+        Continuous { repo: self.repo.clone(), keys, ..Continuous::default() }
+    }
 }
 
 #[derive(Clone, Debug, Default, Parser)]

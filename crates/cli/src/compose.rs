@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use glitchlab_actors::watchdog::WatchThread;
 use glitchlab_actors::{Engine, Live, Parts, Settings, Tools};
 use glitchlab_backlog::JsonlSource;
 use glitchlab_domain::breaker::BreakerRules;
@@ -34,6 +35,7 @@ use crate::args::Merge;
 use crate::boot::RepoHold;
 use crate::config::{self, Config};
 use crate::exit::{Code, OrStop, Stop};
+use crate::own_process::ThisProcess;
 use crate::pages;
 
 /// How long an attempt may take to end when it is told to.
@@ -53,6 +55,8 @@ pub(crate) struct Composed {
     pub(crate) address: SocketAddr,
     /// Held to the end of the process.
     pub(crate) hold: RepoHold,
+    /// Held as long, for the watchdog.
+    pub(crate) thread: WatchThread,
 }
 
 /// Opens everything that the settings name.
@@ -76,6 +80,7 @@ pub(crate) async fn compose(config: &Config) -> Result<Composed, Stop> {
     let workspace = Arc::new(workspace(config, &repo, &repo_id)?);
     let scope = scope_of(model.simulated(), &repo_id);
     let process = Process::current();
+    let thread = WatchThread::start().context("the watchdog's thread cannot start")?;
     let engine = Engine::new(Parts {
         host: process.host.clone(),
         repo_id,
@@ -94,9 +99,12 @@ pub(crate) async fn compose(config: &Config) -> Result<Composed, Stop> {
         },
         writer_clock: Arc::clone(&clock),
         clock,
+        folder: absolute(state_of(config)).join("watchdog"),
+        own: Arc::new(ThisProcess::new(address)),
+        watch_on: Some(thread.runtime().clone()),
     });
     let process = engine.process_row(process.pid, process.start_ticks, address.to_string());
-    Ok(Composed { engine, process, repo, workspace, listener, address, hold })
+    Ok(Composed { engine, process, repo, workspace, listener, address, hold, thread })
 }
 
 /// Opens the repository that the settings name.
@@ -220,6 +228,7 @@ fn settings(config: &Config, repo: &GitRepo) -> Settings {
         max_tasks: config.max_tasks,
         gate: gate(config),
         grace: GRACE,
+        watchdog: config.watchdog,
         about: snapshot::Engine {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             repo: config.repo.file_name().unwrap_or_default().to_string_lossy().into_owned(),

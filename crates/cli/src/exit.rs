@@ -19,6 +19,8 @@ pub(crate) enum Code {
     Unavailable = 69,
     /// A supervisor gave up.
     Breach = 70,
+    /// The engine hung, and its service manager is to start it again.
+    Stalled = 71,
     /// Another engine works on the repository.
     Locked = 75,
     /// The configuration, the repository or the store does not allow it.

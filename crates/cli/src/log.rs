@@ -83,6 +83,7 @@ const fn is_trouble(kind: &EventKind) -> bool {
         kind,
         EventKind::SystemicFailure { .. }
             | EventKind::ActorRestarted { .. }
+            | EventKind::WatchdogActed { .. }
             | EventKind::BudgetOverrun { .. }
             | EventKind::HumanNeeded { .. }
             | EventKind::BacklogFaulty { .. }

@@ -6,12 +6,14 @@ mod boot;
 mod commands;
 mod compose;
 mod config;
+mod dashboard;
 mod demo;
 mod exit;
 mod here;
 mod history_file;
 mod log;
 mod output;
+mod own_process;
 mod pages;
 mod progress;
 mod records;
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
     let run = match args.command {
         Command::Continuous(flags) => commands::continuous::run(&flags),
         Command::Status(flags) => commands::status::run(&flags),
+        Command::Dashboard(flags) => commands::dashboard::run(&flags),
         Command::Why(flags) => commands::why::run(&flags),
         Command::Run(flags) => commands::run::run(&flags),
         Command::Pause(flags) => commands::control::pause(&flags),

@@ -9,6 +9,7 @@ use crate::money::MicroUsd;
 use crate::outcome::{FailureKind, Size, Status};
 use crate::reason::Wait;
 use crate::stage::Stage;
+use crate::watchdog::Clock;
 
 /// The place of an event in its boot's gap-free order, and the SSE id.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -157,6 +158,12 @@ pub enum EventKind {
     /// A supervisor gave up: more restarts than its intensity allows.
     #[serde(rename = "supervisor.breach")]
     SystemicFailure { supervisor: String, child: String, reasons: Vec<String>, within_ms: u64 },
+    /// Something hung, and the watchdog did something about it.
+    #[serde(rename = "watchdog.acted")]
+    WatchdogActed { clock: Clock, subject: String, detail: String, age_ms: u64, limit_ms: u64, did: String },
+    /// The machine slept, the process was stopped, or the wall clock was set: no clock counts that time.
+    #[serde(rename = "watchdog.gap")]
+    ClockGap { asleep_ms: u64, jump_ms: i64 },
     /// Nothing new starts until the reason is gone.
     #[serde(rename = "admission.stopped")]
     AdmissionStopped { wait: Wait },
@@ -212,6 +219,8 @@ impl EventKind {
             Self::ChildEnded { .. } => "child.ended",
             Self::ActorRestarted { .. } => "actor.restarted",
             Self::SystemicFailure { .. } => "supervisor.breach",
+            Self::WatchdogActed { .. } => "watchdog.acted",
+            Self::ClockGap { .. } => "watchdog.gap",
             Self::AdmissionStopped { .. } => "admission.stopped",
             Self::AdmissionResumed => "admission.resumed",
             Self::EnginePaused { .. } => "engine.paused",
@@ -267,6 +276,16 @@ impl EventKind {
             }
             Self::SystemicFailure { supervisor, child, .. } => {
                 format!("Supervisor {supervisor} gave up on {child}")
+            }
+            Self::WatchdogActed { clock, subject, detail, age_ms, did, .. } => {
+                format!("Watchdog {did}: {} for {} s ({subject}, {detail})", clock.trouble(), age_ms / 1_000)
+            }
+            Self::ClockGap { asleep_ms, jump_ms } if *asleep_ms > 0 => {
+                let jumped = if *jump_ms == 0 { "" } else { ", and the wall clock was set" };
+                format!("The process did not run for {} s{jumped}: no clock counts that", asleep_ms / 1_000)
+            }
+            Self::ClockGap { jump_ms, .. } => {
+                format!("The wall clock jumped by {} s: the machine slept, or it was set", jump_ms / 1_000)
             }
             Self::AdmissionStopped { wait } => format!("Nothing new starts: {}", wait.reason),
             Self::AdmissionResumed => "New tasks may start again".to_owned(),

@@ -89,7 +89,13 @@ impl Watch {
     /// Begins to watch.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
-        Self { limits, time: AwakeTime::default(), looks: 0, seen: BTreeMap::new(), ladder: Ladder::default() }
+        Self {
+            limits,
+            time: AwakeTime::default(),
+            looks: 0,
+            seen: BTreeMap::new(),
+            ladder: Ladder::default(),
+        }
     }
 
     /// Returns its limits.
@@ -103,7 +109,8 @@ impl Watch {
         let gap = self.time.pass(look.mono_ms, look.wall_ms, self.limits.tick_ms());
         self.looks += 1;
         let subjects = look.subjects(&self.limits);
-        let late: Vec<(Subject, u64)> = subjects.into_iter().filter_map(|subject| self.late(subject)).collect();
+        let late: Vec<(Subject, u64)> =
+            subjects.into_iter().filter_map(|subject| self.late(subject)).collect();
         self.seen.retain(|_, seen| seen.look == self.looks);
         let is_well = late.is_empty();
         let now_ms = self.time.awake_ms();

@@ -10,7 +10,7 @@ use crate::scripted::{Script, ScriptError, Scripted};
 use crate::simulated::{Profile, Simulated};
 
 /// The names that are known.
-pub const KNOWN: &str = "`simulated/fast`, `simulated/realistic`, `simulated/subscription` (all with `?seed=N`), `scripted/demo`, `scripted/<file>`";
+pub const KNOWN: &str = "`simulated/fast`, `simulated/realistic`, `simulated/subscription`, `simulated/drill-awaits`, `simulated/drill-blocks`, `simulated/drill-blocks-all` (all with `?seed=N`), `scripted/demo`, `scripted/<file>`";
 
 /// A model by its name.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,6 +5,7 @@
 
 mod profile;
 mod replies;
+mod stall;
 
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use async_trait::async_trait;
 use glitchlab_domain::command::Paid;
 use glitchlab_domain::id::TryKey;
 use glitchlab_domain::money::{MicroUsd, Price};
+use glitchlab_domain::stage::Stage;
 use serde_json::Value;
 
 use crate::account::{Account, Bill};
@@ -22,7 +24,7 @@ use crate::reservation::{Reservation, Spent};
 use crate::scripted::unaccounted;
 
 use profile::Behaviour;
-pub use profile::Profile;
+pub use profile::{Profile, Stall};
 
 /// A try that the provider did not bill.
 const FREE: Paid = Paid { cost: MicroUsd::ZERO, input_tokens: 0, output_tokens: 0 };
@@ -64,6 +66,15 @@ impl Simulated {
         let output_tokens = said.min(said_most).min(max_out);
         let cost_micro = self.price().cost(input_tokens, output_tokens).micro();
         Bill { input_tokens, output_tokens, cost_micro }
+    }
+
+    /// In a drill the first try of each task's first implementing call hangs; the next one is answered.
+    async fn hang_once(&self, key: &TryKey, request: &Request) {
+        let is_first = request.stage == Stage::Implement
+            && (request.attempt_n, request.call_no, key.try_no) == (1, 0, 0);
+        if let Some(stall) = self.behaviour().stall.filter(|_| is_first) {
+            stall::hang(stall).await;
+        }
     }
 
     async fn take_time(&self, of_try: &Draw) -> i64 {
@@ -123,6 +134,7 @@ impl Model for Simulated {
     async fn call(&self, money: Reservation, request: &Request) -> Spent {
         let question = self.question(request);
         let of_try = question.clone().at(money.key().try_no);
+        self.hang_once(money.key(), request).await;
         let latency_ms = self.take_time(&of_try).await;
         let Some(text) = replies::reply(self.behaviour(), &self.task(request), &question, request) else {
             let message = format!("the stage `{}` asks no model", request.stage.name());

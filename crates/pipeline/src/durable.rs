@@ -121,6 +121,19 @@ pub enum EffectState {
     Act,
 }
 
+/// What an agent that works for an attempt shows of itself; a built-in implementer has no agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Vital {
+    /// It was started: from now on its silence and its idleness are measured.
+    AgentStarted,
+    /// It said something.
+    AgentSpoke,
+    /// Its diff or its commits have changed.
+    WorkProduct,
+    /// It has ended.
+    AgentEnded,
+}
+
 /// The durable log of one attempt.
 #[async_trait]
 pub trait Durable: Send + Sync {
@@ -153,4 +166,7 @@ pub trait Durable: Send + Sync {
 
     /// Tells that the attempt gets on.
     fn progress(&self);
+
+    /// Tells what an agent of the attempt shows of itself.
+    fn vital(&self, _vital: Vital) {}
 }

@@ -20,8 +20,9 @@ use glitchlab_pipeline::fakes::{FakeForge, FakeRepo, FakeWorkspace};
 use glitchlab_store::clock::{self, Clock};
 use glitchlab_store::{Backend, Committed, Reader, Sqlite};
 use glitchlab_testkit::engine::{Surroundings, compose, start};
+use glitchlab_testkit::mortal::Mortal;
 use glitchlab_testkit::settings::{REPO, SCOPE, Setup};
-use glitchlab_testkit::{FakeBacklog, beads};
+use glitchlab_testkit::{FakeBacklog, Tripwire, beads};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 /// Workers and tasks: one worker has a batch of its own for every command.
@@ -112,6 +113,9 @@ async fn engine(
         model: Arc::new(Simulated::new(Profile::Fast, 1, account)),
         clock: Arc::clone(&wall),
         writer_clock: watched(wall, &writing),
+        folder: folder.to_owned(),
+        own: Arc::new(Mortal::new(&Tripwire::default())),
+        watch_on: None,
     };
     let engine = compose(setup, around);
     let finished = Arc::clone(&writing);

@@ -1,7 +1,9 @@
 //! Puts an engine together and boots it as the program does, from parts that a scenario or a benchmark chooses.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use glitchlab_actors::watchdog::OwnProcess;
 use glitchlab_actors::{Engine, Parts, Tools, recovery, tree};
 use glitchlab_backlog::Source;
 use glitchlab_models::Model;
@@ -10,6 +12,7 @@ use glitchlab_pipeline::workspace::Workspace;
 use glitchlab_runtime::{Failure, Tree};
 use glitchlab_store::clock::Clock;
 use glitchlab_store::{Backend, Reader};
+use tokio::runtime::Handle;
 
 use crate::settings::{REPO, SCOPE, Setup};
 
@@ -31,6 +34,12 @@ pub struct Surroundings {
     pub clock: Clock,
     /// Tells the store's writer the time of each batch.
     pub writer_clock: Clock,
+    /// Where the watchdog keeps its records.
+    pub folder: PathBuf,
+    /// What the watchdog can do to the process.
+    pub own: Arc<dyn OwnProcess>,
+    /// Where the watchdog runs; none is where the tree runs.
+    pub watch_on: Option<Handle>,
 }
 
 /// Puts an engine together, with ids of its own.
@@ -50,6 +59,9 @@ pub fn compose(setup: &Setup, around: Surroundings) -> Arc<Engine> {
         tools: Tools { workspace, forge, model, stages: Arc::new(setup.stages()) },
         clock: around.clock,
         writer_clock: around.writer_clock,
+        folder: around.folder,
+        own: around.own,
+        watch_on: around.watch_on,
     })
 }
 

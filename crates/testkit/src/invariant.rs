@@ -26,11 +26,22 @@ pub fn all(ran: &Ran) -> Result<(), String> {
     an_attempt_that_ended_writes_nothing(&ran.events)?;
     events_have_no_gaps(&ran.events)?;
     a_task_is_merged_once(ran)?;
+    nothing_that_gets_on_is_taken_for_a_stall(ran)?;
     if ran.end == End::Quiet {
         nothing_is_left_half_done(ran)?;
         whatever_does_not_run_says_why(ran)?;
     }
     Ok(())
+}
+
+/// The watchdog acts only where something was meant to hang.
+///
+/// # Errors
+///
+/// Says what it did.
+pub fn nothing_that_gets_on_is_taken_for_a_stall(ran: &Ran) -> Result<(), String> {
+    let acted = ran.events_named("watchdog.acted").next().filter(|_| !ran.outside.setup.may_stall);
+    acted.map_or(Ok(()), |event| Err(event.kind.sentence().unwrap_or_default()))
 }
 
 /// The provider's own account is within the caps in every rolling hour and day.

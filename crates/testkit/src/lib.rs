@@ -27,6 +27,7 @@ pub mod clock;
 pub mod day;
 pub mod engine;
 pub mod invariant;
+pub mod mortal;
 mod probe;
 mod process;
 pub mod ran;

@@ -4,6 +4,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use glitchlab_actors::watchdog::WatchThread;
 use glitchlab_actors::{BoardView, Engine, shutdown};
 use glitchlab_models::Model;
 use glitchlab_pipeline::fakes::FakeForge;
@@ -16,6 +17,7 @@ use tokio::sync::watch;
 
 use crate::act::{Act, Kill};
 use crate::engine::{Surroundings, compose, start};
+use crate::mortal::Mortal;
 use crate::probe;
 use crate::tripwire::Place;
 use crate::wired::Wired;
@@ -42,20 +44,22 @@ pub(crate) enum Death {
 
 /// Lives until something ends it.
 pub(crate) async fn live(world: &Outside, plan: &mut Plan, until: Duration) -> Death {
-    let engine = composed(world);
+    // Real time has real threads, and what blocks all of them leaves the watchdog's alone.
+    let thread = world.is_threaded.then(|| WatchThread::start().expect("one thread more"));
+    let engine = composed(world, thread.as_ref());
     let tree = match start(&engine, &world.setup).await {
         Ok(tree) => tree,
         Err(error) => return Death::Stillborn(error.to_string()),
     };
     tokio::select! {
         biased;
-        () = world.wire.killed() => Death::Killed,
+        gave_up = world.wire.killed() => gave_up.map_or(Death::Killed, Death::Breach),
         death = work(world, plan, until, &engine, &tree) => death,
     }
 }
 
 /// The engine of a process: the outside world with its tripwires, and a writer that trips as well.
-fn composed(world: &Outside) -> Arc<Engine> {
+fn composed(world: &Outside, thread: Option<&WatchThread>) -> Arc<Engine> {
     let wire = &world.wire;
     let workspace = Arc::new(world.workspace.clone()) as Arc<dyn Workspace>;
     let forge = Arc::new(FakeForge::new(world.repo.clone())) as Arc<dyn Forge>;
@@ -68,6 +72,9 @@ fn composed(world: &Outside) -> Arc<Engine> {
         model: Arc::new(Wired::<dyn Model>::new(Arc::clone(&world.model), wire)),
         clock: world.clock.wall(),
         writer_clock: writer_clock(world),
+        folder: world.folder.path().to_owned(),
+        own: Arc::new(Mortal::new(wire)),
+        watch_on: thread.map(|thread| thread.runtime().clone()),
     };
     compose(&world.setup, around)
 }

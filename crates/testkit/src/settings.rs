@@ -7,7 +7,7 @@ use glitchlab_domain::consent::Approval;
 use glitchlab_domain::gate::GateRules;
 use glitchlab_domain::money::MicroUsd;
 use glitchlab_domain::policy::{Limits, MoneyRules, RetryRules, WorkFilter};
-use glitchlab_domain::snapshot;
+use glitchlab_domain::{snapshot, watchdog};
 use glitchlab_models::simulated::Profile;
 use glitchlab_pipeline::attempt::{self, Merge, MergeTurn};
 use glitchlab_pipeline::git::Identity;
@@ -49,6 +49,10 @@ pub struct Setup {
     pub approve: Approval,
     /// A run begins at most so many root tasks; 0 is no limit.
     pub max_tasks: u32,
+    /// How long each thing may take before the watchdog does something about it.
+    pub watchdog: watchdog::Limits,
+    /// Something is meant to hang: in every other world the watchdog must find nothing.
+    pub may_stall: bool,
     /// The repository's test command, for the fake workspace only a name.
     pub test: Option<String>,
 }
@@ -70,6 +74,12 @@ impl Default for Setup {
             gate: GateRules::NEVER,
             approve: Approval::None,
             max_tasks: 0,
+            watchdog: watchdog::Limits {
+                beat_ms: 100_000,
+                handler_ms: 100_000,
+                ..watchdog::Limits::default()
+            },
+            may_stall: false,
             test: Some("the tests".to_owned()),
         }
     }
@@ -88,6 +98,7 @@ impl Setup {
             max_tasks: self.max_tasks,
             gate: self.gate,
             grace: self.grace,
+            watchdog: self.watchdog,
             about: snapshot::Engine {
                 version: "testkit".to_owned(),
                 repo: REPO.to_owned(),

@@ -36,6 +36,8 @@ pub enum Trip {
     Panic,
     /// The thread blocks until it is released, whatever it is told meanwhile.
     Block(Hold),
+    /// Whoever is there waits for ever.
+    Hang,
 }
 
 /// Holds a thread until it is released, at most a minute, so that a scenario that fails comes to an end. Clones share
@@ -85,6 +87,7 @@ pub struct Tripwire(Arc<Inner>);
 struct Inner {
     count: Mutex<Count>,
     killed: Notify,
+    gave_up: Mutex<Option<String>>,
 }
 
 #[derive(Debug, Default)]
@@ -119,9 +122,16 @@ impl Tripwire {
         !(count.planned.is_empty() && count.planned_at.is_empty())
     }
 
-    /// Waits until a touch kills the process.
-    pub(crate) async fn killed(&self) {
+    /// Waits until a touch, or the process itself, kills it; returns why there is to be no next one.
+    pub(crate) async fn killed(&self) -> Option<String> {
         self.0.killed.notified().await;
+        self.0.gave_up.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Kills the process, for good when it gives a reason.
+    pub(crate) fn kill(&self, gave_up: Option<String>) {
+        *self.0.gave_up.lock().unwrap_or_else(PoisonError::into_inner) = gave_up;
+        self.0.killed.notify_one();
     }
 
     /// Is where the outside world is touched.
@@ -131,6 +141,7 @@ impl Tripwire {
             None => {}
             Some(Trip::Panic) => panic!("a touch ({place:?}) that was told to panic"),
             Some(Trip::Block(hold)) => hold.block(),
+            Some(Trip::Hang) => std::future::pending().await,
             Some(Trip::Kill) => {
                 self.0.killed.notify_one();
                 std::future::pending::<()>().await;
@@ -146,6 +157,8 @@ impl Tripwire {
             None => {}
             Some(Trip::Panic) => panic!("a touch ({place:?}) that was told to panic"),
             Some(Trip::Block(hold)) => hold.block(),
+            // It cannot wait: what would hang is blocked, as long as a thread is held at most.
+            Some(Trip::Hang) => Hold::default().block(),
             Some(Trip::Kill) => self.0.killed.notify_one(),
         }
     }

@@ -11,6 +11,7 @@ use glitchlab_models::{Account, Model};
 use glitchlab_pipeline::attempt::Merge;
 use glitchlab_pipeline::fakes::{FakeRepo, FakeWorkspace};
 use glitchlab_store::Memory;
+use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::act::Act;
@@ -44,6 +45,10 @@ pub struct Outside {
     pub model: Arc<dyn Model>,
     /// Where the outside world is touched.
     pub wire: Tripwire,
+    /// Where the watchdog keeps its records.
+    pub folder: TempDir,
+    /// It runs in real time, on threads.
+    pub is_threaded: bool,
 }
 
 /// What happens when, in order.
@@ -196,7 +201,8 @@ impl World {
     #[must_use]
     pub fn run(self, limit: Duration) -> Ran {
         let World { seed, setup, beads, mut plan, wire, tests, threads } = self;
-        let outside = outside(seed, setup, beads, wire, tests);
+        let is_threaded = threads.is_some();
+        let outside = outside(seed, setup, beads, wire, tests, is_threaded);
         let mut stillborn = "none was stillborn".to_owned();
         for boots in 1..=PROCESSES {
             let death = one_process(&outside, &mut plan, limit, threads);
@@ -223,6 +229,7 @@ fn outside(
     beads: Vec<Bead>,
     wire: Tripwire,
     tests: Option<(Duration, Tests)>,
+    is_threaded: bool,
 ) -> Outside {
     let clock = WorldClock::default();
     let account = Account::memory(clock.steady());
@@ -233,7 +240,8 @@ fn outside(
     }
     let model: Arc<dyn Model> = Arc::new(Simulated::new(setup.profile, seed, account.clone()));
     let backlog = FakeBacklog::new(beads);
-    Outside { setup, clock, memory: Memory::default(), backlog, repo, workspace, account, model, wire }
+    let (memory, folder) = (Memory::default(), tempfile::tempdir().expect("a temporary folder"));
+    Outside { setup, clock, memory, backlog, repo, workspace, account, model, wire, folder, is_threaded }
 }
 
 /// A process is a runtime; what it was in the middle of ends with it.

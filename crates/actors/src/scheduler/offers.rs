@@ -70,14 +70,20 @@ impl SchedulerState {
         let held = self.gate_wait().or(full).or(begun);
         let chosen = self.chosen();
         let is_quiet = self.is_quiet();
+        let could_start = self.could_start();
         let faults: Vec<String> = self.unreadable.iter().chain(&self.faults).cloned().collect();
         let has_read = self.read_ms.is_some();
         self.engine.board.send_if_modified(|view| {
             let told = |wait: &Wait| queue.pending > 0 && !is_of_gate(wait);
             let held = held.or_else(|| view.held.take().filter(told));
-            let new = BoardView { queue, held, has_read, is_quiet, faults, chosen };
+            let new = BoardView { queue, held, could_start, has_read, is_quiet, faults, chosen };
             std::mem::replace(view, new.clone()) != new
         });
+    }
+
+    fn could_start(&self) -> bool {
+        let lost = self.lost.iter().map(|claim| &claim.task_key);
+        lost.chain(self.board.startable().map(|task| &task.key)).any(|key| self.is_chosen(key))
     }
 
     /// Tells whether nothing is left to do or to wait for. It must have looked at everything once to know.

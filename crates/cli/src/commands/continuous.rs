@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
+use glitchlab_actors::watchdog::WatchThread;
 use glitchlab_actors::{BoardView, Chosen, Engine, recovery, shutdown, tree};
 use glitchlab_pipeline::process::leftovers;
 use glitchlab_runtime::{ExitReason, Tree};
@@ -91,10 +92,12 @@ struct Up {
     foot: Foot,
     /// Held to the end of the process.
     _hold: RepoHold,
+    _thread: WatchThread,
 }
 
 async fn start(config: &Config, foot: &Foot) -> Result<Up, Stop> {
-    let Composed { engine, process, repo, workspace, listener, address, hold } = compose(config).await?;
+    let Composed { engine, process, repo, workspace, listener, address, hold, thread } =
+        compose(config).await?;
     log::follow(&engine.feed);
     let history = HistoryFile::keep(&engine, &repo).await;
     let caps = (config.per_hour, config.per_day);
@@ -107,7 +110,7 @@ async fn start(config: &Config, foot: &Foot) -> Result<Up, Stop> {
     let beside = std::iter::once(pages).chain(reload::child(&engine, config)).collect();
     let tree = tree::start(&engine, beside).await.context("the supervision tree did not come up")?;
     foot.follow(engine.snapshot.subscribe());
-    Ok(Up { engine, tree, history, before, foot: foot.clone(), _hold: hold })
+    Ok(Up { engine, tree, history, before, foot: foot.clone(), _hold: hold, _thread: thread })
 }
 
 /// Why a run ends.

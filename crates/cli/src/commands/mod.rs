@@ -5,6 +5,7 @@ use anyhow::Context;
 pub(crate) mod config;
 pub(crate) mod continuous;
 pub(crate) mod control;
+pub(crate) mod dashboard;
 pub(crate) mod doctor;
 pub(crate) mod dry_run;
 pub(crate) mod history;

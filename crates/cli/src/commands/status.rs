@@ -8,11 +8,13 @@ use std::process::ExitCode;
 use anyhow::Context;
 use glitchlab_domain::bead::argument;
 use glitchlab_domain::control::Said;
+use glitchlab_domain::event::{Event, EventKind};
 use glitchlab_domain::id::TaskKey;
 use glitchlab_domain::ledger::{REAL, Usage, simulated_scope};
 use glitchlab_domain::reason::{Group, Reason, ReasonKind};
 use glitchlab_domain::rows::{AttemptRow, GateRow};
 use glitchlab_domain::task::{TaskRow, TaskState};
+use glitchlab_domain::watchdog::Clock;
 use glitchlab_domain::why::{Entry, Obstacle, Why, explain};
 use glitchlab_store::{Reader, clock};
 use serde::Serialize;
@@ -29,6 +31,9 @@ use crate::output::{one_line, remark, say};
 use crate::standing::{Standing, running};
 use crate::times;
 
+/// How long it is shown what the watchdog did, ms.
+const DAY_MS: i64 = 86_400_000;
+
 /// What the command says; its JSON is stable.
 #[derive(Debug, Serialize)]
 struct Report {
@@ -43,6 +48,8 @@ struct Report {
     working_on: Vec<Working>,
     needs_you: Vec<NeedsYou>,
     waits: Vec<Waits>,
+    /// What the watchdog did lately, the newest first.
+    watchdog: Vec<Acted>,
     real: Option<Usage>,
     simulated: Option<Usage>,
     real_tokens: Option<Tokens>,
@@ -77,6 +84,14 @@ struct Waits {
     tasks: u64,
     /// When the first of them goes on by itself.
     until_ms: Option<i64>,
+}
+
+/// Something that hung, and what was done about it.
+#[derive(Debug, Serialize)]
+struct Acted {
+    at_ms: i64,
+    clock: Clock,
+    words: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -135,6 +150,7 @@ async fn report(config: &Config, reader: &Reader, repo_id: &str) -> anyhow::Resu
         held: why.as_ref().map_or_else(|| of_gate(&gate, now_ms), held),
         needs_you: why.as_ref().map_or_else(|| of_rows(&tasks), needs_you),
         waits: why.as_ref().map_or_else(Vec::new, waits),
+        watchdog: acted(&reader.events_named(repo_id, "watchdog.acted", now_ms - DAY_MS).await?),
         tasks: counts(&tasks),
         working_on: attempts
             .into_iter()
@@ -145,6 +161,17 @@ async fn report(config: &Config, reader: &Reader, repo_id: &str) -> anyhow::Resu
         real_tokens: Tokens::of(reader, REAL, now_ms).await?,
         simulated_tokens: Tokens::of(reader, &simulated_scope(repo_id), now_ms).await?,
     })
+}
+
+/// What the watchdog did within a day.
+fn acted(events: &[Event]) -> Vec<Acted> {
+    let acted = |event: &Event| match &event.kind {
+        EventKind::WatchdogActed { clock, .. } => {
+            Some(Acted { at_ms: event.at_ms, clock: *clock, words: event.kind.sentence()? })
+        }
+        _ => None,
+    };
+    events.iter().rev().filter_map(acted).collect()
 }
 
 fn counts(tasks: &[TaskRow]) -> BTreeMap<&'static str, usize> {
@@ -293,6 +320,9 @@ fn text(report: &Report) -> String {
         lines.push(format!("Needs you ({})", report.needs_you.len()));
         lines.extend(report.needs_you.iter().map(NeedsYou::line));
     }
+    let acted =
+        |acted: &Acted| format!("  {} ago: {}", times::span(now_ms - acted.at_ms), one_line(&acted.words));
+    lines.extend(report.watchdog.iter().map(acted));
     let ledgers = [("real", report.real), ("simulated", report.simulated)];
     lines.extend(ledgers.into_iter().filter_map(|(name, usage)| Some(money(name, &usage?))));
     let ledgers = [("real", &report.real_tokens), ("simulated", &report.simulated_tokens)];

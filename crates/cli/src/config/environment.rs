@@ -1,5 +1,6 @@
 //! The only reader of the environment.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use anyhow::Context;
@@ -55,6 +56,19 @@ pub(crate) fn log_filter() -> Option<String> {
 pub(crate) fn user() -> String {
     let named = |name| std::env::var(name).ok().filter(|user| !user.trim().is_empty());
     named("USER").or_else(|| named("LOGNAME")).unwrap_or_else(|| "somebody".to_owned())
+}
+
+/// Returns what this process was started with, without its own name.
+#[must_use]
+pub(crate) fn own_arguments() -> Vec<OsString> {
+    std::env::args_os().skip(1).collect()
+}
+
+/// Tells whether a service manager has started this process, and starts it again when it ends.
+#[expect(clippy::disallowed_methods, reason = "this is the reader of the environment")]
+#[must_use]
+pub(crate) fn is_managed_service() -> bool {
+    ["INVOCATION_ID", "NOTIFY_SOCKET"].into_iter().any(|name| std::env::var_os(name).is_some())
 }
 
 /// Returns the folder for temporary files.

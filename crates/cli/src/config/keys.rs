@@ -88,6 +88,8 @@ pub(crate) fn sections() -> Vec<&'static str> {
 const COUNT: Kind = Kind::Whole { least: 0, most: 1_000_000 };
 const FROM_ONE: Kind = Kind::Whole { least: 1, most: 1_000_000 };
 const TIME: Kind = Kind::Time { least_ms: 1 };
+/// A time that a watchdog can measure.
+const SECONDS: Kind = Kind::Time { least_ms: 1_000 };
 const CAP: Kind = Kind::Dollars { zero: false, empty: false };
 const LIMIT: Kind = Kind::Dollars { zero: true, empty: false };
 
@@ -145,22 +147,22 @@ pub(crate) static KEYS: &[Key] = &[
 
     key("shutdown.drain", TIME, r#""10m""#, "How long running attempts may go on after the first signal"),
 
+    key("watchdog.no_progress", SECONDS, r#""30m""#, "Without progress for so long, what hangs is ended or restarted, and the process itself when that does not help")
+        .flag("watchdog-no-progress", "TIME"),
+    key("watchdog.stage", SECONDS, r#""2h""#, "The longest that one stage of an attempt may take, waits not counted"),
+    key("watchdog.work_product", SECONDS, r#""30m""#, "The longest that an agent may work without a change to its worktree"),
+    key("watchdog.agent_silence", SECONDS, r#""5m""#, "The longest that an agent may say nothing"),
+    key("watchdog.handler", SECONDS, r#""60s""#, "The longest that an actor may be at one message"),
+    key("watchdog.beat", SECONDS, r#""10s""#, "Without an answer of any supervisor for so long, every thread is blocked and the process restarts itself"),
+    key("watchdog.start_grace", TIME, r#""5m""#, "After the start, for so long only watchdog.beat counts"),
+
     key("store.url", Kind::Text, r#""""#, "The store's file; empty is glitchlab/state.db in the user's state directory").flag("store", "FILE"),
     key("store.min_free_disk", Kind::Bytes, r#""5GiB""#, "Nothing new starts with less room than this on the disks that are written"),
 ];
 
 /// What is drawn and not built yet: sections, and single keys. Each is refused by name instead of being ignored.
-pub(crate) const PLANNED: &[&str] = &[
-    "agent",
-    "alerts",
-    "backlog.source",
-    "forge.draft",
-    "forge.kind",
-    "sandbox",
-    "telemetry",
-    "tqm",
-    "watchdog",
-];
+pub(crate) const PLANNED: &[&str] =
+    &["agent", "alerts", "backlog.source", "forge.draft", "forge.kind", "sandbox", "telemetry", "tqm"];
 
 #[cfg(test)]
 mod tests {

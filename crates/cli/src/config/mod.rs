@@ -24,10 +24,13 @@ use glitchlab_domain::consent::Approval;
 use glitchlab_domain::money::MicroUsd;
 use glitchlab_domain::outcome::Size;
 use glitchlab_domain::policy::{Limits, RetryRules, WorkFilter};
+use glitchlab_domain::watchdog;
 use glitchlab_models::scripted::Script;
 use glitchlab_pipeline::process::Environment;
 
-pub(crate) use self::environment::{environment, log_filter, state_folder, temporary_folder, user};
+pub(crate) use self::environment::{
+    environment, is_managed_service, log_filter, own_arguments, state_folder, temporary_folder, user,
+};
 
 use self::effective::{Effective, Sources};
 use self::flags::Flags;
@@ -37,6 +40,8 @@ use crate::demo::Demo;
 
 /// The demo is small: 200 MiB will do for its worktrees.
 const DEMO_FREE_DISK: &str = "200MiB";
+/// What the watchdog adds to limits that others keep.
+const A_MINUTE_MS: u64 = 60_000;
 /// The day's cap in hours' caps, when it is not set.
 const HOURS_A_DAY: i64 = 8;
 
@@ -71,6 +76,7 @@ pub(crate) struct Config {
     pub(crate) store: PathBuf,
     pub(crate) min_free_bytes: u64,
     pub(crate) drain: Duration,
+    pub(crate) watchdog: watchdog::Limits,
     pub(crate) until_idle: bool,
     /// The one task to work on.
     pub(crate) only: Option<BeadId>,
@@ -136,6 +142,7 @@ impl Config {
             store: files.store(&effective)?,
             min_free_bytes: effective.bytes("store.min_free_disk"),
             drain: effective.time("shutdown.drain"),
+            watchdog: watchdog(&effective),
             until_idle: false,
             only: None,
             script: None,
@@ -275,6 +282,24 @@ fn approval(text: &str) -> Approval {
         "size:M" => Approval::Size(Size::M),
         "size:L" => Approval::Size(Size::L),
         _ => Approval::None,
+    }
+}
+
+/// How long each thing may take. A test run may use its own limit up.
+fn watchdog(effective: &Effective) -> watchdog::Limits {
+    let ms = |name: &str| u64::try_from(effective.time(name).as_millis()).unwrap_or(u64::MAX);
+    let no_progress_ms = ms("watchdog.no_progress");
+    watchdog::Limits {
+        beat_ms: ms("watchdog.beat"),
+        handler_ms: ms("watchdog.handler"),
+        no_progress_ms,
+        stage_ms: ms("watchdog.stage"),
+        work_product_ms: ms("watchdog.work_product"),
+        silence_ms: ms("watchdog.agent_silence"),
+        process_ms: ms("work.test_timeout").saturating_add(A_MINUTE_MS),
+        look_ms: no_progress_ms.saturating_add(A_MINUTE_MS),
+        grace_ms: ms("watchdog.start_grace"),
+        ..watchdog::Limits::default()
     }
 }
 

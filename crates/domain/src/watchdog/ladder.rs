@@ -74,12 +74,19 @@ impl Ladder {
     ) -> Option<Measure> {
         let key = (clock, place.to_owned());
         let rung = match self.0.get(&key) {
-            Some(last) if now_ms - last.at_ms < limits.patience_ms => return None,
+            Some(last) if now_ms - last.at_ms < last.patience_ms(limits) => return None,
             Some(last) if last.mark == mark || is_back(clock, now_ms - last.at_ms, limits) => last.rung + 1,
             _ => 0,
         };
         self.0.insert(key, Climb { rung, at_ms: now_ms, mark });
         Some(measure(clock, place, rung))
+    }
+}
+
+impl Climb {
+    /// A subtree takes longer to stop and to start than an actor.
+    const fn patience_ms(&self, limits: &Limits) -> u64 {
+        if self.rung == 0 { limits.patience_ms } else { 4 * limits.patience_ms }
     }
 }
 

@@ -3,7 +3,7 @@
 const SECOND_MS: u64 = 1_000;
 const MINUTE_MS: u64 = 60 * SECOND_MS;
 /// The longest time between two looks.
-const TICK_MS: u64 = 2 * SECOND_MS;
+const TICK_MS: u64 = 10 * SECOND_MS;
 /// The shortest.
 const LEAST_TICK_MS: u64 = 50;
 

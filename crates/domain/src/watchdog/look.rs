@@ -1,15 +1,17 @@
 //! How everything stands at one instant, and what of it should get on.
 
+use serde::Serialize;
+
 use crate::reason::Reason;
 use crate::stage::Stage;
 
+use super::Subject;
 use super::clock::Clock;
 use super::limits::Limits;
 use super::rest::Rest;
-use super::Subject;
 
 /// How everything stands at one instant.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Look {
     /// The watchdog's monotonic clock, ms.
     pub mono_ms: u64,
@@ -26,7 +28,7 @@ pub struct Look {
 }
 
 /// An actor that is at a message.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Handler {
     /// Its place in the tree.
     pub path: String,
@@ -41,7 +43,7 @@ pub struct Handler {
 }
 
 /// An attempt that runs.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Attempt {
     /// The place of its worker in the tree.
     pub path: String,
@@ -62,7 +64,7 @@ pub struct Attempt {
 }
 
 /// What an agent has shown of itself.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Agent {
     /// How often it said something.
     pub words: u64,
@@ -71,7 +73,7 @@ pub struct Agent {
 }
 
 /// The engine as a whole.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Engine {
     /// How often something durable was reached.
     pub progress: u64,
@@ -90,7 +92,11 @@ impl Look {
         let is_down = self.engine.rest.as_ref().is_some_and(Rest::is_outage);
         let handlers = self.handlers.iter().map(|handler| handler.subject(is_down));
         let attempts = self.attempts.iter().flat_map(|attempt| attempt.subjects(limits, is_down));
-        std::iter::once(self.beat(limits)).chain(handlers).chain(attempts).chain(self.engine(limits)).collect()
+        std::iter::once(self.beat(limits))
+            .chain(handlers)
+            .chain(attempts)
+            .chain(self.engine(limits))
+            .collect()
     }
 
     fn beat(&self, limits: &Limits) -> Subject {
@@ -119,7 +125,12 @@ impl Look {
         let is_busy = !self.attempts.is_empty();
         [
             of("nothing starts", self.engine.progress, limits.no_progress_ms, is_busy || rest.is_some()),
-            of("the scheduler does not look", self.engine.looks, limits.look_ms, rest == Some(&Rest::Draining)),
+            of(
+                "the scheduler does not look",
+                self.engine.looks,
+                limits.look_ms,
+                rest == Some(&Rest::Draining),
+            ),
         ]
     }
 }

@@ -24,9 +24,9 @@ pub enum Rest {
 pub struct Standing<'a> {
     /// The backlog was read at least once.
     pub has_read: bool,
-    /// How many tasks are ready.
-    pub pending: u64,
-    /// Why none of them starts.
+    /// A task or a lost claim could take a slot.
+    pub could_start: bool,
+    /// Why it does not start.
     pub held: Option<&'a Wait>,
     /// Why nothing at all may start.
     pub closed: Option<&'a Wait>,
@@ -48,7 +48,7 @@ impl Rest {
         match wait {
             Some(wait) => Some(Self::Held(wait.reason.clone())),
             None if !standing.has_read => Some(Self::Starting),
-            None if standing.pending == 0 => Some(Self::Idle),
+            None if !standing.could_start => Some(Self::Idle),
             None => None,
         }
     }

@@ -185,7 +185,7 @@ fn a_scheduler_that_does_not_look_is_found_although_it_once_said_that_nothing_is
 }
 
 fn standing(held: Option<&Wait>) -> Standing<'_> {
-    Standing { has_read: true, pending: 3, held, closed: None, is_draining: false, now_ms: 1_000 }
+    Standing { has_read: true, could_start: true, held, closed: None, is_draining: false, now_ms: 1_000 }
 }
 
 #[test]
@@ -210,7 +210,7 @@ fn every_reason_that_holds_the_engine_is_a_rest_until_its_instant() {
 fn that_all_workers_are_busy_does_not_explain_that_none_is() {
     let wait = Wait { reason: Reason::NoFreeWorker, until_ms: None };
     assert_eq!(Rest::of(&standing(Some(&wait))), None);
-    assert_eq!(Rest::of(&Standing { pending: 0, ..standing(None) }), Some(Rest::Idle));
+    assert_eq!(Rest::of(&Standing { could_start: false, ..standing(None) }), Some(Rest::Idle));
     assert_eq!(Rest::of(&Standing { has_read: false, ..standing(None) }), Some(Rest::Starting));
     assert_eq!(Rest::of(&Standing { is_draining: true, ..standing(None) }), Some(Rest::Draining));
 }

@@ -13,6 +13,19 @@ pub enum Profile {
     Subscription,
     /// Seconds of latency, rate limits, lost connections, missing usage, unreadable replies, rejections.
     Realistic,
+    /// As fast, but the first implementing call of each task hangs: a drill for the watchdog.
+    Drill(Stall),
+}
+
+/// How a call hangs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stall {
+    /// It waits for an answer that never comes.
+    Awaits,
+    /// It blocks its thread.
+    Blocks,
+    /// It blocks every thread of its runtime.
+    BlocksAll,
 }
 
 /// What a profile means. Chances are so many of 1 000.
@@ -41,6 +54,8 @@ pub(super) struct Behaviour {
     pub(super) rejected: u64,
     /// From this attempt on none fails.
     pub(super) never_fails_from: u32,
+    /// The first implementing call of each task hangs so.
+    pub(super) stall: Option<Stall>,
 }
 
 const FAST: Behaviour = Behaviour {
@@ -58,6 +73,7 @@ const FAST: Behaviour = Behaviour {
     unreadable: 15,
     rejected: 35,
     never_fails_from: 3,
+    stall: None,
 };
 
 const SUBSCRIPTION: Behaviour =
@@ -77,7 +93,17 @@ const REALISTIC: Behaviour = Behaviour {
     unreadable: 20,
     rejected: 120,
     never_fails_from: u32::MAX,
+    stall: None,
 };
+
+/// Nothing else goes wrong in a drill.
+const fn drill(id: &'static str, stall: Stall) -> Behaviour {
+    Behaviour { id, stall: Some(stall), garbled: 0, unreadable: 0, rejected: 0, ..FAST }
+}
+
+const AWAITS: Behaviour = drill("simulated/drill-awaits", Stall::Awaits);
+const BLOCKS: Behaviour = drill("simulated/drill-blocks", Stall::Blocks);
+const BLOCKS_ALL: Behaviour = drill("simulated/drill-blocks-all", Stall::BlocksAll);
 
 impl Profile {
     /// Finds a profile by its name.
@@ -87,6 +113,9 @@ impl Profile {
             "fast" => Some(Self::Fast),
             "subscription" => Some(Self::Subscription),
             "realistic" => Some(Self::Realistic),
+            "drill-awaits" => Some(Self::Drill(Stall::Awaits)),
+            "drill-blocks" => Some(Self::Drill(Stall::Blocks)),
+            "drill-blocks-all" => Some(Self::Drill(Stall::BlocksAll)),
             _ => None,
         }
     }
@@ -96,6 +125,9 @@ impl Profile {
             Self::Fast => &FAST,
             Self::Subscription => &SUBSCRIPTION,
             Self::Realistic => &REALISTIC,
+            Self::Drill(Stall::Awaits) => &AWAITS,
+            Self::Drill(Stall::Blocks) => &BLOCKS,
+            Self::Drill(Stall::BlocksAll) => &BLOCKS_ALL,
         }
     }
 }

@@ -52,6 +52,36 @@ impl Reader {
         Ok(events)
     }
 
+    /// Returns the events of one name, oldest first, of the boots that worked on a repository, from an instant on, ms UTC.
+    ///
+    /// # Errors
+    ///
+    /// Returns what the database says.
+    pub async fn events_named(
+        &self,
+        repo_id: &str,
+        name: &'static str,
+        since_ms: i64,
+    ) -> Result<Vec<Event>, StoreError> {
+        match self {
+            Self::Memory(memory) => Ok(memory.read(|contents| {
+                let boots = &contents.rows.processes;
+                let wanted = |event: &&Event| {
+                    event.kind.name() == name
+                        && event.at_ms >= since_ms
+                        && boots.get(&event.id.boot_id).is_some_and(|row| row.repo_id == repo_id)
+                };
+                contents.events.iter().filter(wanted).cloned().collect()
+            })),
+            Self::Sqlite(pool) => {
+                let query = sqlx::query(
+                    "SELECT body FROM event WHERE at_ms >= ? AND kind = ? AND boot_id IN (SELECT boot_id FROM process WHERE repo_id = ?) ORDER BY at_ms, boot_id, seq",
+                );
+                fetch(pool, query.bind(since_ms).bind(name).bind(repo_id.to_owned())).await
+            }
+        }
+    }
+
     /// Returns the attempts that have not ended.
     ///
     /// # Errors

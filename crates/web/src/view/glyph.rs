@@ -70,8 +70,12 @@ pub(crate) const fn of_event(kind: &EventKind) -> (Glyph, &'static str) {
         EventKind::AttemptResumed { .. } => (Glyph::Again, "resumed"),
         EventKind::ProcessEnded { .. } => (Glyph::Stop, "stopped"),
         EventKind::AttemptSuspended => (Glyph::Pause, "suspended"),
-        EventKind::CapChanged { .. } | EventKind::BacklogSynced { .. } => (Glyph::Idle, "changed"),
-        EventKind::BacklogFaulty { .. } | EventKind::BudgetOverrun { .. } => (Glyph::Warn, "warning"),
+        EventKind::CapChanged { .. } | EventKind::BacklogSynced { .. } | EventKind::ClockGap { .. } => {
+            (Glyph::Idle, "changed")
+        }
+        EventKind::BacklogFaulty { .. }
+        | EventKind::BudgetOverrun { .. }
+        | EventKind::WatchdogActed { .. } => (Glyph::Warn, "warning"),
         EventKind::AdmissionRefused { .. } | EventKind::CallWaiting { .. } => (Glyph::Wait, "waiting"),
         EventKind::AdmissionStopped { .. } | EventKind::BreakerOpened { .. } => (Glyph::Block, "stopped"),
         EventKind::EnginePaused { .. } => (Glyph::Pause, "paused"),
