@@ -6,6 +6,7 @@ mod breach;
 mod configuration;
 mod control;
 mod control_kill;
+mod dashboard;
 mod history;
 mod kill_minus_nine;
 mod money;

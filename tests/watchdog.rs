@@ -159,3 +159,65 @@ fn an_engine_that_waits_for_money_is_left_alone() {
     let ended = run.wait().expect_code(0);
     assert_eq!(acted(&scratch), [], "{}", ended.stderr);
 }
+
+#[test]
+fn a_service_manager_hears_that_it_is_ready_alive_and_stopping() {
+    let scratch = Scratch::new();
+    let path = scratch.path().join("notify");
+    let socket = std::os::unix::net::UnixDatagram::bind(&path).expect("a socket");
+    socket.set_read_timeout(Some(LIMIT)).expect("a limit");
+    let backlog = scratch.backlog(&backlog(1));
+    let run = scratch.start_with(
+        &[("NOTIFY_SOCKET", text(&path))],
+        &["--model", "simulated/fast", "--test", "true", "--backlog", text(&backlog)],
+    );
+    let hear = |wanted: &str| {
+        let mut buffer = [0; 4_096];
+        loop {
+            let length = socket.recv(&mut buffer).expect("it speaks in time");
+            if String::from_utf8_lossy(&buffer[..length]).contains(wanted) {
+                return String::from_utf8_lossy(&buffer[..length]).into_owned();
+            }
+        }
+    };
+    hear("READY=1");
+    assert!(hear("WATCHDOG=1").contains("STATUS="), "it says what it is at");
+    run.signal("TERM");
+    hear("STOPPING=1");
+    let _ended = run.wait().expect_code(0);
+}
+
+#[test]
+fn the_unit_that_is_installed_is_one_that_systemd_accepts_and_is_not_overwritten() {
+    let scratch = Scratch::new();
+    let repo = scratch.repo();
+    let install = |more: &[&str]| {
+        let words = ["service", "install", "--repo", text(&repo)];
+        scratch.program(&[&words, more].concat()).output().expect("the program runs")
+    };
+    let flags = ["--", "--model", "simulated/fast", "--test", "test \"$HOME\" && true", "--workers", "2"];
+    let said = String::from_utf8(install(&flags).stdout).expect("text");
+    assert!(said.contains("systemctl --user enable --now glitchlab-repo.service"), "{said}");
+    let unit = scratch.path().join("config-home/systemd/user/glitchlab-repo.service");
+    assert!(unit.exists(), "{said}");
+    assert_eq!(install(&["--", "--workers", "3"]).status.code(), Some(78), "another one is not overwritten");
+    assert_eq!(install(&["--", "--workers", "none"]).status.code(), Some(2));
+    assert!(install(&["--force", "--", "--workers", "3"]).status.success());
+    let printed = String::from_utf8(install(&["--print", "--", "--workers", "3"]).stdout).expect("text");
+    assert_eq!(printed.trim(), std::fs::read_to_string(&unit).expect("it is there").trim());
+    assert!(install(&[&["--force"], &flags[..]].concat()).status.success());
+    let verify = std::process::Command::new("systemd-analyze")
+        .env("XDG_RUNTIME_DIR", scratch.path())
+        .args(["--user", "verify", text(&unit)])
+        .output();
+    match verify {
+        Ok(verify) => {
+            let complaints = String::from_utf8_lossy(&verify.stderr).into_owned();
+            assert!(
+                verify.status.success() && !complaints.contains("glitchlab-repo.service:"),
+                "{complaints}"
+            );
+        }
+        Err(error) => eprintln!("not verified, there is no systemd-analyze here: {error}"),
+    }
+}

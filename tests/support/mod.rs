@@ -151,10 +151,13 @@ impl Scratch {
         self.spawn(self.program(arguments))
     }
 
-    fn spawn(&self, mut command: Command) -> Run {
-        let (out, err) = (self.path().join("stdout"), self.path().join("stderr"));
-        command.stdout(File::create(&out).expect("a file")).stderr(File::create(&err).expect("a file"));
-        Run { child: command.spawn().expect("the program starts"), out, err }
+    /// Starts the program like [`Scratch::launch`], beside another; what it prints goes to files of that folder.
+    pub(crate) fn launch_into(&self, folder: &Path, arguments: &[&str]) -> Run {
+        spawn_into(folder, self.program(arguments))
+    }
+
+    fn spawn(&self, command: Command) -> Run {
+        spawn_into(self.path(), command)
     }
 
     /// Reads the store.
@@ -274,6 +277,12 @@ impl Scratch {
         found.retain(|path| !path.ends_with("glitchlab/engine.lock"));
         found
     }
+}
+
+fn spawn_into(folder: &Path, mut command: Command) -> Run {
+    let (out, err) = (folder.join("stdout"), folder.join("stderr"));
+    command.stdout(File::create(&out).expect("a file")).stderr(File::create(&err).expect("a file"));
+    Run { child: command.spawn().expect("the program starts"), out, err }
 }
 
 /// Returns the backlog's line of an open task, with `more` fields such as `,"dependencies":[..]`.

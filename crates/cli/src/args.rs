@@ -38,6 +38,8 @@ pub(crate) enum Command {
     Retry(Named),
     /// Puts a task away; if it runs, its attempt is called back
     Drop(Drop),
+    /// Has the system keep an engine running
+    Service(Service),
     /// Says which settings count and where each was set
     Config(Config),
     /// Writes a commented configuration, with the test command that it finds
@@ -172,6 +174,37 @@ impl Dashboard {
         let keys = set.fold(Flags::default(), |keys, (key, word)| keys.or(key, word.clone()));
         Continuous { repo: self.repo.clone(), keys, ..Continuous::default() }
     }
+}
+
+#[derive(Clone, Debug, Parser)]
+pub(crate) struct Service {
+    #[command(subcommand)]
+    pub(crate) command: ServiceCommand,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum ServiceCommand {
+    /// Writes a systemd unit of your own that starts the engine and starts it again when it fails or hangs
+    Install(Install),
+}
+
+#[derive(Clone, Debug, Default, Parser)]
+pub(crate) struct Install {
+    /// The git repository [default: the current directory]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) repo: Option<PathBuf>,
+    /// The unit's name without its ending [default: glitchlab-<name of the repository>]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// Prints the unit and writes nothing
+    #[arg(long)]
+    pub(crate) print: bool,
+    /// Replaces a unit that is there and says something else
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Flags of `glitchlab continuous`, after `--`
+    #[arg(last = true, value_name = "FLAGS")]
+    pub(crate) flags: Vec<String>,
 }
 
 #[derive(Clone, Debug, Default, Parser)]

@@ -37,6 +37,7 @@ fn main() -> ExitCode {
         Command::Continuous(flags) => commands::continuous::run(&flags),
         Command::Status(flags) => commands::status::run(&flags),
         Command::Dashboard(flags) => commands::dashboard::run(&flags),
+        Command::Service(flags) => commands::service::run(&flags),
         Command::Why(flags) => commands::why::run(&flags),
         Command::Run(flags) => commands::run::run(&flags),
         Command::Pause(flags) => commands::control::pause(&flags),

@@ -67,7 +67,8 @@ impl Hold {
         held.waits && !held.released
     }
 
-    fn block(&self) {
+    /// Holds the thread that calls it.
+    pub fn block(&self) {
         let mut held = self.lock();
         held.waits = true;
         let waiting = self.0.1.wait_timeout_while(held, A_MINUTE, |held| !held.released);

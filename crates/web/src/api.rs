@@ -1,5 +1,6 @@
 //! What machines read: the health in one word, and every view as JSON.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -7,9 +8,14 @@ use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 
+use glitchlab_runtime::TreeSnapshot;
+use serde::Serialize;
+
 use crate::Health;
 use crate::error::Refused;
+use crate::pages::View;
 use crate::server::Site;
+use crate::view::tree::{Rates, rates};
 
 /// `GET /health`: one word and a status, nothing about the engine's content.
 pub(crate) async fn health(State(site): State<Arc<Site>>) -> Response {
@@ -33,12 +39,24 @@ pub(crate) async fn why(State(site): State<Arc<Site>>) -> Response {
     json(&*why)
 }
 
-/// `GET /api/v1/actors`: the supervision tree, or 503 when there is none.
+/// The supervision tree with what its actors did within the last second.
+#[derive(Serialize)]
+struct Actors<'a> {
+    #[serde(flatten)]
+    tree: &'a TreeSnapshot,
+    /// By path; empty at the first look.
+    rates: BTreeMap<&'a str, Rates>,
+}
+
+/// `GET /api/v1/actors`: the supervision tree and its rates, or 503 when there is none.
 pub(crate) async fn actors(State(site): State<Arc<Site>>) -> Response {
-    match (site.sources.tree)() {
-        Some(tree) => json(&tree),
-        None => Refused::NoTree.into_response(),
-    }
+    let Some(tree) = (site.sources.tree)() else { return Refused::NoTree.into_response() };
+    let moment = Arc::clone(&site.frame(View::Actors).moment);
+    let rates = match (&moment.earlier_tree, &moment.tree) {
+        (Some(earlier), Some(now)) => rates(earlier, now),
+        _ => BTreeMap::new(),
+    };
+    json(&Actors { tree: &tree, rates })
 }
 
 /// Answers with JSON.

@@ -13,6 +13,7 @@ pub(crate) mod init;
 pub(crate) mod past;
 pub(crate) mod report;
 pub(crate) mod run;
+pub(crate) mod service;
 pub(crate) mod status;
 pub(crate) mod why;
 

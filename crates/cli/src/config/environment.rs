@@ -24,12 +24,33 @@ pub(crate) fn user_file() -> Option<PathBuf> {
     folder("XDG_CONFIG_HOME", ".config").map(|folder| folder.join("config.toml"))
 }
 
+/// Returns where the user's own systemd units are.
+///
+/// # Errors
+///
+/// Fails when neither XDG_CONFIG_HOME nor HOME is set.
+pub(crate) fn unit_folder() -> anyhow::Result<PathBuf> {
+    base("XDG_CONFIG_HOME", ".config")
+        .map(|base| base.join("systemd/user"))
+        .context("there is no place for the unit: set HOME, or see it with --print")
+}
+
+/// Returns where programs are looked for, if that is text.
 #[expect(clippy::disallowed_methods, reason = "this is the reader of the environment")]
+#[must_use]
+pub(crate) fn search_path() -> Option<String> {
+    std::env::var("PATH").ok()
+}
+
 fn folder(variable: &str, below_home: &str) -> Option<PathBuf> {
+    base(variable, below_home).map(|base| base.join("glitchlab"))
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the reader of the environment")]
+fn base(variable: &str, below_home: &str) -> Option<PathBuf> {
     let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let base = set(variable).filter(|path| path.is_absolute());
-    let base = base.or_else(|| set("HOME").map(|home| home.join(below_home)));
-    base.map(|base| base.join("glitchlab"))
+    base.or_else(|| set("HOME").map(|home| home.join(below_home)))
 }
 
 /// Returns the variables that are meant for this program. What is no text cannot be a setting; it stays and is refused

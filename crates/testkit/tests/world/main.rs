@@ -10,4 +10,5 @@ mod money;
 mod people;
 mod questions;
 mod sample;
+mod stalls;
 mod tree;

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use glitchlab_actors::Engine;
+use glitchlab_domain::watchdog::Clock;
 use glitchlab_runtime::{NodeSnapshot, Restart, Strategy};
 use glitchlab_testkit::{Act, Units, World, beads};
 
@@ -50,6 +51,13 @@ fn add(node: &NodeSnapshot, rows: &mut Vec<Row>) {
     let intensity = node.supervision.map(|s| format!("{} in {} s", s.max, s.window_ms / 1_000));
     rows.push([node.path.clone(), kind.to_owned(), restart.to_owned(), intensity.unwrap_or_default()]);
     node.children.iter().for_each(|child| add(child, rows));
+}
+
+#[test]
+fn every_clock_of_the_watchdog_is_on_the_page_in_order() {
+    let rows = PAGE.lines().filter(|line| line.contains("`watchdog.") && line.starts_with("| `"));
+    let named: Vec<&str> = rows.filter_map(|line| line.split('`').nth(1)).collect();
+    assert_eq!(named, Clock::ALL.map(Clock::name));
 }
 
 #[test]

@@ -117,7 +117,13 @@ struct Trees {
 
 impl Trees {
     fn look(&mut self, sources: &Sources) {
-        self.earlier = std::mem::replace(&mut self.now, (sources.tree)().map(Arc::new));
+        let tree = (sources.tree)();
+        let as_of_ms = |tree: &TreeSnapshot| tree.as_of_ms;
+        // The same look twice, as from another process, says nothing of rates.
+        let is_new = tree.as_ref().map(as_of_ms) != self.now.as_deref().map(as_of_ms);
+        if is_new {
+            self.earlier = std::mem::replace(&mut self.now, tree.map(Arc::new));
+        }
     }
 }
 

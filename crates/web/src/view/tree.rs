@@ -10,8 +10,10 @@ use super::glyph::Glyph;
 use super::text::{self, Clock, UNKNOWN};
 
 mod lead;
+mod rates;
 
 pub(crate) use lead::lead;
+pub(crate) use rates::{Rates, rates};
 
 /// The table; without rows when there is no tree to show.
 #[derive(Clone, Debug, Template)]
@@ -141,20 +143,17 @@ impl Walk<'_> {
 
     /// Writes the messages a second since the look before.
     fn rate(&self, node: &NodeSnapshot, activity: &Activity) -> String {
-        let Some(before) = self.before.get(node.path.as_str()).filter(|_| self.passed_ms > 0) else {
-            return UNKNOWN.to_owned();
-        };
-        let handled = activity.messages_total.saturating_sub(before.messages_total);
-        let tenths = (handled * 10_000).div_ceil(self.passed_ms);
-        format!("{}.{}", tenths / 10, tenths % 10)
+        let before = self.before.get(node.path.as_str());
+        before.and_then(|before| Rates::of(before, activity, self.passed_ms)).map_or_else(
+            || UNKNOWN.to_owned(),
+            |Rates { decimessages_per_second: tenths, .. }| format!("{}.{}", tenths / 10, tenths % 10),
+        )
     }
 
     /// Returns the share of the time since the look before that was spent in handlers.
     fn busy(&self, node: &NodeSnapshot, activity: &Activity) -> Option<String> {
-        let before = self.before.get(node.path.as_str()).filter(|_| self.passed_ms > 0)?;
-        let handling = activity.current.as_ref().map_or(0, |current| current.elapsed_ms.min(self.passed_ms));
-        let busy_ms = activity.busy_total_ms.saturating_sub(before.busy_total_ms).max(handling);
-        Some(text::percent(i64::try_from(busy_ms * 10_000 / self.passed_ms).unwrap_or(10_000)))
+        let rates = Rates::of(self.before.get(node.path.as_str())?, activity, self.passed_ms)?;
+        Some(text::percent(i64::try_from(rates.busy_permyriad).unwrap_or(10_000)))
     }
 }
 
@@ -237,7 +236,8 @@ fn note(node: &NodeSnapshot, now_ms: i64) -> Option<Vec<String>> {
     }
     if let Some(error) = node.activity.as_ref().and_then(|activity| activity.last_error.as_ref()) {
         let at = text::clock(now_ms - signed(error.age_ms)).text;
-        parts.push(format!("Last error at {at}, {} ago: {}", span(error.age_ms), error.message));
+        let trace = error.trace_id.as_ref().map(|id| format!(" (trace {id})")).unwrap_or_default();
+        parts.push(format!("Last error at {at}, {} ago: {}{trace}", span(error.age_ms), error.message));
     }
     if parts.is_empty() { None } else { Some(parts) }
 }

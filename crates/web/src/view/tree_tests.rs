@@ -78,3 +78,19 @@ fn without_a_tree_the_page_says_so() {
     assert_eq!(lead.heading, "No actor runs here");
     assert!(Tree::new(&moment(live(NOW_MS))).rows.is_empty());
 }
+
+#[test]
+fn the_last_error_names_its_trace() {
+    let mut failed = tree();
+    let activity = failed.root.children[0].activity.as_mut().expect("journal is a worker");
+    let trace_id = Some("4bf92f3577b34da6a3ce929d0e0e4736".to_owned());
+    activity.last_error =
+        Some(glitchlab_runtime::ErrorSnapshot { message: "disk full".to_owned(), age_ms: 1_000, trace_id });
+    let drawn = Tree::new(&looked_at(failed, None));
+    let note = row(&drawn, "journal").note.as_ref().expect("it has a note");
+    assert!(
+        note.parts[0].ends_with("disk full (trace 4bf92f3577b34da6a3ce929d0e0e4736)"),
+        "{:?}",
+        note.parts
+    );
+}
