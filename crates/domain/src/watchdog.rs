@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 pub use clock::Clock;
 pub use ladder::Measure;
 pub use limits::Limits;
-pub use look::{Agent, Attempt, Engine, Handler, Look};
+pub use look::{Agent, Attempt, Engine, Handler, Look, Task};
 pub use rest::{Rest, Standing, is_progress};
 pub use restarts::{MAX_RESTARTS, Restarts, WITHIN_MS};
 pub use time::Gap;
@@ -85,6 +85,14 @@ struct Subject {
     rests: bool,
 }
 
+impl Subject {
+    /// One actor can have several works beside it.
+    fn key(&self) -> Key {
+        let work = if self.clock == Clock::Task { self.detail.as_str() } else { "" };
+        (self.clock, format!("{}{work}", self.place))
+    }
+}
+
 impl Watch {
     /// Begins to watch.
     #[must_use]
@@ -128,7 +136,7 @@ impl Watch {
     fn late(&mut self, subject: Subject) -> Option<(Subject, u64)> {
         let now_ms = self.time.awake_ms();
         let fresh = Seen { mark: subject.mark.clone(), since_ms: now_ms, look: self.looks };
-        let key = (subject.clock, subject.place.clone());
+        let key = subject.key();
         let seen = self.seen.entry(key).or_insert_with(|| fresh.clone());
         seen.look = self.looks;
         if subject.rests || seen.mark != subject.mark {

@@ -17,6 +17,7 @@ struct Contents {
     edits: u64,
     polls: u64,
     panics: bool,
+    hangs: bool,
 }
 
 impl FakeBacklog {
@@ -49,6 +50,16 @@ impl FakeBacklog {
     /// Lets the next poll panic, and with it whoever polls.
     pub fn panic_once(&self) {
         self.lock().panics = true;
+    }
+
+    /// Lets the next poll wait for ever.
+    pub fn hang_once(&self) {
+        self.lock().hangs = true;
+    }
+
+    /// Takes the order to wait for ever.
+    fn hangs(&self) -> bool {
+        std::mem::take(&mut self.lock().hangs)
     }
 
     /// Returns every issue, by id.
@@ -94,6 +105,9 @@ impl Source for FakeBacklog {
     }
 
     async fn poll(&self, seen: Option<&Revision>) -> Result<Polled, SourceError> {
+        if self.hangs() {
+            return std::future::pending().await;
+        }
         let mut contents = self.lock();
         contents.polls += 1;
         assert!(!std::mem::take(&mut contents.panics), "a poll of the backlog that was told to panic");

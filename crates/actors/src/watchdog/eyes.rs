@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use glitchlab_domain::watchdog::{self as rules, Attempt, Handler, Look, Rest, Standing};
+use glitchlab_domain::watchdog::{self as rules, Attempt, Handler, Look, Rest, Standing, Task};
 use glitchlab_runtime::{Budgets, ChildKind, NodeSnapshot, NodeState, TreeSnapshot};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -15,6 +15,10 @@ use crate::slots::Slot;
 
 /// The actor whose looks keep the loop going.
 const SCHEDULER: &str = "glitchlab/work/scheduler";
+/// Its work that should come to an end; what people ask for is heard for ever.
+const FINITE: [&str; 4] = ["backlog poll", "request poll", "closings", "claim inspection"];
+/// Reading every task again takes so many times as long as anything else may.
+const REBUILD: u32 = 5;
 /// The watchdog's own place.
 const OWN: &str = "glitchlab/watchdog";
 
@@ -25,12 +29,22 @@ pub(super) struct Eyes {
     since: Instant,
     answers: Arc<AtomicU64>,
     asked: HashMap<String, JoinHandle<()>>,
+    /// How long the work in a slot had run at the last look, ms, and which run of it that was.
+    runs: HashMap<String, (u64, u64)>,
 }
 
 impl Eyes {
     pub(super) fn new(engine: Arc<Engine>) -> Self {
-        let budgets = Budgets::new(Duration::from_millis(engine.settings.watchdog.handler_ms));
-        Self { engine, budgets, since: Instant::now(), answers: Arc::default(), asked: HashMap::new() }
+        let budget = Duration::from_millis(engine.settings.watchdog.handler_ms);
+        let budgets = Budgets::new(budget).kind_at(SCHEDULER, "rebuild", budget * REBUILD);
+        Self {
+            engine,
+            budgets,
+            since: Instant::now(),
+            answers: Arc::default(),
+            asked: HashMap::new(),
+            runs: HashMap::new(),
+        }
     }
 
     /// Looks once; nothing before there is a tree.
@@ -44,6 +58,7 @@ impl Eyes {
             wall_ms: self.engine.now_ms(),
             beats: self.answers.load(Ordering::Acquire),
             handlers: nodes.iter().filter_map(|node| self.handler(node)).collect(),
+            tasks: nodes.iter().flat_map(|node| self.tasks(node)).collect(),
             attempts: self.engine.slots.iter().filter_map(|slot| attempt(slot)).collect(),
             engine: rules::Engine {
                 progress: self.engine.feed.progress(),
@@ -86,6 +101,18 @@ impl Eyes {
         })
     }
 
+    fn tasks(&mut self, node: &NodeSnapshot) -> Vec<Task> {
+        let finite = node.tasks.iter().filter(|task| FINITE.contains(&task.slot.as_str()));
+        let running = finite.filter_map(|task| Some((task.slot.as_str(), task.running.as_ref()?)));
+        let looked_at = running.map(|(slot, task)| Task {
+            path: node.path.clone(),
+            slot: slot.to_owned(),
+            run: run(self.runs.entry(slot.to_owned()).or_default(), task.running_ms),
+            progress: task.progress_total,
+        });
+        looked_at.collect()
+    }
+
     fn rest(&self) -> Option<Rest> {
         let (board, closed) = (self.engine.board.borrow().clone(), self.engine.gate.closed());
         let obstacle = board.chosen.as_ref().and_then(|chosen| chosen.obstacle.as_ref());
@@ -98,6 +125,14 @@ impl Eyes {
             now_ms: self.engine.now_ms(),
         })
     }
+}
+
+/// Counts the runs of a slot: work that has run for no longer than at the last look is another.
+fn run(last: &mut (u64, u64), running_ms: u64) -> u64 {
+    let (last_ms, n) = *last;
+    let n = if running_ms > last_ms { n } else { n + 1 };
+    *last = (running_ms, n);
+    n
 }
 
 fn flatten<'a>(node: &'a NodeSnapshot, into: &mut Vec<&'a NodeSnapshot>) {

@@ -12,6 +12,8 @@ pub enum Clock {
     Beat,
     /// An actor is at one message for too long.
     Handler,
+    /// The work beside an actor, such as a poll of the backlog, does not come to its end.
+    Task,
     /// An attempt makes no durable call, step or effect, and no work product.
     Progress,
     /// An attempt is in one stage for too long.
@@ -26,9 +28,10 @@ pub enum Clock {
 
 impl Clock {
     /// Every clock.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Beat,
         Self::Handler,
+        Self::Task,
         Self::Progress,
         Self::Stage,
         Self::WorkProduct,
@@ -42,6 +45,7 @@ impl Clock {
         match self {
             Self::Beat => "beat",
             Self::Handler => "handler",
+            Self::Task => "task",
             Self::Progress => "progress",
             Self::Stage => "stage",
             Self::WorkProduct => "work_product",
@@ -56,6 +60,7 @@ impl Clock {
         match self {
             Self::Beat => "no supervisor answers",
             Self::Handler => "it is still at one message",
+            Self::Task => "the work beside it does not end",
             Self::Progress => "its attempt makes no progress",
             Self::Stage => "its attempt is still in one stage",
             Self::WorkProduct => "its agent changes nothing",

@@ -26,6 +26,14 @@ pub enum Measure {
 }
 
 impl Measure {
+    /// A subtree takes longer to stop and to start than an actor.
+    const fn patience_ms(&self, limits: &Limits) -> u64 {
+        match self {
+            Self::End(_) | Self::Kill(_) => limits.patience_ms,
+            Self::Restart(_) | Self::Process => 4 * limits.patience_ms,
+        }
+    }
+
     /// Returns how much it takes with it; more is heavier.
     pub(super) const fn weight(&self) -> u8 {
         match self {
@@ -56,6 +64,8 @@ pub(super) struct Ladder(BTreeMap<(Clock, String), Climb>);
 struct Climb {
     rung: usize,
     at_ms: u64,
+    /// How long the measure may take to help.
+    patience_ms: u64,
     mark: String,
 }
 
@@ -74,19 +84,14 @@ impl Ladder {
     ) -> Option<Measure> {
         let key = (clock, place.to_owned());
         let rung = match self.0.get(&key) {
-            Some(last) if now_ms - last.at_ms < last.patience_ms(limits) => return None,
+            Some(last) if now_ms - last.at_ms < last.patience_ms => return None,
             Some(last) if last.mark == mark || is_back(clock, now_ms - last.at_ms, limits) => last.rung + 1,
             _ => 0,
         };
-        self.0.insert(key, Climb { rung, at_ms: now_ms, mark });
-        Some(measure(clock, place, rung))
-    }
-}
-
-impl Climb {
-    /// A subtree takes longer to stop and to start than an actor.
-    const fn patience_ms(&self, limits: &Limits) -> u64 {
-        if self.rung == 0 { limits.patience_ms } else { 4 * limits.patience_ms }
+        let measure = measure(clock, place, rung);
+        let patience_ms = measure.patience_ms(limits);
+        self.0.insert(key, Climb { rung, at_ms: now_ms, patience_ms, mark });
+        Some(measure)
     }
 }
 
@@ -94,7 +99,7 @@ impl Climb {
 fn is_back(clock: Clock, after_ms: u64, limits: &Limits) -> bool {
     let soon_ms = match clock {
         Clock::Handler => 2 * limits.handler_ms + limits.patience_ms,
-        Clock::Loop => 2 * limits.no_progress_ms + limits.patience_ms,
+        Clock::Task | Clock::Loop => 2 * limits.no_progress_ms + limits.patience_ms,
         Clock::Beat | Clock::Progress | Clock::Stage | Clock::WorkProduct | Clock::Silence => 0,
     };
     after_ms < soon_ms
@@ -104,6 +109,8 @@ fn measure(clock: Clock, place: &str, rung: usize) -> Measure {
     let place = if clock == Clock::Loop { SCHEDULER } else { place };
     match (clock, rung) {
         (Clock::Beat, _) => Measure::Process,
+        // Stopped and started again, its work ends with it; a kill alone would leave that running.
+        (Clock::Task, 0) => Measure::Restart(place.to_owned()),
         (Clock::Handler | Clock::Loop, 0) => Measure::Kill(place.to_owned()),
         (_, 0) => Measure::End(place.to_owned()),
         (_, 1) => subtree(place).map_or(Measure::Process, Measure::Restart),

@@ -21,6 +21,8 @@ pub struct Look {
     pub beats: u64,
     /// The actors that are at a message.
     pub handlers: Vec<Handler>,
+    /// The work beside actors that should come to an end.
+    pub tasks: Vec<Task>,
     /// The attempts that run.
     pub attempts: Vec<Attempt>,
     /// The engine as a whole.
@@ -40,6 +42,19 @@ pub struct Handler {
     pub seq: u64,
     /// How long it may take, ms.
     pub budget_ms: u64,
+}
+
+/// Work beside an actor.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Task {
+    /// The actor's place in the tree.
+    pub path: String,
+    /// The name of its slot.
+    pub slot: String,
+    /// Tells one run from the next.
+    pub run: u64,
+    /// How often it got on.
+    pub progress: u64,
 }
 
 /// An attempt that runs.
@@ -91,9 +106,11 @@ impl Look {
     pub(super) fn subjects(&self, limits: &Limits) -> Vec<Subject> {
         let is_down = self.engine.rest.as_ref().is_some_and(Rest::is_outage);
         let handlers = self.handlers.iter().map(|handler| handler.subject(is_down));
+        let tasks = self.tasks.iter().map(|task| task.subject(limits, is_down));
         let attempts = self.attempts.iter().flat_map(|attempt| attempt.subjects(limits, is_down));
         std::iter::once(self.beat(limits))
             .chain(handlers)
+            .chain(tasks)
             .chain(attempts)
             .chain(self.engine(limits))
             .collect()
@@ -143,6 +160,19 @@ impl Handler {
             detail: self.kind.clone(),
             mark: format!("{}/{}", self.incarnation, self.seq),
             limit_ms: self.budget_ms,
+            rests: is_down,
+        }
+    }
+}
+
+impl Task {
+    fn subject(&self, limits: &Limits, is_down: bool) -> Subject {
+        Subject {
+            clock: Clock::Task,
+            place: self.path.clone(),
+            detail: self.slot.clone(),
+            mark: format!("{}/{}", self.run, self.progress),
+            limit_ms: limits.no_progress_ms,
             rests: is_down,
         }
     }

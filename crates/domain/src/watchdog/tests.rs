@@ -142,6 +142,18 @@ fn a_handler_past_its_budget_is_killed_and_one_that_hangs_again_takes_more_with_
 }
 
 #[test]
+fn a_poll_that_does_not_end_is_stopped_with_its_actor_and_one_that_does_is_left_alone() {
+    let task = |slot: &str| Task { path: SCHEDULER.to_owned(), slot: slot.to_owned(), run: 1, progress: 0 };
+    let mut bench = Bench::new();
+    bench.look.engine.rest = Some(Rest::Idle);
+    bench.look.tasks = vec![task("backlog poll"), task("request poll")];
+    bench.pass(31 * MINUTE_MS, |look| look.tasks[1].run += 1);
+    assert_eq!(bench.first(), (30, Clock::Task));
+    assert_eq!(bench.measures(), [&Measure::Restart(SCHEDULER.to_owned())]);
+    assert_eq!(bench.found[0].1.detail, "backlog poll");
+}
+
+#[test]
 fn a_child_of_the_root_is_killed_and_then_the_process_is_replaced() {
     let mut bench = Bench::new();
     let path = "glitchlab/journal".to_owned();

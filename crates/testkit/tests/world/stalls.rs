@@ -65,6 +65,22 @@ fn an_attempt_that_awaits_for_ever_wherever_it_is_goes_on_at_its_last_durable_po
     }
 }
 
+#[test]
+fn a_poll_of_the_backlog_that_never_ends_is_stopped_and_the_next_one_finds_what_is_new() {
+    let late = Act::edit(|backlog| {
+        backlog.hang_once();
+        backlog.put(beads::task("late-1"));
+    });
+    let ran = small(6)
+        .at(10.secs(), late)
+        .at(2.hours(), Act::look(|_| async {}))
+        .run(1.days())
+        .check(check::completed(5))
+        .check(check::all_work_is_completed());
+    assert_eq!(acted(&ran), [(Clock::Task, "restarted everything in glitchlab/work/scheduler")]);
+    assert_eq!(ran.boots, 1);
+}
+
 /// Holds the lock of what the scheduler reads, so that whoever looks there blocks its thread.
 fn hold_the_settings(hold: &Hold) -> Act {
     let hold = hold.clone();
