@@ -18,15 +18,19 @@ impl SchedulerState {
         if free == 0 || !self.has_inspected || !self.has_heard || self.puts_down {
             return;
         }
+        let candidates: Vec<_> = self.candidates().take(free).collect();
+        if !candidates.is_empty() {
+            self.engine.handles.offer.put(candidates);
+        }
+    }
+
+    /// Lists what could take a slot now, in order.
+    fn candidates(&self) -> impl Iterator<Item = Candidate> {
         let resumes = self.lost.iter().filter(|claim| self.is_chosen(&claim.task_key));
         let resumes = resumes.cloned().map(Candidate::Resume);
         let room = self.request_room().min(self.gate_room());
         let starts = self.board.startable().filter(|task| self.is_chosen(&task.key) && self.may_begin(task));
-        let starts = starts.take(room).map(start);
-        let candidates: Vec<_> = resumes.chain(starts).take(free).collect();
-        if !candidates.is_empty() {
-            self.engine.handles.offer.put(candidates);
-        }
+        resumes.chain(starts.take(room).map(start))
     }
 
     /// Tells whether this run may start an attempt at a task.
@@ -70,7 +74,7 @@ impl SchedulerState {
         let held = self.gate_wait().or(full).or(begun);
         let chosen = self.chosen();
         let is_quiet = self.is_quiet();
-        let could_start = self.could_start();
+        let could_start = self.candidates().next().is_some();
         let faults: Vec<String> = self.unreadable.iter().chain(&self.faults).cloned().collect();
         let has_read = self.read_ms.is_some();
         self.engine.board.send_if_modified(|view| {
@@ -79,11 +83,6 @@ impl SchedulerState {
             let new = BoardView { queue, held, could_start, has_read, is_quiet, faults, chosen };
             std::mem::replace(view, new.clone()) != new
         });
-    }
-
-    fn could_start(&self) -> bool {
-        let lost = self.lost.iter().map(|claim| &claim.task_key);
-        lost.chain(self.board.startable().map(|task| &task.key)).any(|key| self.is_chosen(key))
     }
 
     /// Tells whether nothing is left to do or to wait for. It must have looked at everything once to know.
