@@ -203,7 +203,7 @@ fn standing(held: Option<&Wait>) -> Standing<'_> {
 #[test]
 fn every_reason_that_holds_the_engine_is_a_rest_until_its_instant() {
     let reasons = [
-        Reason::Paced { spread: Window::Hour },
+        Reason::Paced { spread: Window::Hour, in_tokens: false },
         Reason::CapReached { window: Window::Day },
         Reason::AfterSettlement { window: Window::Hour },
         Reason::Paused { by: "ann".to_owned(), why: String::new() },
