@@ -3,6 +3,7 @@
 //! Nothing here reads a clock, a file, the network or a source of randomness: they come as arguments. A change of
 //! rule is a change of one pure function here, with a property test beside it.
 
+pub mod agent;
 pub mod bead;
 pub mod board;
 pub mod breaker;

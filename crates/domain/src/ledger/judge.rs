@@ -34,6 +34,17 @@ pub enum Lack {
 }
 
 impl Bounds {
+    /// Returns the bounds of something that is not priced by tokens: it costs at most `amount`, however many of its
+    /// `tokens` it uses.
+    #[must_use]
+    pub fn flat(amount: MicroUsd, tokens: u64) -> Self {
+        let tokens = tokens.max(1);
+        let micro = u128::try_from(amount.micro()).unwrap_or(0) * 1_000_000;
+        let per_mtok = u64::try_from(micro.div_ceil(u128::from(tokens))).unwrap_or(u64::MAX);
+        let price = Price { input_per_mtok_micro: per_mtok, output_per_mtok_micro: 0 };
+        Self { prompt_tokens: tokens, max_out: 0, floor_out: 0, price }
+    }
+
     /// Returns the fewest output tokens that are of use.
     #[must_use]
     pub fn floor(&self) -> u64 {
@@ -69,4 +80,28 @@ pub fn lack(head: &Head, bounds: &Bounds, departures: &Departures) -> Option<Lac
         return Some(Lack::ExceedsCap { bound, cap });
     }
     head.wait_for(bound, departures).map(Lack::Waits)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn flat_bounds_cost_their_amount(micro in 0i64..1_000_000_000, tokens in 1u64..1_000_000_000) {
+            let least = Bounds::flat(MicroUsd::new(micro), tokens).least().micro();
+            // A price for each token cannot say every amount exactly; it is never less.
+            let grain = i64::try_from(tokens.div_ceil(1_000_000)).unwrap();
+            prop_assert!((micro..=micro + grain).contains(&least), "{} for {}", least, micro);
+        }
+    }
+
+    #[test]
+    fn flat_bounds_of_a_million_tokens_are_exact() {
+        let bounds = Bounds::flat(MicroUsd::new(2_500_001), 1_000_000);
+        assert_eq!(bounds.least(), MicroUsd::new(2_500_001));
+        assert_eq!(bounds.in_tokens().least(), MicroUsd::new(1_000_000));
+    }
 }
