@@ -1,6 +1,7 @@
 //! End-to-end scenarios: the real program, real git, real processes. One file for each; `every_scenario_is_listed` sees
 //! to it that none is forgotten.
 
+mod agent;
 mod bad_input;
 mod breach;
 mod configuration;

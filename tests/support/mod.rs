@@ -201,8 +201,12 @@ impl Scratch {
 
     /// Returns every model call of the simulated ledger.
     pub(crate) fn calls(&self) -> Vec<CallRow> {
-        let scope = format!("simulated:{}", self.repo_id());
-        self.read(async |reader| reader.calls(&scope).await.expect("calls are read"))
+        self.calls_of(&format!("simulated:{}", self.repo_id()))
+    }
+
+    /// Returns every call of a ledger.
+    pub(crate) fn calls_of(&self, scope: &str) -> Vec<CallRow> {
+        self.read(async |reader| reader.calls(scope).await.expect("calls are read"))
     }
 
     /// Tells whether something waits for money although no call is under way: only time can bring it back then.

@@ -176,6 +176,20 @@ pub struct Tools {
     pub stages: Arc<glitchlab_pipeline::attempt::Settings>,
 }
 
+impl Tools {
+    /// Tells whether all money is pretended: a program that edits spends real money, whatever plans and reviews.
+    #[must_use]
+    pub fn is_simulated(&self) -> bool {
+        self.model.simulated() && self.stages.implementer.agent().is_none()
+    }
+
+    /// Names what implements.
+    #[must_use]
+    pub fn implements(&self) -> &str {
+        self.stages.implementer.agent().map_or_else(|| self.model.id(), |agent| &agent.name)
+    }
+}
+
 /// How the scheduler sees the backlog.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BoardView {
@@ -255,8 +269,8 @@ impl Engine {
         let (writer, queue) = Writer::new(parts.backend, boot.boot_id.clone(), parts.writer_clock, QUEUE);
         settings.about.boot_id = boot.boot_id.clone();
         settings.about.started_ms = clock();
-        settings.about.model = tools.model.id().to_owned();
-        settings.about.simulated = tools.model.simulated();
+        settings.about.model = tools.implements().to_owned();
+        settings.about.simulated = tools.is_simulated();
         let first = Snapshot { engine: settings.about.clone(), ..Snapshot::default() };
         Arc::new(Self {
             boot,

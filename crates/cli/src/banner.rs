@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use glitchlab_actors::Engine;
 use glitchlab_domain::ledger::Usage;
 use glitchlab_pipeline::git::GitRepo;
+use glitchlab_pipeline::implementer::Agent;
 
 use crate::args::Merge;
 use crate::boot::Found;
@@ -22,9 +23,7 @@ pub(crate) fn text(
 ) -> String {
     let mut lines = vec![format!("GLITCHLAB {}, process {}", env!("CARGO_PKG_VERSION"), std::process::id())];
     if engine.tools.model.simulated() {
-        lines.push(
-            "  SIMULATED  the model is pretended, and so is its money; the git work is real".to_owned(),
-        );
+        lines.push(simulated(engine.tools.is_simulated()).to_owned());
     }
     lines.push(format!(
         "  repository {}, base {} at {}",
@@ -54,6 +53,7 @@ pub(crate) fn text(
         ));
     }
     lines.push(format!("  model      {}, every call metered: BOUNDED", engine.tools.model.id()));
+    lines.extend(engine.tools.stages.implementer.agent().map(agent));
     lines.push(format!("  tests      {}", config.test.as_deref().unwrap_or("none: changes are UNTESTED")));
     lines.push(format!("  merge      {}, {} workers", merge(config.merge), config.workers));
     lines.push(format!("  store      {}", config.store.display()));
@@ -65,6 +65,25 @@ pub(crate) fn text(
             .to_owned(),
     );
     lines.join("\n")
+}
+
+const fn simulated(is_money: bool) -> &'static str {
+    if is_money {
+        "  SIMULATED  the model is pretended, and so is its money; the git work is real"
+    } else {
+        "  SIMULATED  the model that plans and reviews is pretended; the agent that edits and its money are real"
+    }
+}
+
+/// Says what a run of the agent may cost as far as anybody here knows: nothing meters it.
+fn agent(agent: &Agent) -> String {
+    let told = if agent.command.passes_budget() { "is told" } else { "is NOT told" };
+    format!(
+        "  agent      {}, UNBOUNDED: it {told} to spend at most {} a run, nothing here meters it; {} are set aside; no sandbox",
+        agent.name,
+        agent.cap,
+        agent.bound()
+    )
 }
 
 fn short(commit: &str) -> &str {

@@ -23,6 +23,7 @@ use glitchlab_models::{Account, Model};
 use glitchlab_pipeline::attempt;
 use glitchlab_pipeline::forge::local::LocalForge;
 use glitchlab_pipeline::git::{GitRepo, RepoError, RepoOptions};
+use glitchlab_pipeline::implementer::Implementer;
 use glitchlab_pipeline::process::RunLimits;
 use glitchlab_pipeline::process::engine::Engine as Process;
 use glitchlab_pipeline::workspace::Workspace;
@@ -31,6 +32,7 @@ use glitchlab_pipeline::workspace::protect::Protected;
 use glitchlab_store::clock::{self, Clock};
 use glitchlab_store::{Backend, Reader, Sqlite};
 
+use crate::agents;
 use crate::args::Merge;
 use crate::boot::RepoHold;
 use crate::config::{self, Config};
@@ -74,11 +76,18 @@ pub(crate) async fn compose(config: &Config) -> Result<Composed, Stop> {
         pages::bind(&config.listen, config.listen_is_explicit).or_stop(Code::Configuration)?;
     let clock = clock::wall();
     let model = model(config, &clock)?;
+    let implementer = agents::implementer(config, &repo)?;
     let sqlite = Sqlite::open(&config.store).await.or_stop(Code::Configuration)?;
     let reader = Reader::Sqlite(Sqlite::readers(&config.store).await.or_stop(Code::Configuration)?);
     let repo_id = repo_id(&repo);
     let workspace = Arc::new(workspace(config, &repo, &repo_id)?);
-    let scope = scope_of(model.simulated(), &repo_id);
+    let tools = Tools {
+        workspace: Arc::clone(&workspace) as Arc<dyn Workspace>,
+        forge: Arc::new(LocalForge::new(repo.clone())),
+        stages: Arc::new(stages(config, &repo, implementer)),
+        model,
+    };
+    let scope = scope_of(tools.is_simulated(), &repo_id);
     let process = Process::current();
     let thread = WatchThread::start().context("the watchdog's thread cannot start")?;
     let engine = Engine::new(Parts {
@@ -91,12 +100,7 @@ pub(crate) async fn compose(config: &Config) -> Result<Composed, Stop> {
         backend: Backend::Sqlite(Box::new(sqlite)),
         reader,
         source: Arc::new(source),
-        tools: Tools {
-            workspace: Arc::clone(&workspace) as Arc<dyn Workspace>,
-            forge: Arc::new(LocalForge::new(repo.clone())),
-            stages: Arc::new(stages(config, &repo)),
-            model,
-        },
+        tools,
         writer_clock: Arc::clone(&clock),
         clock,
         folder: absolute(state_of(config)).join("watchdog"),
@@ -184,7 +188,7 @@ fn model(config: &Config, clock: &Clock) -> Result<Arc<dyn Model>, Stop> {
 }
 
 /// The folder of the store, where worktrees and accounts are too.
-fn state_of(config: &Config) -> &Path {
+pub(crate) fn state_of(config: &Config) -> &Path {
     config.store.parent().unwrap_or(Path::new("."))
 }
 
@@ -194,11 +198,12 @@ fn workspace(config: &Config, repo: &GitRepo, repo_id: &str) -> Result<GitWorksp
     let folder = if is_inside { config::state_folder().or_stop(Code::Configuration)? } else { folder };
     let mut options = WorkspaceOptions::new(config.environment.clone());
     options.protected = Protected::new(&config.protected);
+    options.pass_to_agents = agents::passed(config);
     GitWorkspace::new(repo.clone(), &folder.join("worktrees").join(repo_id), options)
         .or_stop(Code::Configuration)
 }
 
-fn absolute(folder: &Path) -> PathBuf {
+pub(crate) fn absolute(folder: &Path) -> PathBuf {
     std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned())
 }
 
@@ -278,13 +283,14 @@ pub(crate) fn money(config: &Config) -> MoneyRules {
         per_task: set.dollars("budget.per_task"),
         tokens_per_task: subscribed.then(|| most_tokens.saturating_mul(u64::from(config.retry.attempts))),
         tokens_per_day: Some(set.whole("budget.tokens_per_day")).filter(|tokens| *tokens > 0),
-        hold: config.script.is_some().then_some(DEMO_HOLD),
+        hold: config.script.is_some().then_some(DEMO_HOLD).or_else(|| agents::hold(config)),
     }
 }
 
-fn stages(config: &Config, repo: &GitRepo) -> attempt::Settings {
+fn stages(config: &Config, repo: &GitRepo, implementer: Implementer) -> attempt::Settings {
     attempt::Settings {
         limits: config.limits,
+        implementer,
         bound_by_difference: true,
         merge: match config.merge {
             Merge::Never => attempt::Merge::Never,

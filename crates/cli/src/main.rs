@@ -1,5 +1,6 @@
 //! The program `glitchlab`: arguments, configuration, composition, exit codes.
 
+mod agents;
 mod args;
 mod banner;
 mod boot;

@@ -61,7 +61,7 @@ impl Summary {
         let money = engine.board.borrow().held.as_ref().map(|wait| wait.reason.clone());
         let held =
             engine.gate.obstacles().into_iter().chain(money).map(|reason| reason.to_string()).collect();
-        Ok(Self { held, simulated: engine.tools.model.simulated(), ..Self::from_board(&board, usage) })
+        Ok(Self { held, simulated: engine.tools.is_simulated(), ..Self::from_board(&board, usage) })
     }
 
     fn from_board(board: &Board, usage: Usage) -> Self {

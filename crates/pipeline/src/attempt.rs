@@ -21,6 +21,7 @@ use crate::durable::{Durable, Lost};
 use crate::ending::{End, Stop};
 use crate::forge::Forge;
 use crate::git::Identity;
+use crate::implementer::Implementer;
 use crate::process::RunLimits;
 use crate::run::Run;
 use crate::stages;
@@ -40,6 +41,8 @@ pub enum Merge {
 pub struct Settings {
     /// What the stages may use.
     pub limits: Limits,
+    /// Who does the edits.
+    pub implementer: Implementer,
     /// A prompt is bounded by the difference to one that it extends, not by its bytes alone.
     pub bound_by_difference: bool,
     /// When finished work is merged by us.

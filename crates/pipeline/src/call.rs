@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
 use crate::attempt::Job;
-use crate::durable::{Ask, Reserved};
+use crate::durable::{Ask, Durable, Reserved};
 use crate::ending::{End, Stop};
 use crate::prompt;
 use crate::reading::read;
@@ -31,9 +31,32 @@ const USUAL_LIMIT_MS: u64 = 5_000;
 const LOGIN_REST_MS: u64 = 15 * 60_000;
 
 /// What a question gets from the ledger.
-enum Money {
+pub(crate) enum Money {
+    /// It was answered before.
     Memo { text: String, input_tokens: Option<u64> },
+    /// It may be asked.
     Granted(Reservation),
+}
+
+/// Gets money for the first free try of a question, however long that takes, or the reply that was paid before.
+pub(crate) async fn secure(
+    durable: &dyn Durable,
+    question: impl Fn(u32) -> Ask + Send + Sync,
+    try_no: &mut u32,
+) -> Result<Money, Stop> {
+    loop {
+        match durable.reserve(question(*try_no)).await? {
+            Reserved::Memo { text, input_tokens } => return Ok(Money::Memo { text, input_tokens }),
+            Reserved::Granted(money) => return Ok(Money::Granted(money)),
+            Reserved::TryTaken => *try_no += 1,
+            Reserved::Wait(wait) => durable.pause(&wait).await?,
+            Reserved::Human(reason) => return Err(End::human(reason).into()),
+            Reserved::ExceedsCap { bound, cap } => {
+                let (bound_micro, cap_micro) = (bound.micro(), cap.micro());
+                return Err(End::human(HumanReason::ExceedsCap { bound_micro, cap_micro }).into());
+            }
+        }
+    }
 }
 
 /// The questions of one step, in order: their numbers are how their replies are found again.
@@ -85,7 +108,8 @@ impl<'a> Conversation<'a> {
         self.next_call += 1;
         let (mut try_no, mut failures) = (0, 0);
         loop {
-            let result = match self.money(&request, &mut try_no).await? {
+            let question = |try_no| self.question(&request, try_no);
+            let result = match secure(self.job.durable.as_ref(), question, &mut try_no).await? {
                 Money::Memo { text, input_tokens } => {
                     self.remember(&request, input_tokens);
                     return Ok(text);
@@ -97,23 +121,6 @@ impl<'a> Conversation<'a> {
                 Err(error) => self.rest(&error, &mut failures).await?,
             }
             try_no += 1;
-        }
-    }
-
-    /// Gets money for the first free try, however long that takes, or the reply that was paid before.
-    async fn money(&self, request: &Request, try_no: &mut u32) -> Result<Money, Stop> {
-        loop {
-            match self.job.durable.reserve(self.question(request, *try_no)).await? {
-                Reserved::Memo { text, input_tokens } => return Ok(Money::Memo { text, input_tokens }),
-                Reserved::Granted(money) => return Ok(Money::Granted(money)),
-                Reserved::TryTaken => *try_no += 1,
-                Reserved::Wait(wait) => self.job.durable.pause(&wait).await?,
-                Reserved::Human(reason) => return Err(End::human(reason).into()),
-                Reserved::ExceedsCap { bound, cap } => {
-                    let (bound_micro, cap_micro) = (bound.micro(), cap.micro());
-                    return Err(End::human(HumanReason::ExceedsCap { bound_micro, cap_micro }).into());
-                }
-            }
         }
     }
 

@@ -15,7 +15,7 @@ mod ending;
 pub mod fakes;
 pub mod forge;
 pub mod git;
-mod implementer;
+pub mod implementer;
 pub mod process;
 mod prompt;
 mod reading;

@@ -19,6 +19,10 @@ pub(crate) const IMPLEMENT: &str = include_str!("prompts/implement.md");
 pub(crate) const DEBUG: &str = include_str!("prompts/debug.md");
 pub(crate) const REVIEW: &str = include_str!("prompts/review.md");
 
+/// What a program is told that works in the worktree by itself.
+pub(crate) const AGENT: &str = include_str!("prompts/agent.md");
+pub(crate) const AGENT_DEBUG: &str = include_str!("prompts/agent_debug.md");
+
 /// The most bytes of a title, of a body and of a list of files in a prompt.
 const TITLE_BYTES: usize = 300;
 const BODY_BYTES: usize = 16 * 1024;
@@ -27,6 +31,11 @@ const FILES_BYTES: usize = 8 * 1024;
 /// Begins a conversation: the rules, then a stage's prompt with its places filled.
 pub(crate) fn open(template: &str, values: &[(&str, &str)]) -> Vec<Turn> {
     vec![Turn::system(SYSTEM), Turn::user(render(template, values))]
+}
+
+/// Writes down what a program is to do; the rules for replies are not for it.
+pub(crate) fn hand_over(template: &str, values: &[(&str, &str)]) -> Vec<Turn> {
+    vec![Turn::user(render(template, values))]
 }
 
 /// Asks for a reply again.
@@ -95,6 +104,17 @@ pub(crate) fn files(files: &[String]) -> String {
 /// Marks text that is not ours, so that what it says is no instruction. It cannot close its own mark.
 pub(crate) fn quote(text: &str) -> String {
     format!("<untrusted>\n{}\n</untrusted>", text.replace("untrusted>", "untrusted&gt;"))
+}
+
+/// How much of a program's output the next attempt is told.
+const LESSON_LINES: usize = 20;
+const LESSON_LINE_BYTES: usize = 200;
+
+/// Returns the end of what a program printed, where it says what is wrong.
+pub(crate) fn last_lines(output: &str) -> String {
+    let lines: Vec<&str> = output.lines().filter(|line| !line.trim().is_empty()).collect();
+    let last = lines[lines.len().saturating_sub(LESSON_LINES)..].iter();
+    last.map(|line| cut(line, LESSON_LINE_BYTES)).collect::<Vec<_>>().join("\n")
 }
 
 /// Keeps the first bytes of a text and says so when some are missing.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::attempt::Job;
 use crate::ending::{End, Stop};
 use crate::trouble;
-use crate::workspace::{Refreshed, Workspace, WorkspaceError, Worktree, WorktreeSpec};
+use crate::workspace::{Refreshed, Snapshot, Workspace, WorkspaceError, Worktree, WorktreeSpec};
 
 /// The new content of files by their paths; none for a file that is removed.
 pub(crate) type Changes = BTreeMap<String, Option<String>>;
@@ -27,6 +27,8 @@ pub(crate) struct Run<'a> {
 /// Changes that are in the log and perhaps not in the worktree yet.
 #[derive(Default)]
 struct Pending {
+    /// The tree that a program left, on which the changes were made.
+    tree: Option<String>,
     changes: Changes,
     /// The commit that they were made on.
     base_commit: String,
@@ -39,6 +41,16 @@ pub(crate) struct Made {
     pub(crate) changes: Changes,
     /// The commit that the worktree was compared with.
     pub(crate) base_commit: String,
+    /// What a program left that worked in the worktree itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) snapshot: Option<Snapshot>,
+}
+
+impl Made {
+    /// Counts the files that were changed.
+    pub(crate) fn files(&self) -> usize {
+        self.changes.len() + self.snapshot.as_ref().map_or(0, |snapshot| snapshot.touched.len())
+    }
 }
 
 impl<'a> Run<'a> {
@@ -79,13 +91,17 @@ impl<'a> Run<'a> {
     /// Takes over what an edit step made. It is written to the worktree when the next one needs that, so that the
     /// worktree never holds what the log does not.
     pub(crate) fn take_over(&mut self, made: &Made) {
+        if let Some(snapshot) = &made.snapshot {
+            // Its tree has all that was changed before.
+            self.pending = Pending { tree: Some(snapshot.tree.clone()), ..Pending::default() };
+        }
         self.pending.changes.extend(made.changes.clone());
         self.pending.base_commit.clone_from(&made.base_commit);
     }
 
     /// Says that the work is committed: the branch has it now, and it may be merged with others' there.
     pub(crate) fn forget_changes(&mut self) {
-        self.pending.changes.clear();
+        self.pending = Pending::default();
     }
 
     /// Returns the worktree with everything that the log has; opens it when this run has not yet.
@@ -138,7 +154,7 @@ impl<'a> Run<'a> {
     }
 
     async fn write_pending(&mut self, at: &Worktree) -> Result<(), Stop> {
-        if self.pending.changes.is_empty() {
+        if self.pending.tree.is_none() && self.pending.changes.is_empty() {
             return Ok(());
         }
         if self.pending.base_commit != at.base_commit {
@@ -146,11 +162,14 @@ impl<'a> Run<'a> {
             let message = "the worktree is gone and the base has moved, so the edits of this attempt cannot be made again";
             return Err(End::retry(FailureKind::Transient, message).into());
         }
+        if let Some(tree) = &self.pending.tree {
+            self.job.workspace.restore(at, tree).await.map_err(trouble::workspace)?;
+        }
         for (path, content) in &self.pending.changes {
             let put = put(self.job.workspace.as_ref(), at, path, content.as_deref()).await;
             put.map_err(trouble::workspace)?;
         }
-        self.pending.changes.clear();
+        self.forget_changes();
         Ok(())
     }
 }

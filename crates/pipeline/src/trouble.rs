@@ -18,6 +18,9 @@ pub(crate) fn workspace(error: WorkspaceError) -> Stop {
         WorkspaceError::Protected { .. }
         | WorkspaceError::Outside { .. }
         | WorkspaceError::NotAFile { .. }
+        | WorkspaceError::Nested { .. }
+        | WorkspaceError::TooMuch { .. }
+        | WorkspaceError::Secret { .. }
         | WorkspaceError::Shrinks { .. } => End::retry(FailureKind::Boundary, message).into(),
         // Hooks are checks like tests.
         WorkspaceError::CommitRefused { .. } => End::retry(FailureKind::TestsFailed, message).into(),

@@ -11,6 +11,7 @@ use glitchlab_domain::{snapshot, watchdog};
 use glitchlab_models::simulated::Profile;
 use glitchlab_pipeline::attempt::{self, Merge, MergeTurn};
 use glitchlab_pipeline::git::Identity;
+use glitchlab_pipeline::implementer::Implementer;
 use glitchlab_pipeline::workspace::DEFAULT_TEST_LIMITS;
 
 /// The repository's id in every world.
@@ -128,6 +129,7 @@ impl Setup {
     pub fn stages(&self) -> attempt::Settings {
         attempt::Settings {
             limits: Limits::default(),
+            implementer: Implementer::Builtin,
             bound_by_difference: self.bound_by_difference,
             merge: self.merge,
             base: "main".to_owned(),

@@ -9,9 +9,12 @@ use glitchlab_models::{Model, Request, Reservation, Role, Spent};
 use glitchlab_pipeline::forge::{
     self, Forge, ForgeError, MergeResult, OpenRequest, RequestRef, RequestState,
 };
+use glitchlab_pipeline::process::contained::Finished;
+use glitchlab_pipeline::process::redact::Redactor;
 use glitchlab_pipeline::process::{ChildWatch, RunLimits};
 use glitchlab_pipeline::workspace::{
-    CommitMessage, DiffSummary, Hit, Refreshed, TestRun, Workspace, WorkspaceError, Worktree, WorktreeSpec,
+    CommitMessage, DiffSummary, Hit, Refreshed, Snapshot, TestRun, Workspace, WorkspaceError, Worktree,
+    WorktreeSpec,
 };
 
 use crate::tripwire::{Place, Tripwire};
@@ -144,6 +147,38 @@ impl Workspace for Wired<dyn Workspace> {
         watch: &dyn ChildWatch,
     ) -> Result<TestRun, WorkspaceError> {
         self.inner.run_tests(at, command, limits, watch).await
+    }
+
+    async fn mark(&self, at: &Worktree, attempt_id: &str, n: u32) -> Result<(), WorkspaceError> {
+        self.inner.mark(at, attempt_id, n).await
+    }
+
+    async fn run_agent(
+        &self,
+        at: &Worktree,
+        command: &[String],
+        limits: &RunLimits,
+        watch: &dyn ChildWatch,
+    ) -> Result<Finished, WorkspaceError> {
+        self.inner.run_agent(at, command, limits, watch).await
+    }
+
+    async fn fingerprint(&self, at: &Worktree) -> Result<String, WorkspaceError> {
+        self.inner.fingerprint(at).await
+    }
+
+    async fn take(
+        &self,
+        at: &Worktree,
+        attempt_id: &str,
+        n: u32,
+        secrets: &Redactor,
+    ) -> Result<Snapshot, WorkspaceError> {
+        self.inner.take(at, attempt_id, n, secrets).await
+    }
+
+    async fn restore(&self, at: &Worktree, tree: &str) -> Result<(), WorkspaceError> {
+        self.inner.restore(at, tree).await
     }
 
     async fn checkpoint(&self, at: &Worktree, attempt_id: &str) -> Result<(), WorkspaceError> {

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use anyhow::Context;
+use glitchlab_domain::agent::Template;
 use glitchlab_domain::money::MicroUsd;
 
 use super::flags::Flags;
@@ -110,7 +112,20 @@ impl Effective {
             "{}: budget.billing is \"subscription\", which needs a limit of tokens: set budget.tokens_per_day, too",
             billing.origin
         );
+        if self.text("agent.kind") == "command" {
+            self.agent_command()?;
+        }
         Ok(())
+    }
+
+    /// Returns how the agent's program is started.
+    ///
+    /// # Errors
+    ///
+    /// Says what the command line lacks.
+    pub(crate) fn agent_command(&self) -> anyhow::Result<Template> {
+        let origin = &self.get("agent.command").origin;
+        Template::new(self.words("agent.command")).with_context(|| format!("{origin}: agent.command cannot be used"))
     }
 
     /// Returns a setting.

@@ -139,6 +139,18 @@ pub(crate) static KEYS: &[Key] = &[
 
     key("models.default", Kind::Text, r#""""#, "The model as provider/model: simulated/fast, simulated/realistic, simulated/subscription or scripted/<file>").flag("model", "MODEL"),
 
+    key("agent.kind", Kind::Soon { now: &["builtin", "command"], later: &["acp", "claude-code"] }, r#""builtin""#, "Who does the edits: the model of the engine, or a program of your own; see docs/agents.md")
+        .flag("agent", "KIND"),
+    key("agent.command", Kind::Words, "[]", "The program and its arguments, started in the worktree; the places are {prompt_file}, {worktree} and {budget_usd}"),
+    key("agent.max_usd_per_run", LIMIT, r#""2.00""#, "Dollars that one run of the program may cost; it is told by {budget_usd}, and nothing here can hold it to that").ceiling(),
+    key("agent.overshoot", LIMIT, r#""0.50""#, "Dollars that are set aside for each run beyond that; a run whose cost nobody knows is charged both"),
+    key("agent.max_tokens_per_run", Kind::Whole { least: 1, most: 1_000_000_000 }, "1000000", "Tokens that one run counts for until it has said its own, where tokens are limited"),
+    key("agent.cost_pointer", Kind::Pointer, r#""""#, "Where the last JSON line that the program prints has its cost in dollars; empty: each run is charged in full"),
+    key("agent.input_tokens_pointer", Kind::Pointer, r#""""#, "Where that line has the tokens of its prompts"),
+    key("agent.output_tokens_pointer", Kind::Pointer, r#""""#, "Where that line has the tokens of its replies"),
+
+    key("sandbox.pass_env", Kind::Words, "[]", "Variables that the agent's program gets beside the usual ones, such as its key; their values are kept out of what is stored"),
+
     key("forge.merge", Kind::Choice(&["never", "when_green"]), r#""never""#, "Whether a task whose tests and review are green is merged into the base, or left as a branch")
         .flag("merge", "WHEN"),
     key("forge.max_open", COUNT, "5", "Nothing new starts while so many branches wait for a merge; 0 is no limit").flag("max-open", "N").live(),
@@ -161,8 +173,16 @@ pub(crate) static KEYS: &[Key] = &[
 ];
 
 /// What is drawn and not built yet: sections, and single keys. Each is refused by name instead of being ignored.
-pub(crate) const PLANNED: &[&str] =
-    &["agent", "alerts", "backlog.source", "forge.draft", "forge.kind", "sandbox", "telemetry", "tqm"];
+pub(crate) const PLANNED: &[&str] = &[
+    "alerts",
+    "backlog.source",
+    "forge.draft",
+    "forge.kind",
+    "sandbox.mode",
+    "sandbox.network",
+    "telemetry",
+    "tqm",
+];
 
 #[cfg(test)]
 mod tests {

@@ -32,6 +32,10 @@ pub(crate) enum Kind {
     Dollars { zero: bool, empty: bool },
     /// One of these words.
     Choice(&'static [&'static str]),
+    /// One of these words, and others that a later version knows.
+    Soon { now: &'static [&'static str], later: &'static [&'static str] },
+    /// A JSON pointer, or nothing.
+    Pointer,
 }
 
 /// What is written for a setting.
@@ -120,6 +124,11 @@ impl Kind {
             Self::Dollars { empty: true, .. } if text.is_empty() => Ok(()),
             Self::Dollars { zero, .. } => values::dollars(text, zero),
             Self::Choice(words) if !words.contains(&text) => Err(format!("`{text}` is not {self}")),
+            Self::Soon { later, .. } if later.contains(&text) => {
+                Err(format!("this version does not know `{text}` yet; write {self}"))
+            }
+            Self::Soon { now, .. } if !now.contains(&text) => Err(format!("`{text}` is not {self}")),
+            Self::Pointer if !text.is_empty() && !text.starts_with('/') => Err(format!("`{text}` is not {self}")),
             _ => Ok(()),
         }
     }
@@ -139,7 +148,8 @@ impl Kind {
             Self::Time { least_ms } => pattern(&values::time_pattern(least_ms)),
             Self::Bytes => pattern(values::BYTES_PATTERN),
             Self::Dollars { zero, empty } => pattern(&values::dollars_pattern(zero, empty)),
-            Self::Choice(words) => json!({ "enum": words }),
+            Self::Choice(words) | Self::Soon { now: words, .. } => json!({ "enum": words }),
+            Self::Pointer => pattern("^(/.*)?$"),
         }
     }
 }
@@ -169,7 +179,8 @@ impl fmt::Display for Kind {
             Self::Time { .. } => f.write_str("a quoted time, such as \"30s\", \"5m\" or \"2h\""),
             Self::Bytes => f.write_str("a quoted size, such as \"500MiB\" or \"5GiB\""),
             Self::Dollars { .. } => f.write_str("a quoted amount of dollars, such as \"5.00\""),
-            Self::Choice(words) => write!(f, "one of \"{}\"", words.join("\", \"")),
+            Self::Pointer => f.write_str("a quoted JSON pointer, such as \"/total_cost_usd\", or \"\""),
+            Self::Choice(words) | Self::Soon { now: words, .. } => write!(f, "one of \"{}\"", words.join("\", \"")),
         }
     }
 }
@@ -226,6 +237,21 @@ mod tests {
         assert_eq!(error, "it must be a whole number from 1 to 256");
         assert!(take(Kind::Whole { least: 1, most: 256 }, "-1").is_err());
         assert!(take(Kind::Text, "5").is_err());
+    }
+
+    #[test]
+    fn agents_of_later_versions_are_known_and_refused() {
+        let kind = Kind::Soon { now: &["builtin", "command"], later: &["acp"] };
+        assert!(take(kind, "\"command\"").is_ok());
+        let error = take(kind, "\"acp\"").expect_err("not yet");
+        assert_eq!(error, "this version does not know `acp` yet; write one of \"builtin\", \"command\"");
+        assert!(take(kind, "\"other\"").expect_err("never").contains("is not one of"));
+    }
+
+    #[test]
+    fn a_pointer_begins_with_a_slash() {
+        assert!(take(Kind::Pointer, "\"/usage/cost\"").is_ok() && take(Kind::Pointer, "\"\"").is_ok());
+        assert!(take(Kind::Pointer, "\"usage.cost\"").expect_err("no pointer").contains("is not a quoted JSON pointer"));
     }
 
     #[test]

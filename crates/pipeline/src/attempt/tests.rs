@@ -1,5 +1,6 @@
 //! Whole attempts over fakes of the three ports, and one over real git.
 
+mod agents;
 mod calls;
 mod edits;
 mod merges;

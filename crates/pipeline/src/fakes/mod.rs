@@ -18,7 +18,7 @@ pub use fuse::Fuse;
 pub use log::MemoryLog;
 pub use repo::FakeRepo;
 pub use tree::Files;
-pub use workspace::FakeWorkspace;
+pub use workspace::{FakeRun, FakeWorkspace};
 
 use std::sync::Arc;
 

@@ -58,6 +58,16 @@ impl Tree {
         Ok(())
     }
 
+    /// Changes it so that it has exactly these files, as a program does that asks nobody.
+    pub(super) fn become_like(&mut self, state: &State, files: &Files) {
+        let before = self.files(state);
+        for path in before.keys().chain(files.keys()) {
+            if before.get(path) != files.get(path) {
+                self.changes.insert(path.clone(), files.get(path).cloned());
+            }
+        }
+    }
+
     /// Returns the changes that change something.
     pub(super) fn real(&self, state: &State) -> Changes {
         let differs = |(path, text): &(&String, &Option<String>)| {

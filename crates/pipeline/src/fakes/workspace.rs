@@ -10,10 +10,28 @@ use async_trait::async_trait;
 use super::fuse::Fuse;
 use super::repo::{Branch, FakeRepo, State, name};
 use super::tree::{Files, Tree, check, replace_once};
-use crate::process::{ChildWatch, Exit, RunLimits};
+use crate::process::contained::{Cause, Finished};
+use crate::process::redact::Redactor;
+use crate::process::{ChildWatch, Exit, RunLimits, Stream};
+use crate::run::Changes;
 use crate::workspace::{
-    CommitMessage, DiffSummary, Hit, Refreshed, TestRun, Workspace, WorkspaceError, Worktree, WorktreeSpec,
+    CommitMessage, DiffSummary, Hit, Refreshed, Snapshot, TestRun, Workspace, WorkspaceError, Worktree,
+    WorktreeSpec,
 };
+
+/// What a program of a test does to the files, and how it goes.
+type Program = Arc<dyn Fn(&mut Files) -> FakeRun + Send + Sync>;
+
+/// How a program of a test goes.
+#[derive(Clone, Debug, Default)]
+pub struct FakeRun {
+    /// What it prints, at its start.
+    pub says: String,
+    /// How long it takes.
+    pub takes: Duration,
+    /// Its exit code.
+    pub code: i32,
+}
 
 type Verdict = Arc<dyn Fn(&Files) -> bool + Send + Sync>;
 
@@ -25,6 +43,9 @@ pub struct FakeWorkspace {
     fuse: Fuse,
     tests: Verdict,
     tests_take: Duration,
+    agent: Program,
+    /// How worktrees stood before steps; like refs, these outlive the worktrees.
+    marks: Arc<Mutex<BTreeMap<(String, u32), Changes>>>,
 }
 
 impl FakeWorkspace {
@@ -32,7 +53,16 @@ impl FakeWorkspace {
     #[must_use]
     pub fn new(repo: FakeRepo) -> Self {
         let tests: Verdict = Arc::new(|_| true);
-        Self { repo, trees: Arc::default(), fuse: Fuse::never(), tests, tests_take: Duration::ZERO }
+        let (fuse, tests_take) = (Fuse::never(), Duration::ZERO);
+        let agent: Program = Arc::new(|_| FakeRun::default());
+        Self { repo, trees: Arc::default(), fuse, tests, tests_take, agent, marks: Arc::default() }
+    }
+
+    /// Lets agents do this.
+    #[must_use]
+    pub fn with_agent(mut self, does: impl Fn(&mut Files) -> FakeRun + Send + Sync + 'static) -> Self {
+        self.agent = Arc::new(does);
+        self
     }
 
     /// Interrupts at the points of `fuse`.
@@ -192,6 +222,76 @@ impl Workspace for FakeWorkspace {
         let duration_ms = u64::try_from(self.tests_take.as_millis()).unwrap_or(u64::MAX);
         let output = if passed { "all is well" } else { "test failed" };
         Ok(TestRun { passed, exit, duration_ms, output: output.to_owned(), timed_out: false })
+    }
+
+    async fn mark(&self, at: &Worktree, attempt_id: &str, n: u32) -> Result<(), WorkspaceError> {
+        let key = (attempt_id.to_owned(), n);
+        let mark = |tree: &mut Tree, _: &mut State| {
+            let mut marks = self.marks.lock().unwrap_or_else(PoisonError::into_inner);
+            tree.changes = marks.entry(key).or_insert_with(|| tree.changes.clone()).clone();
+            Ok(())
+        };
+        self.passing(|| self.with(at, mark)).await
+    }
+
+    async fn run_agent(
+        &self,
+        at: &Worktree,
+        _: &[String],
+        limits: &RunLimits,
+        watch: &dyn ChildWatch,
+    ) -> Result<Finished, WorkspaceError> {
+        self.fuse.pass().await;
+        let run = self.with(at, |tree, state| {
+            let mut files = tree.files(state);
+            let run = (self.agent)(&mut files);
+            tree.become_like(state, &files);
+            Ok(run)
+        })?;
+        watch.heard(Stream::Out, run.says.as_bytes());
+        let cause = tokio::select! {
+            () = watch.stop_requested() => Cause::Stopped,
+            () = tokio::time::sleep(run.takes) => Cause::Itself,
+            () = tokio::time::sleep(limits.timeout) => Cause::Timeout,
+        };
+        self.fuse.pass().await;
+        let exit = if cause == Cause::Itself { Exit::Code(run.code) } else { Exit::Signal(15) };
+        Ok(Finished { exit, cause, took: run.takes, output: run.says, survivors: Vec::new() })
+    }
+
+    async fn fingerprint(&self, at: &Worktree) -> Result<String, WorkspaceError> {
+        self.with(at, |tree, state| Ok(tree.diff(state).tree))
+    }
+
+    async fn take(
+        &self,
+        at: &Worktree,
+        attempt_id: &str,
+        n: u32,
+        secrets: &Redactor,
+    ) -> Result<Snapshot, WorkspaceError> {
+        let key = (attempt_id.to_owned(), n);
+        let take = |tree: &mut Tree, state: &mut State| {
+            let marks = self.marks.lock().unwrap_or_else(PoisonError::into_inner);
+            let before = Tree { changes: marks.get(&key).cloned().unwrap_or_default(), ..tree.clone() };
+            let (before, after) = (before.files(state), tree.files(state));
+            if let Some((path, _)) = after.iter().find(|(_, text)| secrets.finds(text.as_bytes())) {
+                return Err(WorkspaceError::Secret { path: path.clone() });
+            }
+            let paths = before.keys().chain(after.keys()).filter(|path| before.get(*path) != after.get(*path));
+            let touched = paths.map(|path| (path.clone(), !after.contains_key(path))).collect();
+            Ok(Snapshot { tree: serde_json::to_string(&tree.changes).unwrap_or_default(), touched })
+        };
+        self.passing(|| self.with(at, take)).await
+    }
+
+    async fn restore(&self, at: &Worktree, tree: &str) -> Result<(), WorkspaceError> {
+        let changes: Changes = serde_json::from_str(tree).unwrap_or_default();
+        let restore = |tree: &mut Tree, _: &mut State| {
+            tree.changes = changes;
+            Ok(())
+        };
+        self.passing(|| self.with(at, restore)).await
     }
 
     async fn checkpoint(&self, at: &Worktree, _: &str) -> Result<(), WorkspaceError> {

@@ -39,7 +39,7 @@ impl<'a> Draft<'a> {
             .filter(|(_, draught)| differs(draught))
             .map(|(path, draught)| (path, draught.after))
             .collect();
-        Made { changes, base_commit: self.at.base_commit.clone() }
+        Made { changes, base_commit: self.at.base_commit.clone(), snapshot: None }
     }
 
     pub(super) async fn list(&self) -> Result<Vec<String>, WorkspaceError> {

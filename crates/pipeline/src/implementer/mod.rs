@@ -1,10 +1,15 @@
-//! Who edits: a list of one so far, the edit loop over model calls in [`builtin`].
+//! Who edits: the edit loop over model calls in [`builtin`], or a program of its own in [`command`].
 //!
-//! An implementer is given the worktree, what to do and a number of rounds, and comes back with the changes it wants.
-//! Success is judged by the diff and the tests, never by its word.
+//! An implementer is given the worktree and what to do, and comes back with the changes it wants or has made. Success is
+//! judged by the diff and the tests, never by its word.
 
+mod artifact;
 mod builtin;
+pub mod command;
 mod draft;
+mod vigil;
+
+use std::sync::Arc;
 
 use glitchlab_domain::stage::Stage;
 use glitchlab_models::Turn;
@@ -15,12 +20,36 @@ use crate::ending::Stop;
 use crate::run::Made;
 use crate::workspace::Worktree;
 
+pub use artifact::Artifacts;
+pub use command::Agent;
+
+/// Who does the edits of an attempt.
+#[derive(Clone, Debug, Default)]
+pub enum Implementer {
+    /// The model of the engine, by an edit loop.
+    #[default]
+    Builtin,
+    /// A program that works in the worktree by itself.
+    Command(Arc<Agent>),
+}
+
+impl Implementer {
+    /// Returns the agent that is not metered, if it is one.
+    #[must_use]
+    pub fn agent(&self) -> Option<&Agent> {
+        match self {
+            Self::Builtin => None,
+            Self::Command(agent) => Some(agent),
+        }
+    }
+}
+
 /// What an implementer is asked to do.
 pub(crate) struct Assignment<'a> {
     pub(crate) at: &'a Worktree,
     pub(crate) stage: Stage,
     pub(crate) step_n: u32,
-    /// The conversation that it goes on with.
+    /// The conversation that it goes on with; what is to be done is its last turn.
     pub(crate) turns: Vec<Turn>,
     /// The most rounds.
     pub(crate) rounds: u32,
@@ -43,5 +72,8 @@ pub(crate) struct Edited {
 
 /// Lets the implementer work.
 pub(crate) async fn edit(job: &Job, assignment: Assignment<'_>) -> Result<Edited, Stop> {
-    builtin::edit(job, assignment).await
+    match &job.settings.implementer {
+        Implementer::Builtin => builtin::edit(job, assignment).await,
+        Implementer::Command(agent) => command::edit(job, agent, assignment).await,
+    }
 }

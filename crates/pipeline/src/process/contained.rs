@@ -20,19 +20,39 @@ use super::engine::Engine;
 use super::output::Capture;
 use super::spawner::{self, Orphans};
 use super::tree::Tree;
-use super::{ChildWatch, Command, Exit, MARKER, ProcessError, RunLimits};
+use super::{ChildWatch, Command, Exit, MARKER, ProcessError, RunLimits, Stream};
 
 /// Input 0 is a socket: the gate comes in by it, the program's status goes out. A caught signal, unlike an ignored
-/// one, is not inherited, so the program still hears SIGTERM while the shim survives it. The guard beside the program
-/// reads on: when the engine is gone, it kills the group, itself with it.
+/// one, is not inherited, so the program still hears SIGTERM while the shim survives it; so it survives the end of the
+/// engine, too, of which it is told by that signal.
+///
+/// The guard beside the program reads on: when the engine is gone, it kills what the shim has, as often as something is
+/// there. What was killed leaves its own children to the shim, so in the end nothing is left, whatever session or
+/// environment it has; then the group goes, the shim and the guard with it. Of zombies something is always there, hence
+/// the bound.
 const SHIM: &str = "\
 read -r _ || exit 125
 exec 3<&0
-(read -r _ <&3; kill -KILL 0) </dev/null >/dev/null 2>&1 &
-trap : TERM INT HUP
+hunt() {
+  read -r me _ </proc/self/stat
+  n=0 found=1
+  while [ -n \"$found\" ] && [ $n -lt 500 ]; do
+    n=$((n + 1)) found=
+    for t in /proc/$$/task/*/children; do
+      kids=
+      read -r kids <\"$t\"
+      for kid in $kids; do
+        [ \"$kid\" = \"$me\" ] || [ \"$kid\" = \"$1\" ] || { found=1; kill -KILL \"$kid\"; }
+      done
+    done
+  done
+  kill -KILL 0
+}
+(read -r _ <&3; hunt) </dev/null >/dev/null 2>&1 &
+trap : TERM INT HUP PIPE
 \"$@\" </dev/null 3<&-
 echo \"$?\" >&0
-read -r _
+read -r _ || hunt $! >/dev/null 2>&1
 ";
 
 /// How long the output may stay open after everything that could write to it is gone.
@@ -195,14 +215,14 @@ async fn pump(
     let (mut out, mut err) = (vec![0; 16 * 1024], vec![0; 16 * 1024]);
     let (mut out_open, mut err_open) = (true, true);
     while out_open || err_open {
-        let (buffer, read, open) = tokio::select! {
-            read = stdout.read(&mut out), if out_open => (&out, read, &mut out_open),
-            read = stderr.read(&mut err), if err_open => (&err, read, &mut err_open),
+        let (buffer, read, open, from) = tokio::select! {
+            read = stdout.read(&mut out), if out_open => (&out, read, &mut out_open, Stream::Out),
+            read = stderr.read(&mut err), if err_open => (&err, read, &mut err_open, Stream::Err),
         };
         match read {
             Ok(bytes @ 1..) => {
                 capture.push(&buffer[..bytes]);
-                watch.progress();
+                watch.heard(from, &buffer[..bytes]);
             }
             Ok(0) | Err(_) => *open = false,
         }

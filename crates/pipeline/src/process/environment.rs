@@ -64,6 +64,9 @@ const ALLOWED_FAMILIES: &[&str] = &["LC_", "XDG_"];
 const GIT_SETTINGS: &[&str] =
     &["GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM", "GIT_SSH", "GIT_SSH_COMMAND"];
 
+/// What the names of variables with secrets have in them.
+const SECRET_WORDS: &[&str] = &["KEY", "TOKEN", "SECRET", "PASSW", "CREDENTIAL", "AUTH"];
+
 /// The variables a process gets: all of them, nothing is inherited beside them.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Environment {
@@ -83,6 +86,12 @@ impl Environment {
         self
     }
 
+    /// Returns one.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&OsStr> {
+        self.variables.get(OsStr::new(name)).map(OsString::as_os_str)
+    }
+
     /// Keeps what builds and tests commonly need, and the `extra` names: never a key that happens to be set.
     #[must_use]
     pub fn for_tests(&self, extra: &[String]) -> Self {
@@ -99,6 +108,18 @@ impl Environment {
     #[must_use]
     pub fn for_git(&self) -> Self {
         self.keeping(|name| !name.starts_with("GIT_") || GIT_SETTINGS.contains(&name))
+    }
+
+    /// Returns the values that nobody is to read: those of variables named like secrets, and of the `passed` ones, whatever
+    /// their names.
+    #[must_use]
+    pub fn secrets(&self, passed: &[String]) -> Vec<String> {
+        let is_secret = |name: &str| {
+            let name = name.to_uppercase();
+            SECRET_WORDS.iter().any(|word| name.contains(word))
+        };
+        let found = self.keeping(|name| is_secret(name) || passed.iter().any(|allowed| allowed == name));
+        found.variables.values().filter_map(|value| value.to_str().map(str::to_owned)).collect()
     }
 
     fn keeping(&self, keep: impl Fn(&str) -> bool) -> Self {
@@ -153,6 +174,13 @@ mod tests {
             ("HOME", "/h"),
         ]);
         assert_eq!(names(&all.for_git()), ["GIT_SSH", "HOME"]);
+    }
+
+    #[test]
+    fn secrets_are_known_by_their_names_or_because_they_were_passed() {
+        let all = Environment::new([("MY_TOKEN", "one"), ("db_password", "two"), ("PLAIN", "three"), ("PATH", "/bin")]);
+        assert_eq!(all.secrets(&[]), ["one", "two"]);
+        assert_eq!(all.secrets(&["PLAIN".into()]), ["one", "three", "two"]);
     }
 
     #[test]

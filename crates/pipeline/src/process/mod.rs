@@ -12,6 +12,7 @@ pub mod leftovers;
 pub mod lookup;
 pub mod output;
 mod procfs;
+pub mod redact;
 mod spawner;
 mod tree;
 
@@ -149,6 +150,15 @@ pub struct WatchError {
     pub reason: String,
 }
 
+/// Where a process prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stream {
+    /// Its output.
+    Out,
+    /// Its error output.
+    Err,
+}
+
 /// Follows a process from before it does anything until it is gone with all it started.
 #[async_trait]
 pub trait ChildWatch: Send + Sync {
@@ -160,6 +170,12 @@ pub trait ChildWatch: Send + Sync {
 
     /// Hears that it printed something.
     fn progress(&self);
+
+    /// Hears what it printed; by default only that it did.
+    fn heard(&self, from: Stream, bytes: &[u8]) {
+        let _ = (from, bytes);
+        self.progress();
+    }
 
     /// Resolves when the process should end early; by default never.
     async fn stop_requested(&self) {

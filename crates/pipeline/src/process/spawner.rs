@@ -21,13 +21,14 @@ type Job = Box<dyn FnOnce() + Send>;
 /// What a process does for those it leaves behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Orphans {
-    /// Its grandchildren stay its descendants when their parents end, so that a walk finds them.
+    /// Its grandchildren stay its descendants when their parents end, so that a walk finds them. It is asked to end when
+    /// the engine has ended, and ends them before.
     Adopt,
     /// They go where the system puts them.
     Leave,
 }
 
-/// Starts a process in its own group, which dies when the engine dies.
+/// Starts a process in its own group, which hears of it when the engine dies.
 pub(super) async fn spawn(mut command: Command, orphans: Orphans) -> io::Result<Child> {
     command.process_group(0).kill_on_drop(true);
     die_with_parent(&mut command, orphans);
@@ -63,8 +64,13 @@ fn start_thread() -> io::Result<mpsc::Sender<Job>> {
 #[expect(unsafe_code, reason = "only code between fork and exec can ask for the parent-death signal")]
 fn die_with_parent(command: &mut Command, orphans: Orphans) {
     let engine = Pid::this();
+    // Who adopts orphans outlives the engine for as long as it takes to end them: it must be there to find them by.
+    let at_the_end = match orphans {
+        Orphans::Adopt => Signal::SIGTERM,
+        Orphans::Leave => Signal::SIGKILL,
+    };
     let prepare = move || {
-        prctl::set_pdeathsig(Signal::SIGKILL)?;
+        prctl::set_pdeathsig(at_the_end)?;
         if orphans == Orphans::Adopt {
             prctl::set_child_subreaper(true)?;
         }

@@ -8,6 +8,7 @@ use glitchlab_models::reply::Plan;
 use serde::Serialize;
 
 use super::test::Tested;
+use crate::attempt::Job;
 use crate::ending::{End, Stop};
 use crate::implementer::{Assignment, Edited, edit};
 use crate::prompt;
@@ -63,7 +64,7 @@ impl Step for Edit {
     }
 
     fn report(edited: &Edited) -> Report {
-        let files = edited.made.changes.len();
+        let files = edited.made.files();
         let summary = match (edited.done, edited.summary.as_str()) {
             (true, "") => format!("{files} files changed"),
             (true, summary) => summary.to_owned(),
@@ -75,36 +76,41 @@ impl Step for Edit {
 
 impl Edit {
     async fn turns(&self, run: &mut Run<'_>) -> Result<Vec<Turn>, Stop> {
+        match (&self.occasion, run.job.settings.implementer.agent()) {
+            (Occasion::GoOn { turns, .. }, _) => Ok(turns.clone()),
+            (Occasion::Implement { plan }, None) => self.implement(run, plan).await,
+            (Occasion::Debug { plan, output }, None) => self.debug(run, plan, output).await,
+            (Occasion::Implement { plan }, Some(_)) => Ok(hand_over(run.job, plan)),
+            (Occasion::Debug { plan, output }, Some(_)) => Ok(hand_over_again(run.job, plan, output)),
+        }
+    }
+
+    async fn implement(&self, run: &mut Run<'_>, plan: &Plan) -> Result<Vec<Turn>, Stop> {
         let task = &run.job.task;
-        let (words, rounds) = (prompt::task(task), self.rounds.to_string());
-        Ok(match &self.occasion {
-            Occasion::Implement { plan } => {
-                let values = [
-                    ("task", &*words),
-                    ("plan", &prompt::plan(plan)),
-                    ("lessons", &prompt::lessons(&task.learned)),
-                    ("files", &prompt::files(&run.list_files().await?)),
-                    ("rounds", &rounds),
-                ];
-                prompt::open(prompt::IMPLEMENT, &values)
-            }
-            Occasion::Debug { plan, output } => {
-                let values = [
-                    ("task", &*words),
-                    ("plan", &prompt::plan(plan)),
-                    ("files", &prompt::files(&run.changed_files().await?)),
-                    ("output", &prompt::quote(output)),
-                    ("rounds", &rounds),
-                ];
-                prompt::open(prompt::DEBUG, &values)
-            }
-            Occasion::GoOn { turns, .. } => turns.clone(),
-        })
+        let values = [
+            ("task", &*prompt::task(task)),
+            ("plan", &prompt::plan(plan)),
+            ("lessons", &prompt::lessons(&task.learned)),
+            ("files", &prompt::files(&run.list_files().await?)),
+            ("rounds", &self.rounds.to_string()),
+        ];
+        Ok(prompt::open(prompt::IMPLEMENT, &values))
+    }
+
+    async fn debug(&self, run: &mut Run<'_>, plan: &Plan, output: &str) -> Result<Vec<Turn>, Stop> {
+        let values = [
+            ("task", &*prompt::task(&run.job.task)),
+            ("plan", &prompt::plan(plan)),
+            ("files", &prompt::files(&run.changed_files().await?)),
+            ("output", &prompt::quote(output)),
+            ("rounds", &self.rounds.to_string()),
+        ];
+        Ok(prompt::open(prompt::DEBUG, &values))
     }
 
     /// Says when the implementer is through without a change.
     fn idle(&self, edited: &Edited) -> Option<End> {
-        if !edited.done || !edited.made.changes.is_empty() {
+        if !edited.done || edited.made.files() > 0 {
             return None;
         }
         match self.occasion {
@@ -132,4 +138,24 @@ impl Edited {
         }
         Occasion::GoOn { stage, turns }
     }
+}
+
+fn hand_over(job: &Job, plan: &Plan) -> Vec<Turn> {
+    let values = [
+        ("task", &*prompt::task(&job.task)),
+        ("plan", &prompt::plan(plan)),
+        ("lessons", &prompt::lessons(&job.task.learned)),
+        ("test", job.settings.test.as_deref().unwrap_or("(there is none)")),
+    ];
+    prompt::hand_over(prompt::AGENT, &values)
+}
+
+fn hand_over_again(job: &Job, plan: &Plan, output: &str) -> Vec<Turn> {
+    let values = [
+        ("task", &*prompt::task(&job.task)),
+        ("plan", &prompt::plan(plan)),
+        ("output", &prompt::quote(output)),
+        ("test", job.settings.test.as_deref().unwrap_or("(there is none)")),
+    ];
+    prompt::hand_over(prompt::AGENT_DEBUG, &values)
 }

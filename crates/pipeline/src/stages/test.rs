@@ -15,9 +15,6 @@ use crate::workspace::{DiffSummary, FileChange, TestRun, Worktree};
 
 /// How much of the output the log keeps; the end of it says most.
 const OUTPUT_BYTES: usize = 16 * 1024;
-/// How much of it the next attempt is told.
-const LESSON_LINES: usize = 20;
-const LESSON_LINE_BYTES: usize = 200;
 
 #[derive(Serialize)]
 pub(crate) struct Test {
@@ -54,9 +51,7 @@ impl Tested {
 
     /// Returns the end of the output, where tests say what is wrong.
     pub(crate) fn last_lines(&self) -> String {
-        let lines: Vec<&str> = self.output.lines().filter(|line| !line.trim().is_empty()).collect();
-        let last = lines[lines.len().saturating_sub(LESSON_LINES)..].iter();
-        last.map(|line| prompt::cut(line, LESSON_LINE_BYTES)).collect::<Vec<_>>().join("\n")
+        prompt::last_lines(&self.output)
     }
 }
 

@@ -80,6 +80,29 @@ pub enum WorkspaceError {
         /// The size it would have.
         after_bytes: u64,
     },
+    /// A program left a repository of its own in the worktree.
+    #[error("{path:?} is a git repository inside the worktree; remove its .git, or leave it out")]
+    Nested {
+        /// The path.
+        path: String,
+    },
+    /// A program left more behind than a change is.
+    #[error(
+        "with {path:?} the change has more than {limit_bytes} bytes; leave out what is made by the build, or have git \
+         ignore it"
+    )]
+    TooMuch {
+        /// The file that is too much.
+        path: String,
+        /// The limit.
+        limit_bytes: u64,
+    },
+    /// A program wrote a secret into a file.
+    #[error("{path:?} has a secret of the environment in it; leave it out")]
+    Secret {
+        /// The path.
+        path: String,
+    },
     /// The text to replace is not there exactly once.
     #[error(
         "the text to replace occurs {found} times in {path:?}; give enough of its surroundings that it occurs once"

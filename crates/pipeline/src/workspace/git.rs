@@ -14,11 +14,12 @@ use tokio::task::spawn_blocking;
 use super::files::{self, ShrinkBound};
 use super::protect::Protected;
 use super::{
-    CommitMessage, DiffSummary, Hit, Refreshed, TestRun, Workspace, WorkspaceError, Worktree, WorktreeSpec,
+    CommitMessage, DiffSummary, Hit, Refreshed, Snapshot, TestRun, Workspace, WorkspaceError, Worktree, WorktreeSpec,
     contain,
 };
 use crate::git::GitRepo;
-use crate::process::contained::{self, Cause};
+use crate::process::contained::{self, Cause, Finished};
+use crate::process::redact::Redactor;
 use crate::process::{ChildWatch, Command, Environment, RunLimits};
 
 /// Bounds and rules of a workspace.
@@ -28,6 +29,8 @@ pub struct WorkspaceOptions {
     pub environment: Environment,
     /// Variables that tests get beside the usual ones.
     pub pass_env: Vec<String>,
+    /// Variables that agents get beside the usual ones.
+    pub pass_to_agents: Vec<String>,
     /// Paths that no attempt may change.
     pub protected: Protected,
     /// When a whole-file write is taken for a loss.
@@ -53,6 +56,7 @@ impl WorkspaceOptions {
         Self {
             environment,
             pass_env: Vec::new(),
+            pass_to_agents: Vec::new(),
             protected: Protected::default(),
             shrink: ShrinkBound { from_bytes: 1024, keep_percent: 50 },
             max_listed: 5_000,
@@ -111,7 +115,7 @@ impl GitWorkspace {
 }
 
 /// Runs file work where it may block.
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, WorkspaceError> + Send + 'static,
 ) -> Result<T, WorkspaceError> {
     let lost =
@@ -216,6 +220,46 @@ impl Workspace for GitWorkspace {
             output: run.output,
             timed_out: run.cause == Cause::Timeout,
         })
+    }
+
+    async fn mark(&self, at: &Worktree, attempt_id: &str, n: u32) -> Result<(), WorkspaceError> {
+        self.check_connected(at)?;
+        self.mark_step(at, attempt_id, n).await
+    }
+
+    async fn run_agent(
+        &self,
+        at: &Worktree,
+        command: &[String],
+        limits: &RunLimits,
+        watch: &dyn ChildWatch,
+    ) -> Result<Finished, WorkspaceError> {
+        self.check(at)?;
+        let environment = self.options.environment.for_tests(&self.options.pass_to_agents);
+        let (program, arguments) = command.split_first().map_or(("", command), |(program, rest)| (program.as_str(), rest));
+        let command = Command::new(program, &at.path, environment).args(arguments);
+        Ok(contained::run(&command, limits, self.options.grace, watch).await?)
+    }
+
+    async fn fingerprint(&self, at: &Worktree) -> Result<String, WorkspaceError> {
+        self.check_connected(at)?;
+        self.tree(at).await
+    }
+
+    async fn take(
+        &self,
+        at: &Worktree,
+        attempt_id: &str,
+        n: u32,
+        secrets: &Redactor,
+    ) -> Result<Snapshot, WorkspaceError> {
+        self.check_connected(at)?;
+        self.take_step(at, attempt_id, n, secrets).await
+    }
+
+    async fn restore(&self, at: &Worktree, tree: &str) -> Result<(), WorkspaceError> {
+        self.check(at)?;
+        self.restore_tree(at, tree).await
     }
 
     async fn checkpoint(&self, at: &Worktree, attempt_id: &str) -> Result<(), WorkspaceError> {

@@ -119,7 +119,7 @@ impl GitWorkspace {
     }
 
     /// Writes everything that is not ignored as a tree, by an index of its own: the worktree's index stays.
-    async fn tree(&self, at: &Worktree) -> Result<String, WorkspaceError> {
+    pub(super) async fn tree(&self, at: &Worktree) -> Result<String, WorkspaceError> {
         let index = Scratch::index(&self.admin(&at.path))?;
         self.git(at, &["add", "--all"]).env("GIT_INDEX_FILE", &index.path).run().await?;
         Ok(self.git(at, &["write-tree"]).env("GIT_INDEX_FILE", &index.path).line().await?)

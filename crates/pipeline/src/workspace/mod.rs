@@ -10,8 +10,10 @@ pub mod protect;
 pub mod prune;
 mod record;
 mod search;
+mod steps;
 mod worktree;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -20,6 +22,8 @@ use serde::{Deserialize, Serialize};
 
 pub use error::WorkspaceError;
 
+use crate::process::contained::Finished;
+use crate::process::redact::Redactor;
 use crate::process::{ChildWatch, Exit, RunLimits};
 
 /// What a worktree is opened for.
@@ -85,6 +89,15 @@ pub struct DiffSummary {
     pub tree: String,
     /// Changed files that no attempt may change.
     pub protected: Vec<String>,
+}
+
+/// What a program changed that worked in the worktree itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// The tree with all files as they then were, which the workspace keeps until the attempt ends.
+    pub tree: String,
+    /// The files that it changed, by path; true for one that is gone.
+    pub touched: BTreeMap<String, bool>,
 }
 
 /// A commit message in its parts.
@@ -180,6 +193,34 @@ pub trait Workspace: Send + Sync {
         limits: &RunLimits,
         watch: &dyn ChildWatch,
     ) -> Result<TestRun, WorkspaceError>;
+
+    /// Remembers how the worktree stands before step `n`, in which a program works in it. When that step was cut off
+    /// before, the worktree is first brought back to where the step began.
+    async fn mark(&self, at: &Worktree, attempt_id: &str, n: u32) -> Result<(), WorkspaceError>;
+
+    /// Runs a program that may work in the worktree, and ends all it started.
+    async fn run_agent(
+        &self,
+        at: &Worktree,
+        command: &[String],
+        limits: &RunLimits,
+        watch: &dyn ChildWatch,
+    ) -> Result<Finished, WorkspaceError>;
+
+    /// Names the content of the worktree; equal only for equal content. Also while a program works in it.
+    async fn fingerprint(&self, at: &Worktree) -> Result<String, WorkspaceError>;
+
+    /// Takes what was changed since [`Workspace::mark`]. A known secret in it is refused.
+    async fn take(
+        &self,
+        at: &Worktree,
+        attempt_id: &str,
+        n: u32,
+        secrets: &Redactor,
+    ) -> Result<Snapshot, WorkspaceError>;
+
+    /// Brings the files to a tree that [`Workspace::take`] has named.
+    async fn restore(&self, at: &Worktree, tree: &str) -> Result<(), WorkspaceError>;
 
     /// Saves the work in progress beside the branch, which stays as it is.
     async fn checkpoint(&self, at: &Worktree, attempt_id: &str) -> Result<(), WorkspaceError>;

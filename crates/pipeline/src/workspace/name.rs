@@ -21,11 +21,21 @@ pub fn worktree_directory(bead_id: &str, attempt_id: &str) -> String {
 /// Names the ref that keeps an attempt's work in progress.
 #[must_use]
 pub fn wip_ref(attempt_id: &str) -> String {
+    own_ref("wip", attempt_id)
+}
+
+/// Names the ref that keeps the worktree as it was before and after steps.
+#[must_use]
+pub fn steps_ref(attempt_id: &str) -> String {
+    own_ref("steps", attempt_id)
+}
+
+fn own_ref(kind: &str, attempt_id: &str) -> String {
     let name = safe(attempt_id, "attempt");
     if name == attempt_id {
-        return format!("refs/glitchlab/wip/{name}");
+        return format!("refs/glitchlab/{kind}/{name}");
     }
-    format!("refs/glitchlab/wip/{name}-{}", hash(&[attempt_id]))
+    format!("refs/glitchlab/{kind}/{name}-{}", hash(&[attempt_id]))
 }
 
 /// Keeps letters, digits, `-`, `_` and single dots inside, so that git and every file system take it.

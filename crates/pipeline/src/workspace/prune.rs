@@ -106,6 +106,7 @@ impl GitWorkspace {
 
     async fn remove_with_branch(&self, path: &Path, record: &Record) -> Result<(), WorkspaceError> {
         self.delete_ref(&name::wip_ref(&record.attempt_id)).await?;
+        self.delete_ref(&name::steps_ref(&record.attempt_id)).await?;
         self.delete_branch(&record.branch, path).await?;
         self.discard(path).await
     }
@@ -113,11 +114,12 @@ impl GitWorkspace {
     async fn remove_work_in_progress(&self, running: &HashSet<String>) -> Result<(), WorkspaceError> {
         let refs = self
             .repo
-            .call(&["for-each-ref", "--format=%(refname)", "refs/glitchlab/wip/"])
+            .call(&["for-each-ref", "--format=%(refname)", "refs/glitchlab/wip/", "refs/glitchlab/steps/"])
             .run()
             .await?
             .text();
-        let needed: HashSet<String> = running.iter().map(|attempt_id| name::wip_ref(attempt_id)).collect();
+        let names = |attempt_id: &String| [name::wip_ref(attempt_id), name::steps_ref(attempt_id)];
+        let needed: HashSet<String> = running.iter().flat_map(names).collect();
         for full in refs.lines().filter(|full| !needed.contains(*full)) {
             self.delete_ref(full).await?;
         }

@@ -49,12 +49,18 @@ impl GitWorkspace {
     /// Checks that a worktree is where it should be and still belongs to the repository: an agent can write anywhere
     /// in it, and by its `.git` file lead git to another repository.
     pub(super) fn check(&self, at: &Worktree) -> Result<(), WorkspaceError> {
+        self.check_connected(at)?;
+        if !self.is_on_branch(at) {
+            return Err(not_ours(at, "its branch is not checked out any more"));
+        }
+        Ok(())
+    }
+
+    /// Checks the same of a worktree in which another branch may be checked out for now.
+    pub(super) fn check_connected(&self, at: &Worktree) -> Result<(), WorkspaceError> {
         self.check_place(at)?;
         if !self.is_connected(&at.path) {
             return Err(not_ours(at, "its .git file is gone or leads elsewhere"));
-        }
-        if !self.is_on_branch(at) {
-            return Err(not_ours(at, "its branch is not checked out any more"));
         }
         Ok(())
     }
@@ -96,6 +102,7 @@ impl GitWorkspace {
         let record = Record { closing: true, ..record };
         record::write(&self.admin(path), &record)?;
         self.delete_ref(&name::wip_ref(&record.attempt_id)).await?;
+        self.delete_ref(&name::steps_ref(&record.attempt_id)).await?;
         self.close_rest(path, &record.branch, &record.base, &record.base_commit).await
     }
 

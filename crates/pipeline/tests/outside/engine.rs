@@ -64,7 +64,14 @@ async fn plays_a_part_when_it_is_told_to() {
             run(&place, "echo ran >ran", &watch).await;
         }
         "runs daemons" => {
-            let line = "echo $$ >>pids; setsid sh -c 'echo $$ >>pids; exec sleep 1000' & sleep 1000";
+            let line = "trap '' TERM; echo $$ >>pids; setsid sh -c 'echo $$ >>pids; exec sleep 1000' & \
+                        (env -i setsid /bin/sh -c 'echo $$ >>pids; exec /bin/sleep 1000' &); sleep 1000";
+            run(&place, line, &Recorder { place: place.clone(), opens: true }).await;
+        }
+        "kills its guard" => {
+            // The guard is the shim's other child.
+            let line = "for kid in $(cat /proc/$PPID/task/*/children); do [ $kid = $$ ] || kill -KILL $kid; done; \
+                        echo $$ >>pids; (env -i setsid /bin/sh -c 'echo $$ >>pids; exec /bin/sleep 1000' &); exec sleep 1000";
             run(&place, line, &Recorder { place: place.clone(), opens: true }).await;
         }
         "merges" => {

@@ -13,7 +13,7 @@ use crate::support::{pids, runs, start_ticks, until};
 async fn what_a_killed_engine_left_running_is_ended_at_the_next_start() {
     let place = tempfile::tempdir().unwrap();
     let mut engine = Engine::play("runs daemons", place.path());
-    until("the daemon runs", || pids(&place.path().join("pids")).len() == 2).await;
+    until("the daemon runs", || pids(&place.path().join("pids")).len() == 3).await;
     let left = pids(&place.path().join("pids"));
     leftovers::kill(&[]).await;
     assert!(left.iter().all(|pid| runs(*pid)), "a living engine's processes are its own");
@@ -24,16 +24,30 @@ async fn what_a_killed_engine_left_running_is_ended_at_the_next_start() {
 }
 
 #[tokio::test]
-async fn what_stayed_in_the_group_of_a_killed_engines_program_dies_with_the_engine() {
+async fn a_killed_engines_program_dies_with_it_and_so_does_what_left_its_group_and_forgot_its_environment() {
     let place = tempfile::tempdir().unwrap();
     let mut engine = Engine::play("runs daemons", place.path());
-    until("the daemon runs", || pids(&place.path().join("pids")).len() == 2).await;
-    let [program, daemon] = pids(&place.path().join("pids"))[..] else { panic!("two processes run") };
+    until("the daemons run", || pids(&place.path().join("pids")).len() == 3).await;
+    let left = pids(&place.path().join("pids"));
+    let shim = pids(&place.path().join("shim"))[0];
     engine.kill();
-    until("the program is gone, without a next start", || !runs(program)).await;
-    assert!(runs(daemon), "what left the group is for the sweep");
-    leftovers::kill(&[]).await;
-    assert!(!runs(daemon));
+    until("all are gone, without a next start", || !left.iter().any(|pid| runs(*pid))).await;
+    until("so is what held them together", || !runs(shim)).await;
+}
+
+/// The guard is in the program's own group: a program can kill it.
+#[tokio::test]
+async fn what_killed_its_guard_is_found_by_its_record_at_the_next_start() {
+    let place = tempfile::tempdir().unwrap();
+    let mut engine = Engine::play("kills its guard", place.path());
+    until("the daemon runs", || pids(&place.path().join("pids")).len() == 2).await;
+    let (left, shim) = (pids(&place.path().join("pids")), pids(&place.path().join("shim"))[0]);
+    engine.kill();
+    let host = Identity::current().host.clone();
+    let recorded = ChildProcess { pid: shim, pgid: shim, start_ticks: start_ticks(shim), host };
+    leftovers::kill(&[recorded]).await;
+    assert!(!left.iter().any(|pid| runs(*pid)));
+    until("so is what held them together", || !runs(shim)).await;
 }
 
 /// A process that carries no marker of ours, only a record.

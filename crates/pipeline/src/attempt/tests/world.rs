@@ -152,6 +152,7 @@ impl World {
 pub(super) fn settings() -> Settings {
     Settings {
         limits: Limits::default(),
+        implementer: Implementer::Builtin,
         bound_by_difference: true,
         merge: Merge::WhenGreen,
         base: "main".to_owned(),
