@@ -125,7 +125,8 @@ impl Effective {
     /// Says what the command line lacks.
     pub(crate) fn agent_command(&self) -> anyhow::Result<Template> {
         let origin = &self.get("agent.command").origin;
-        Template::new(self.words("agent.command")).with_context(|| format!("{origin}: agent.command cannot be used"))
+        Template::new(self.words("agent.command"))
+            .with_context(|| format!("{origin}: agent.command cannot be used"))
     }
 
     /// Returns a setting.

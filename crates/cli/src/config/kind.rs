@@ -128,7 +128,9 @@ impl Kind {
                 Err(format!("this version does not know `{text}` yet; write {self}"))
             }
             Self::Soon { now, .. } if !now.contains(&text) => Err(format!("`{text}` is not {self}")),
-            Self::Pointer if !text.is_empty() && !text.starts_with('/') => Err(format!("`{text}` is not {self}")),
+            Self::Pointer if !text.is_empty() && !text.starts_with('/') => {
+                Err(format!("`{text}` is not {self}"))
+            }
             _ => Ok(()),
         }
     }
@@ -180,7 +182,9 @@ impl fmt::Display for Kind {
             Self::Bytes => f.write_str("a quoted size, such as \"500MiB\" or \"5GiB\""),
             Self::Dollars { .. } => f.write_str("a quoted amount of dollars, such as \"5.00\""),
             Self::Pointer => f.write_str("a quoted JSON pointer, such as \"/total_cost_usd\", or \"\""),
-            Self::Choice(words) | Self::Soon { now: words, .. } => write!(f, "one of \"{}\"", words.join("\", \"")),
+            Self::Choice(words) | Self::Soon { now: words, .. } => {
+                write!(f, "one of \"{}\"", words.join("\", \""))
+            }
         }
     }
 }
@@ -251,7 +255,11 @@ mod tests {
     #[test]
     fn a_pointer_begins_with_a_slash() {
         assert!(take(Kind::Pointer, "\"/usage/cost\"").is_ok() && take(Kind::Pointer, "\"\"").is_ok());
-        assert!(take(Kind::Pointer, "\"usage.cost\"").expect_err("no pointer").contains("is not a quoted JSON pointer"));
+        assert!(
+            take(Kind::Pointer, "\"usage.cost\"")
+                .expect_err("no pointer")
+                .contains("is not a quoted JSON pointer")
+        );
     }
 
     #[test]

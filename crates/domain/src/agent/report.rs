@@ -62,8 +62,7 @@ impl Report {
             _ if bound == MicroUsd::ZERO => MicroUsd::ZERO,
             _ => return None,
         };
-        let (input_tokens, output_tokens) =
-            (self.input_tokens.unwrap_or(0), self.output_tokens.unwrap_or(0));
+        let (input_tokens, output_tokens) = (self.input_tokens.unwrap_or(0), self.output_tokens.unwrap_or(0));
         Some(Paid { cost, input_tokens, output_tokens })
     }
 }
@@ -113,7 +112,11 @@ mod tests {
 
     fn pointers() -> Pointers {
         let at = |pointer: &str| Some(pointer.to_owned());
-        Pointers { cost: at("/total_cost_usd"), input_tokens: at("/usage/in"), output_tokens: at("/usage/out") }
+        Pointers {
+            cost: at("/total_cost_usd"),
+            input_tokens: at("/usage/in"),
+            output_tokens: at("/usage/out"),
+        }
     }
 
     fn micro(text: &str) -> Option<i64> {
@@ -148,7 +151,9 @@ mod tests {
 
     #[test]
     fn what_is_no_amount_of_dollars_is_no_report() {
-        for text in ["-1", "\"NaN\"", "null", "true", "[1]", "\"\"", "\"1 dollar\"", "1e300", "\"1e99999999999\""] {
+        for text in
+            ["-1", "\"NaN\"", "null", "true", "[1]", "\"\"", "\"1 dollar\"", "1e300", "\"1e99999999999\""]
+        {
             assert_eq!(micro(text), None, "{text}");
         }
     }

@@ -29,7 +29,9 @@ pub enum BadTemplate {
     #[error("it is empty; write the program and its arguments, such as [\"my-agent\", \"{{prompt_file}}\"]")]
     Empty,
     /// A place that nobody fills.
-    #[error("it has {{{place}}}, which nothing fills; the places are {{prompt_file}}, {{worktree}} and {{budget_usd}}")]
+    #[error(
+        "it has {{{place}}}, which nothing fills; the places are {{prompt_file}}, {{worktree}} and {{budget_usd}}"
+    )]
     Place {
         /// Its name.
         place: String,
@@ -76,7 +78,8 @@ impl Template {
     /// Fills the places; what a value says is never taken for one.
     #[must_use]
     pub fn fill(&self, values: &Values<'_>) -> Vec<String> {
-        let budget = format!("{}.{:06}", values.budget.micro() / 1_000_000, values.budget.micro() % 1_000_000);
+        let budget =
+            format!("{}.{:06}", values.budget.micro() / 1_000_000, values.budget.micro() % 1_000_000);
         let budget = budget.strip_suffix("0000").unwrap_or(&budget);
         let fill = |part: &String| {
             let mut filled = String::new();
@@ -131,7 +134,8 @@ mod tests {
     #[test]
     fn places_are_filled_once_and_other_braces_are_text() {
         let template =
-            template(&["agent", "-f={prompt_file}", "{worktree}/{worktree}", r#"{"max":{budget_usd}}"#]).unwrap();
+            template(&["agent", "-f={prompt_file}", "{worktree}/{worktree}", r#"{"max":{budget_usd}}"#])
+                .unwrap();
         let values = Values { prompt_file: "/p{worktree}", worktree: "/w", budget: MicroUsd::new(2_000_000) };
         assert_eq!(template.fill(&values), ["agent", "-f=/p{worktree}", "/w//w", r#"{"max":2.00}"#]);
         assert!(template.passes_budget());

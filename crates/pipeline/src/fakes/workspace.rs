@@ -278,7 +278,8 @@ impl Workspace for FakeWorkspace {
             if let Some((path, _)) = after.iter().find(|(_, text)| secrets.finds(text.as_bytes())) {
                 return Err(WorkspaceError::Secret { path: path.clone() });
             }
-            let paths = before.keys().chain(after.keys()).filter(|path| before.get(*path) != after.get(*path));
+            let paths =
+                before.keys().chain(after.keys()).filter(|path| before.get(*path) != after.get(*path));
             let touched = paths.map(|path| (path.clone(), !after.contains_key(path))).collect();
             Ok(Snapshot { tree: serde_json::to_string(&tree.changes).unwrap_or_default(), touched })
         };

@@ -57,7 +57,9 @@ impl Artifacts {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             other => other?,
         };
-        let dated = folders.flatten().filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())));
+        let dated = folders
+            .flatten()
+            .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())));
         let mut dated: Vec<_> = dated.collect();
         dated.sort_unstable_by(|a, b| b.cmp(a));
         dated.iter().skip(KEPT).try_for_each(|(_, path)| fs::remove_dir_all(path))

@@ -125,7 +125,8 @@ impl Session<'_> {
         };
         let Came { paid, latency_ms, result } = came;
         let reply = match &result {
-            Ok(edited) => serde_json::to_string(edited).map_err(|error| ModelError::new(ErrorKind::Provider, error.to_string())),
+            Ok(edited) => serde_json::to_string(edited)
+                .map_err(|error| ModelError::new(ErrorKind::Provider, error.to_string())),
             Err(stop) => Err(ModelError::new(ErrorKind::Transient, why(stop))),
         };
         self.job.durable.settle(money.spent(paid, reply, latency_ms).into_settlement()).await?;
@@ -175,7 +176,8 @@ impl Session<'_> {
         let is_whole = ran.cause == Cause::Itself && ran.survivors.is_empty();
         let paid = if is_whole { Report::read(stdout, &self.agent.pointers).paid(bound) } else { None };
         self.keep(&ran, overdue, &said, paid).await;
-        let taken = self.job.workspace.take(self.at, self.attempt_id(), self.step_n, &self.agent.secrets).await;
+        let taken =
+            self.job.workspace.take(self.at, self.attempt_id(), self.step_n, &self.agent.secrets).await;
         let result = match (ran.cause, overdue) {
             (_, Some(overdue)) => Err(late(overdue, &said, taken.ok()).into()),
             (Cause::Stopped, None) => Err(Lost::new("it was told to end while its agent worked").into()),
@@ -187,7 +189,8 @@ impl Session<'_> {
     fn edited(&self, ran: &Finished, said: &str, snapshot: Snapshot) -> Result<Edited, Stop> {
         let last = said.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or("it said nothing");
         if snapshot.touched.is_empty() && NOT_RUNNABLE.contains(&ran.exit) {
-            let message = format!("the agent `{}` cannot be run ({}): {last}", self.agent.command.program(), ran.exit);
+            let message =
+                format!("the agent `{}` cannot be run ({}): {last}", self.agent.command.program(), ran.exit);
             return Err(End::permanent(message).into());
         }
         let summary = match ran.exit {
@@ -207,7 +210,8 @@ impl Session<'_> {
             || format!("{}, its bound: it said nothing that can be believed", self.agent.bound()),
             |paid| paid.cost.to_string(),
         );
-        let text = format!("{} {end} after {} s; charged {cost}\n\n{said}", self.agent.name, ran.took.as_secs());
+        let text =
+            format!("{} {end} after {} s; charged {cost}\n\n{said}", self.agent.name, ran.took.as_secs());
         let task = &self.job.task.bead_id;
         tracing::info!(event = "agent.ended", %task, transcript = %path.display(), "{} {end}; charged {cost}", self.agent.name);
         if let Err(error) = self.agent.artifacts.write(path, text).await {

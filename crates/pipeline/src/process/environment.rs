@@ -178,7 +178,12 @@ mod tests {
 
     #[test]
     fn secrets_are_known_by_their_names_or_because_they_were_passed() {
-        let all = Environment::new([("MY_TOKEN", "one"), ("db_password", "two"), ("PLAIN", "three"), ("PATH", "/bin")]);
+        let all = Environment::new([
+            ("MY_TOKEN", "one"),
+            ("db_password", "two"),
+            ("PLAIN", "three"),
+            ("PATH", "/bin"),
+        ]);
         assert_eq!(all.secrets(&[]), ["one", "two"]);
         assert_eq!(all.secrets(&["PLAIN".into()]), ["one", "three", "two"]);
     }

@@ -53,7 +53,8 @@ impl Redactor {
     /// Returns the text without secrets.
     #[must_use]
     pub fn redact(&self, text: &str) -> String {
-        let known = self.known.iter().fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), MARK));
+        let known =
+            self.known.iter().fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), MARK));
         let mut redacted = String::with_capacity(known.len());
         let mut in_key = false;
         for line in known.split_inclusive('\n') {

@@ -14,8 +14,8 @@ use tokio::task::spawn_blocking;
 use super::files::{self, ShrinkBound};
 use super::protect::Protected;
 use super::{
-    CommitMessage, DiffSummary, Hit, Refreshed, Snapshot, TestRun, Workspace, WorkspaceError, Worktree, WorktreeSpec,
-    contain,
+    CommitMessage, DiffSummary, Hit, Refreshed, Snapshot, TestRun, Workspace, WorkspaceError, Worktree,
+    WorktreeSpec, contain,
 };
 use crate::git::GitRepo;
 use crate::process::contained::{self, Cause, Finished};
@@ -236,7 +236,8 @@ impl Workspace for GitWorkspace {
     ) -> Result<Finished, WorkspaceError> {
         self.check(at)?;
         let environment = self.options.environment.for_tests(&self.options.pass_to_agents);
-        let (program, arguments) = command.split_first().map_or(("", command), |(program, rest)| (program.as_str(), rest));
+        let (program, arguments) =
+            command.split_first().map_or(("", command), |(program, rest)| (program.as_str(), rest));
         let command = Command::new(program, &at.path, environment).args(arguments);
         Ok(contained::run(&command, limits, self.options.grace, watch).await?)
     }

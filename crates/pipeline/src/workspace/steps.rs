@@ -46,7 +46,12 @@ fn after(n: u32, at: &Worktree) -> String {
 
 impl GitWorkspace {
     /// Remembers how the worktree stands before a step. One that was cut off in the step is brought back first.
-    pub(super) async fn mark_step(&self, at: &Worktree, attempt_id: &str, n: u32) -> Result<(), WorkspaceError> {
+    pub(super) async fn mark_step(
+        &self,
+        at: &Worktree,
+        attempt_id: &str,
+        n: u32,
+    ) -> Result<(), WorkspaceError> {
         if let Some(kept) = self.kept_before(at, attempt_id, n).await? {
             self.put_back_history(at, kept.head()).await?;
             self.update_ref(&name::steps_ref(attempt_id), &kept.commit).await?;
@@ -84,7 +89,12 @@ impl GitWorkspace {
     }
 
     /// Finds how the worktree stood before the step: the last that is kept, or the one before its result.
-    async fn kept_before(&self, at: &Worktree, attempt_id: &str, n: u32) -> Result<Option<Kept>, WorkspaceError> {
+    async fn kept_before(
+        &self,
+        at: &Worktree,
+        attempt_id: &str,
+        n: u32,
+    ) -> Result<Option<Kept>, WorkspaceError> {
         let full = name::steps_ref(attempt_id);
         if self.repo.call(&["for-each-ref", "--format=%(objectname)", &full]).line().await?.is_empty() {
             return Ok(None);
@@ -96,7 +106,13 @@ impl GitWorkspace {
         Ok(found.find(|kept| kept.subject == before(n, at)))
     }
 
-    async fn keep(&self, attempt_id: &str, tree: &str, head: &str, subject: &str) -> Result<(), WorkspaceError> {
+    async fn keep(
+        &self,
+        attempt_id: &str,
+        tree: &str,
+        head: &str,
+        subject: &str,
+    ) -> Result<(), WorkspaceError> {
         let full = name::steps_ref(attempt_id);
         let last = self.repo.call(&["for-each-ref", "--format=%(objectname)", &full]).line().await?;
         let mut call = self.repo.call(&["commit-tree", tree, "-m", subject]);

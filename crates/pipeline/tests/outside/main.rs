@@ -14,5 +14,6 @@ mod prune;
 mod repository;
 mod requests;
 mod runs;
+mod steps;
 mod support;
 mod worktrees;

@@ -182,7 +182,8 @@ async fn a_run_that_no_cap_allows_goes_to_a_person_before_it_begins() {
     let caps = World::with_caps(dollars("2"), dollars("100"));
     shop.world.log = caps.log;
     let ended = shop.world.run().await;
-    let Outcome::NeedsHuman { reason: HumanReason::ExceedsCap { bound_micro, cap_micro } } = ended.outcome else {
+    let Outcome::NeedsHuman { reason: HumanReason::ExceedsCap { bound_micro, cap_micro } } = ended.outcome
+    else {
         panic!("{ended:?}");
     };
     assert_eq!((bound_micro, cap_micro), (2_500_000, 2_000_000));
