@@ -11,7 +11,7 @@ use glitchlab_domain::outcome::FailureKind;
 use glitchlab_domain::rows::{AttemptRow, CallRow, CallState};
 use glitchlab_domain::task::TaskState;
 
-use crate::support::{LIMIT, Run, Scratch, bead, text, wait_for};
+use crate::support::{LIMIT, Run, Scratch, bead, get, text, wait_for};
 
 /// What a run costs at most in these scenarios: the cap and the overshoot.
 const BOUND: MicroUsd = MicroUsd::new(300_000);
@@ -147,6 +147,10 @@ fn an_agent_makes_the_change_the_tests_turn_green_and_it_is_merged() {
     }
     assert!(shop.transcript().contains("told to spend 0.25 in /"), "{}", shop.transcript());
     assert_eq!(shop.attempts()[0].model, "agent/agent.sh");
+    let (repo, store) = (shop.scratch.repo(), shop.scratch.store());
+    let history = ["history", "--repo", text(&repo), "--store", text(&store)];
+    let told = shop.scratch.launch(&history).wait().expect_code(0).stdout;
+    assert!(told.contains("agent/agent.sh UNBOUNDED") && told.contains("-output.txt"), "{told}");
     assert_eq!(shop.scratch.worktrees(), Vec::<String>::new());
     let refs = shop.scratch.git(&["for-each-ref", "refs/glitchlab"]);
     assert_eq!(refs, "", "what was kept of its steps goes with the attempt");
@@ -247,7 +251,21 @@ fn nothing_of_an_agent_survives_a_kill_of_the_engine_and_the_task_goes_on_withou
     let gone = wait_for(LIMIT, || (!pids.iter().any(|pid| lives(*pid))).then_some(()));
     assert!(gone.is_some(), "{pids:?} live on without an engine");
 
-    let second = shop.start().wait().expect_code(0);
+    let arguments = shop.arguments();
+    let endless: Vec<&str> =
+        arguments.iter().map(String::as_str).filter(|flag| *flag != "--until-idle").collect();
+    let second = shop.scratch.start(&endless);
+    let is_done = || shop.scratch.tasks().first().is_some_and(|task| task.state == TaskState::Completed);
+    wait_for(LIMIT, || is_done().then_some(())).expect("the task is done");
+    let attempt = shop.attempts().pop().expect("the attempt").attempt_id;
+    let page = get(&second.address(), "/tasks/a-1");
+    let link = page.split("href=\"").find(|rest| rest.starts_with(&format!("/transcripts/{attempt}/")));
+    let link = link.and_then(|rest| rest.split('"').next()).unwrap_or_else(|| panic!("no link\n{page}"));
+    let said = get(&second.address(), link);
+    assert!(page.contains("UNBOUNDED") && said.contains("text/plain") && said.contains("charged"), "{said}");
+    assert!(get(&second.address(), "/transcripts/..%2f..%2fstate/1").starts_with("HTTP/1.1 404"));
+    second.signal("TERM");
+    let second = second.wait().expect_code(0);
     assert_eq!(shop.scratch.tasks()[0].state, TaskState::Completed, "{}", second.stdout);
     assert_eq!(shop.attempts().len(), 1, "the same attempt went on");
     let files = shop.scratch.git(&["ls-tree", "--name-only", "main"]);
@@ -263,6 +281,10 @@ fn a_program_that_is_not_there_and_a_command_that_says_nothing_are_refused_at_th
     fs::remove_file(&shop.agent).expect("the agent is gone");
     let ended = shop.start().wait().expect_code(69);
     assert!(ended.stderr.contains("is not there"), "{}", ended.stderr);
+    let repo = shop.scratch.repo();
+    let doctor = ["doctor", "--repo", text(&repo), "--model", "simulated/fast", "--test", "true"];
+    let found = shop.scratch.launch(&doctor).wait();
+    assert!(found.stdout.contains("agent.sh` is not there"), "{}", found.stdout);
     shop.scratch.configure("[agent]\nkind = \"command\"\ncommand = [\"agent\"]\n");
     let ended = shop.start().wait().expect_code(78);
     assert!(ended.stderr.contains("no argument has {prompt_file}"), "{}", ended.stderr);

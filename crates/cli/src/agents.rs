@@ -5,13 +5,12 @@ use std::sync::Arc;
 
 use glitchlab_domain::agent::{self, Clocks, Pointers};
 use glitchlab_domain::money::MicroUsd;
-use glitchlab_pipeline::git::GitRepo;
 use glitchlab_pipeline::implementer::{Agent, Artifacts, Implementer};
 use glitchlab_pipeline::process::Environment;
 use glitchlab_pipeline::process::redact::Redactor;
 
-use crate::compose::{absolute, state_of};
-use crate::config::Config;
+use crate::compose::absolute;
+use crate::config::{Config, place};
 use crate::exit::{Code, OrStop, Stop};
 
 /// Returns who does the edits.
@@ -19,23 +18,32 @@ use crate::exit::{Code, OrStop, Stop};
 /// # Errors
 ///
 /// Returns what is wrong with the command, or that its program is not there.
-pub(crate) fn implementer(config: &Config, repo: &GitRepo) -> Result<Implementer, Stop> {
+pub(crate) fn implementer(config: &Config) -> Result<Implementer, Stop> {
     if !is_command(config) {
         return Ok(Implementer::Builtin);
     }
-    let agent = agent(config)?;
-    let checkout = repo.checkout.as_deref().unwrap_or(&config.repo);
-    if find(agent.command.program(), checkout, &config.environment).is_none() {
-        let error = anyhow::anyhow!(
-            "the agent's program `{}` is not there; name one in the PATH or an absolute path in agent.command",
-            agent.command.program()
-        );
-        return Err(Stop::new(Code::Unavailable, error));
-    }
+    // The command itself was looked at when the settings were read.
+    let agent = found(config).or_stop(Code::Unavailable)?;
     if let Err(error) = agent.artifacts.prune() {
         tracing::warn!(event = "agent.artifacts_left", "old transcripts cannot be removed: {error}");
     }
     Ok(Implementer::Command(Arc::new(agent)))
+}
+
+/// Returns the program that edits, and looks that it is there.
+///
+/// # Errors
+///
+/// Returns what is wrong with the command, or that its program is not there.
+pub(crate) fn found(config: &Config) -> anyhow::Result<Agent> {
+    let agent = agent(config)?;
+    let program = agent.command.program();
+    let is_there = find(program, &place::main_checkout(&config.repo), &config.environment).is_some();
+    anyhow::ensure!(
+        is_there,
+        "the agent's program `{program}` is not there; name one in the PATH or an absolute path in agent.command"
+    );
+    Ok(agent)
 }
 
 /// Tells whether a program of the user's does the edits.
@@ -50,7 +58,12 @@ pub(crate) fn passed(config: &Config) -> Vec<String> {
 
 /// Returns where transcripts are kept.
 pub(crate) fn artifacts(config: &Config) -> Artifacts {
-    Artifacts::new(absolute(state_of(config)).join("agents"))
+    artifacts_beside(&config.store)
+}
+
+/// Returns where those of a store are kept.
+pub(crate) fn artifacts_beside(store: &Path) -> Artifacts {
+    Artifacts::new(absolute(store.parent().unwrap_or(Path::new("."))).join("agents"))
 }
 
 /// Returns what a task is expected to cost while nothing better is known: one run, in full.
@@ -58,9 +71,9 @@ pub(crate) fn hold(config: &Config) -> Option<MicroUsd> {
     is_command(config).then(|| amount(config, "agent.max_usd_per_run") + amount(config, "agent.overshoot"))
 }
 
-fn agent(config: &Config) -> Result<Agent, Stop> {
+fn agent(config: &Config) -> anyhow::Result<Agent> {
     let set = &config.effective;
-    let command = set.agent_command().or_stop(Code::Configuration)?;
+    let command = set.agent_command()?;
     let ms = |name: &str| u64::try_from(set.time(name).as_millis()).unwrap_or(u64::MAX);
     Ok(Agent {
         name: agent::name_of(command.program()),

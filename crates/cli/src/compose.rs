@@ -76,7 +76,7 @@ pub(crate) async fn compose(config: &Config) -> Result<Composed, Stop> {
         pages::bind(&config.listen, config.listen_is_explicit).or_stop(Code::Configuration)?;
     let clock = clock::wall();
     let model = model(config, &clock)?;
-    let implementer = agents::implementer(config, &repo)?;
+    let implementer = agents::implementer(config)?;
     let sqlite = Sqlite::open(&config.store).await.or_stop(Code::Configuration)?;
     let reader = Reader::Sqlite(Sqlite::readers(&config.store).await.or_stop(Code::Configuration)?);
     let repo_id = repo_id(&repo);
@@ -188,7 +188,7 @@ fn model(config: &Config, clock: &Clock) -> Result<Arc<dyn Model>, Stop> {
 }
 
 /// The folder of the store, where worktrees and accounts are too.
-pub(crate) fn state_of(config: &Config) -> &Path {
+fn state_of(config: &Config) -> &Path {
     config.store.parent().unwrap_or(Path::new("."))
 }
 

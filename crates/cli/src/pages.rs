@@ -5,28 +5,29 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use glitchlab_actors::Engine;
+use glitchlab_pipeline::implementer::Artifacts;
 use glitchlab_runtime::{ChildSpec, Failure, Task};
 use glitchlab_web::{Guard, Health, Sources};
 
 use crate::records::StoreRecords;
 
-/// Describes the web child of an engine on a bound socket.
-pub(crate) fn child(engine: &Arc<Engine>, listener: TcpListener) -> ChildSpec {
+/// Describes the web child of an engine on a bound socket, which also shows what programs said that edited.
+pub(crate) fn child(engine: &Arc<Engine>, listener: TcpListener, artifacts: Artifacts) -> ChildSpec {
     let engine = Arc::clone(engine);
-    ChildSpec::task("web", move || serving(&engine, &listener))
+    ChildSpec::task("web", move || serving(&engine, &listener, &artifacts))
 }
 
-fn serving(engine: &Arc<Engine>, listener: &TcpListener) -> Result<Task<()>, Failure> {
+fn serving(engine: &Arc<Engine>, listener: &TcpListener, artifacts: &Artifacts) -> Result<Task<()>, Failure> {
     let guard = Guard::bound_to(listener.local_addr()?);
     let listener = tokio::net::TcpListener::from_std(listener.try_clone()?)?;
-    let sources = sources(engine);
+    let sources = sources(engine, artifacts.clone());
     Ok(Task::new("pages", move |scope| async move {
         glitchlab_web::serve(listener, sources, guard, scope.token().clone()).await?;
         Ok(())
     }))
 }
 
-fn sources(engine: &Arc<Engine>) -> Sources {
+fn sources(engine: &Arc<Engine>, artifacts: Artifacts) -> Sources {
     let (tree, gate) = (engine.tree.clone(), engine.gate.clone());
     Sources {
         snapshot: engine.snapshot.subscribe(),
@@ -36,7 +37,11 @@ fn sources(engine: &Arc<Engine>) -> Sources {
             Some(wait) => Health::Degraded(format!("Nothing new starts: {}", wait.reason)),
             None => Health::Ok,
         }),
-        records: Arc::new(StoreRecords { reader: engine.reader.clone(), repo_id: engine.repo_id.clone() }),
+        records: Arc::new(StoreRecords {
+            reader: engine.reader.clone(),
+            repo_id: engine.repo_id.clone(),
+            artifacts,
+        }),
         clock: Arc::clone(&engine.clock),
     }
 }

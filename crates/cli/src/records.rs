@@ -3,8 +3,9 @@
 use async_trait::async_trait;
 use glitchlab_domain::bead::BeadId;
 use glitchlab_domain::history::{TaskPage, TaskQuestion};
-use glitchlab_domain::id::TaskKey;
+use glitchlab_domain::id::{AttemptId, TaskKey};
 use glitchlab_domain::story::Story;
+use glitchlab_pipeline::implementer::Artifacts;
 use glitchlab_store::{Reader, StoreError};
 use glitchlab_web::{Records, Unavailable};
 
@@ -12,6 +13,8 @@ use glitchlab_web::{Records, Unavailable};
 pub(crate) struct StoreRecords {
     pub(crate) reader: Reader,
     pub(crate) repo_id: String,
+    /// What programs said that edited.
+    pub(crate) artifacts: Artifacts,
 }
 
 #[async_trait]
@@ -22,6 +25,11 @@ impl Records for StoreRecords {
 
     async fn story(&self, bead_id: &BeadId) -> Result<Option<Story>, Unavailable> {
         self.reader.story(&TaskKey::of(&self.repo_id, bead_id)).await.map_err(unavailable)
+    }
+
+    async fn said(&self, attempt_id: &AttemptId, step_n: u32) -> Result<Option<String>, Unavailable> {
+        let read = self.artifacts.read_transcript(attempt_id.as_str(), step_n).await;
+        read.map_err(|error| Unavailable(error.to_string()))
     }
 }
 

@@ -21,6 +21,7 @@ use glitchlab_models::catalog::Choice;
 use glitchlab_pipeline::process::engine::Engine as Process;
 use glitchlab_store::Reader;
 
+use crate::agents;
 use crate::args::Merge;
 use crate::config::Config;
 use crate::config::layer::Layer;
@@ -170,7 +171,8 @@ fn backlog(config: &Config, process: Option<&ProcessRow>) -> Option<PathBuf> {
 /// Names the ledger that an engine of these settings would spend from.
 fn scope(config: &Config, repo_id: &str) -> String {
     let is_simulated = config.model.parse::<Choice>().is_ok_and(|choice| choice.simulated());
-    scope_of(is_simulated, repo_id)
+    // The money of a program that edits is real, whatever plans and reviews.
+    scope_of(is_simulated && !agents::is_command(config), repo_id)
 }
 
 /// What the engine has said last of its own obstacles: its disk, its store.

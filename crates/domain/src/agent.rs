@@ -26,6 +26,12 @@ pub fn is_unmetered(model: &str) -> bool {
     model.starts_with(PREFIX)
 }
 
+/// Names what implements for people, with a word where nothing of ours holds what it spends.
+#[must_use]
+pub fn label(model: &str) -> String {
+    if is_unmetered(model) { format!("{model} UNBOUNDED") } else { model.to_owned() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -34,6 +40,10 @@ mod tests {
     fn an_agent_goes_by_the_name_of_its_program() {
         assert_eq!(name_of("/opt/bin/mender"), "agent/mender");
         assert_eq!(name_of("mender.sh"), "agent/mender.sh");
+        assert_eq!(
+            (label("agent/x"), label("simulated/fast")),
+            ("agent/x UNBOUNDED".into(), "simulated/fast".into())
+        );
         assert!(is_unmetered(&name_of("mender")) && !is_unmetered("simulated/fast"));
     }
 }

@@ -33,6 +33,9 @@ pub(crate) enum Refused {
     /// There is no such task.
     #[error("there is no such task")]
     NoTask,
+    /// Nothing is kept of what a program said there.
+    #[error("nothing is kept of what was said there: only the newest transcripts are")]
+    NoTranscript,
     /// The records cannot be read.
     #[error("the store cannot be read now")]
     NoStore,
@@ -44,7 +47,7 @@ impl Refused {
             Self::Host => StatusCode::MISDIRECTED_REQUEST,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::Query | Self::Name => StatusCode::BAD_REQUEST,
-            Self::NoTask => StatusCode::NOT_FOUND,
+            Self::NoTask | Self::NoTranscript => StatusCode::NOT_FOUND,
             Self::Full | Self::Ending | Self::NoTree | Self::NoStore => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -55,7 +58,7 @@ impl Refused {
             Self::Method => Some((ALLOW, "GET, HEAD")),
             Self::Full | Self::NoStore => Some((RETRY_AFTER, "5")),
             Self::Ending | Self::NoTree => Some((RETRY_AFTER, "1")),
-            Self::Host | Self::Query | Self::Name | Self::NoTask => None,
+            Self::Host | Self::Query | Self::Name | Self::NoTask | Self::NoTranscript => None,
         }
     }
 }

@@ -11,6 +11,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
 use glitchlab_domain::bead::BeadId;
 use glitchlab_domain::history::TaskPage;
+use glitchlab_domain::id::AttemptId;
 use serde::Serialize;
 
 use crate::api::json;
@@ -51,6 +52,22 @@ pub(crate) async fn task(State(site): State<Arc<Site>>, id: Named, headers: Head
         }
         Ok(None) => plain(StatusCode::NOT_FOUND, &RefusedPage::no_task(&moment, here, &id)),
         Err(error) => unavailable(&moment, &here, &headers, &error),
+    }
+}
+
+/// `GET /transcripts/{attempt}/{step}`: what a program said. Hostile text, and served as nothing but text.
+pub(crate) async fn transcript(
+    State(site): State<Arc<Site>>,
+    place: Result<Path<(String, u32)>, PathRejection>,
+) -> Response {
+    let Ok(Path((attempt, step_n))) = place else { return Refused::NoTranscript.into_response() };
+    match site.sources.records.said(&AttemptId::new(attempt), step_n).await {
+        Ok(Some(text)) => {
+            let head = [(CONTENT_TYPE, "text/plain; charset=utf-8"), (CACHE_CONTROL, "no-store")];
+            (head, text).into_response()
+        }
+        Ok(None) => Refused::NoTranscript.into_response(),
+        Err(_) => Refused::NoStore.into_response(),
     }
 }
 

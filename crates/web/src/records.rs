@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use glitchlab_domain::bead::BeadId;
 use glitchlab_domain::history::{TaskPage, TaskQuestion};
+use glitchlab_domain::id::AttemptId;
 use glitchlab_domain::story::Story;
 
 /// Answers the questions of the history pages; reads only.
@@ -21,6 +22,16 @@ pub trait Records: Send + Sync {
     ///
     /// Returns why the records cannot be read.
     async fn story(&self, bead_id: &BeadId) -> Result<Option<Story>, Unavailable>;
+
+    /// Returns all that the program of a step said; none when nothing is kept of it, which is the default.
+    ///
+    /// # Errors
+    ///
+    /// Returns why it cannot be read.
+    async fn said(&self, attempt_id: &AttemptId, step_n: u32) -> Result<Option<String>, Unavailable> {
+        let _ = (attempt_id, step_n);
+        Ok(None)
+    }
 }
 
 /// The records cannot be read now; the pages say so instead of showing zeros.

@@ -89,6 +89,7 @@ fn assemble(sources: Sources, guard: &Guard, shutdown: &CancellationToken) -> (R
         .route("/events/actors", get(pages::actors_stream))
         .route("/tasks", get(history::tasks))
         .route("/tasks/{id}", get(history::task))
+        .route("/transcripts/{attempt}/{step}", get(history::transcript))
         .route("/health", get(api::health))
         .route("/api/v1/state", get(api::state))
         .route("/api/v1/actors", get(api::actors))

@@ -13,6 +13,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::dry_run;
 use super::run::Before;
+use crate::agents;
 use crate::args::Continuous;
 use crate::boot::RepoHold;
 use crate::compose::{Composed, compose};
@@ -106,7 +107,7 @@ async fn start(config: &Config, foot: &Foot) -> Result<Up, Stop> {
     let standing = Standing::read(config, &engine.repo_id, Some(&engine.reader), engine.now_ms()).await;
     let counts = standing.ok().map(|standing| standing.counts());
     say(&banner::text(config, &engine, &repo, &found, counts, address));
-    let pages = pages::child(&engine, listener);
+    let pages = pages::child(&engine, listener, agents::artifacts(config));
     let beside = std::iter::once(pages).chain(reload::child(&engine, config)).collect();
     let tree = tree::start(&engine, beside).await.context("the supervision tree did not come up")?;
     foot.follow(engine.snapshot.subscribe());

@@ -1,14 +1,20 @@
 //! `glitchlab history`: the attempts that have ended, the newest first.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
+use glitchlab_domain::agent;
 use glitchlab_domain::bead::BeadId;
 use glitchlab_domain::history::{EndedAttempt, EndedFilter};
+use glitchlab_pipeline::implementer::Artifacts;
+use serde::Serialize;
 
 use super::alone;
 use super::past::{self, Past};
+use crate::agents;
 use crate::args::History;
+use crate::config;
 use crate::exit::{Code, OrStop, Stop};
 use crate::output::{one_line, say};
 use crate::table::{Side, table};
@@ -31,13 +37,49 @@ async fn history(flags: &History) -> Result<ExitCode, Stop> {
     let filter = EndedFilter { since_ms, bead_id: flags.task.as_deref().map(BeadId::from) };
     let past = Past::open(&flags.place).await?;
     let ended = past.ended(&filter, flags.limit).await.or_stop(Code::Configuration)?;
+    let store = config::store_of(flags.place.repo.as_deref(), flags.place.store.clone());
+    let artifacts = agents::artifacts_beside(&store.or_stop(Code::Configuration)?);
     match (flags.place.json, flags.csv) {
-        (true, _) => say(&serde_json::to_string_pretty(&ended).context("the rows are plain data")?),
+        (true, _) => {
+            let told: Vec<Told<'_>> = ended.iter().map(|it| Told::new(it, &artifacts)).collect();
+            say(&serde_json::to_string_pretty(&told).context("the rows are plain data")?);
+        }
         (_, true) => say(csv(&ended).trim_end()),
         _ if ended.is_empty() => say("No attempt has ended"),
-        _ => say(&text(&ended)),
+        _ => say(&(text(&ended) + &said(&ended, &artifacts))),
     }
     Ok(Code::Done.into())
+}
+
+/// One attempt, with what is known of the program that edited.
+#[derive(Serialize)]
+struct Told<'a> {
+    #[serde(flatten)]
+    it: &'a EndedAttempt,
+    /// Nothing of ours held what it spent.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    unbounded: bool,
+    /// The files with what the program said.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    transcripts: Vec<PathBuf>,
+}
+
+impl<'a> Told<'a> {
+    fn new(it: &'a EndedAttempt, artifacts: &Artifacts) -> Self {
+        let unbounded = agent::is_unmetered(&it.model);
+        Self { it, unbounded, transcripts: artifacts.transcripts(it.attempt_id.as_str()) }
+    }
+}
+
+/// Names the files with what programs said.
+fn said(ended: &[EndedAttempt], artifacts: &Artifacts) -> String {
+    let files = |it: &EndedAttempt| {
+        let head = format!("{} {}", one_line(it.bead_id.as_str()), it.n);
+        let paths = artifacts.transcripts(it.attempt_id.as_str()).into_iter();
+        paths.map(move |path| format!("\n  {head}: {}", path.display())).collect::<String>()
+    };
+    let lines: String = ended.iter().map(files).collect();
+    if lines.is_empty() { lines } else { format!("\n\nWhat agents said:{lines}") }
 }
 
 fn text(ended: &[EndedAttempt]) -> String {
@@ -67,7 +109,7 @@ fn row(it: &EndedAttempt) -> Vec<String> {
         it.tokens.to_string(),
         it.cost.to_string(),
         format!("{} s", (it.ended_ms - it.started_ms) / 1_000),
-        one_line(&it.model),
+        one_line(&agent::label(&it.model)),
         one_line(&it.detail).chars().take(DETAIL).collect(),
     ]
 }

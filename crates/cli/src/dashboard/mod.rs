@@ -17,6 +17,7 @@ use glitchlab_web::{Health, Sources};
 use tokio::sync::watch;
 
 use self::past::Past;
+use crate::agents;
 use crate::config::Config;
 use crate::records::StoreRecords;
 use crate::standing::running;
@@ -55,7 +56,11 @@ impl Tail {
             why: why.subscribe(),
             tree: Arc::new(move || look(&tree).tree),
             health: Arc::new(move || look(&health).health),
-            records: Arc::new(StoreRecords { reader: reader.clone(), repo_id: repo_id.clone() }),
+            records: Arc::new(StoreRecords {
+                reader: reader.clone(),
+                repo_id: repo_id.clone(),
+                artifacts: agents::artifacts(&config),
+            }),
             clock: clock::wall(),
         };
         let past = Past { config, repo_id: repo_id.clone(), reader: reader.clone() };

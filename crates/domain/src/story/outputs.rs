@@ -104,6 +104,14 @@ struct StoredEdits {
 #[serde(default)]
 struct Made {
     changes: BTreeMap<String, Option<serde::de::IgnoredAny>>,
+    snapshot: Touched,
+}
+
+/// What a program changed that works by itself.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Touched {
+    touched: BTreeMap<String, bool>,
 }
 
 #[derive(Default, Deserialize)]
@@ -152,8 +160,8 @@ impl Tests {
 
 impl From<StoredEdits> for Edits {
     fn from(stored: StoredEdits) -> Self {
-        let changes = stored.made.changes.into_iter();
-        Self { files: changes.map(|(path, content)| (path, content.is_none())).collect() }
+        let changes = stored.made.changes.into_iter().map(|(path, content)| (path, content.is_none()));
+        Self { files: stored.made.snapshot.touched.into_iter().chain(changes).collect() }
     }
 }
 
@@ -170,6 +178,13 @@ mod tests {
     #[test]
     fn edits_keep_the_paths_and_drop_the_files() {
         let stored = r#"{"went":{"made":{"changes":{"a.rs":"fn main() {}","old.rs":null},"base_commit":"c"},"done":true}}"#;
+        let Output::Edits(edits) = Output::read(Stage::Implement, Some(stored)) else { panic!("no edits") };
+        assert_eq!(edits.files, BTreeMap::from([("a.rs".to_owned(), false), ("old.rs".to_owned(), true)]));
+    }
+
+    #[test]
+    fn what_a_program_touched_counts_like_edits() {
+        let stored = r#"{"went":{"made":{"changes":{},"base_commit":"c","snapshot":{"tree":"t","touched":{"a.rs":false,"old.rs":true}}},"done":true}}"#;
         let Output::Edits(edits) = Output::read(Stage::Implement, Some(stored)) else { panic!("no edits") };
         assert_eq!(edits.files, BTreeMap::from([("a.rs".to_owned(), false), ("old.rs".to_owned(), true)]));
     }

@@ -9,6 +9,9 @@ use tokio::task::spawn_blocking;
 /// The most attempts whose files are kept.
 const KEPT: usize = 500;
 
+/// What the names of transcripts end with.
+const TRANSCRIPT: &str = "-output.txt";
+
 /// A folder with a folder for each attempt.
 #[derive(Clone, Debug)]
 pub struct Artifacts {
@@ -31,7 +34,7 @@ impl Artifacts {
     /// Names the file with what it said.
     #[must_use]
     pub fn transcript(&self, attempt_id: &str, step_n: u32) -> PathBuf {
-        self.of(attempt_id).join(format!("{step_n}-output.txt"))
+        self.of(attempt_id).join(format!("{step_n}{TRANSCRIPT}"))
     }
 
     /// Writes one of the files.
@@ -45,6 +48,31 @@ impl Artifacts {
             fs::write(&path, text)
         };
         spawn_blocking(write).await.map_err(io::Error::other)?
+    }
+
+    /// Reads what a program said in a step; none when nothing is kept of it.
+    ///
+    /// # Errors
+    ///
+    /// Returns what the file system says.
+    pub async fn read_transcript(&self, attempt_id: &str, step_n: u32) -> io::Result<Option<String>> {
+        let path = self.transcript(attempt_id, step_n);
+        let read = move || match fs::read(path) {
+            Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        };
+        spawn_blocking(read).await.map_err(io::Error::other)?
+    }
+
+    /// Lists the transcripts of an attempt, by step.
+    #[must_use]
+    pub fn transcripts(&self, attempt_id: &str) -> Vec<PathBuf> {
+        let entries = fs::read_dir(self.of(attempt_id)).into_iter().flatten().flatten();
+        let is_one = |path: &PathBuf| path.to_string_lossy().ends_with(TRANSCRIPT);
+        let mut found: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(is_one).collect();
+        found.sort_unstable();
+        found
     }
 
     /// Removes the files of all attempts but the newest.
@@ -85,6 +113,9 @@ mod tests {
         assert!(path.starts_with(folder.path().join("agents/x")), "{}", path.display());
         artifacts.write(path.clone(), "said\n".into()).await.unwrap();
         assert_eq!(fs::read_to_string(path).unwrap(), "said\n");
+        assert_eq!(artifacts.transcripts("x"), [artifacts.transcript("x", 3)]);
+        assert_eq!(artifacts.read_transcript("x", 3).await.unwrap().as_deref(), Some("said\n"));
+        assert_eq!(artifacts.read_transcript("x", 4).await.unwrap(), None);
         artifacts.prune().unwrap();
         assert!(artifacts.transcript("x", 3).exists());
     }

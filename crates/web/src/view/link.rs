@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use glitchlab_domain::id::AttemptId;
+
 /// Encodes a text as one part of a path or one value of a query: all but unreserved characters.
 pub(crate) fn encode(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
@@ -19,6 +21,11 @@ pub(crate) fn encode(text: &str) -> String {
 /// Returns the path of a task's page.
 pub(crate) fn task(bead_id: &str) -> String {
     format!("/tasks/{}", encode(bead_id))
+}
+
+/// Returns where all is that the program of a step said.
+pub(crate) fn transcript(attempt_id: &AttemptId, step_n: u32) -> String {
+    format!("/transcripts/{}/{step_n}", encode(attempt_id.as_str()))
 }
 
 /// Joins a path with the values of a query that are set.

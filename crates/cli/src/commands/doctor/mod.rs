@@ -11,6 +11,7 @@ use anyhow::Context;
 use serde::Serialize;
 
 use super::alone;
+use crate::agents;
 use crate::args::{self, Continuous};
 use crate::config::Config;
 use crate::exit::{Code, Stop};
@@ -94,6 +95,7 @@ async fn checks(flags: &args::Doctor) -> Vec<Check> {
     checks.push(place::backlog(&config).await);
     checks.push(tests(&config));
     checks.push(model(&config));
+    checks.extend(agents::is_command(&config).then(|| agent(&config)));
     checks.push(place::disk(&config, repo.as_ref()));
     store::look(&config, repo.as_ref(), &mut checks).await;
     checks
@@ -134,6 +136,13 @@ fn model(config: &Config) -> Check {
         }
         Ok(_) => Check::ok("model", config.model.clone()),
         Err(error) => Check::broken("model", &error),
+    }
+}
+
+fn agent(config: &Config) -> Check {
+    match agents::found(config) {
+        Ok(agent) => Check::ok("agent", format!("{}, UNBOUNDED: nothing here meters it", agent.name)),
+        Err(error) => Check::broken("agent", &error),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The head of a task's page: id, state, title, what came of it, and its facts.
 
 use askama::Template;
+use glitchlab_domain::agent;
 use glitchlab_domain::reason::ReasonKind;
 use glitchlab_domain::story::{AttemptStory, Story};
 use glitchlab_domain::task::TaskState;
@@ -140,7 +141,7 @@ fn facts(story: &Story, now_ms: i64) -> Vec<Fact> {
         fact("Own cost", known(story.cost.to_string())),
         fact("Worked", known(text::span(worked))),
         fact("Size", size.map_or(UNKNOWN, |size| size.name()).to_owned()),
-        fact("Model", last.map_or(UNKNOWN.to_owned(), |last| last.model.clone())),
+        fact("Model", last.map_or(UNKNOWN.to_owned(), |last| agent::label(&last.model))),
         fact("Priority", story.priority.to_string()),
         fact("Type", story.kind.clone()),
     ]

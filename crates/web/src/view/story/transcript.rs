@@ -1,10 +1,11 @@
 //! What models replied, call by call, as far as it is kept.
 
 use askama::Template;
+use glitchlab_domain::agent;
 use glitchlab_domain::rows::CallState;
 use glitchlab_domain::story::{AttemptStory, CallStory, StepStory, Story};
 
-use crate::view::text;
+use crate::view::{link, text};
 
 /// The list, the newest attempt first.
 #[derive(Clone, Debug, Template)]
@@ -27,6 +28,8 @@ pub(crate) struct Call {
     pub(crate) head: String,
     pub(crate) reply: String,
     pub(crate) is_cut: bool,
+    /// Where all is that a program said.
+    pub(crate) href: Option<String>,
 }
 
 impl Transcript {
@@ -38,26 +41,29 @@ impl Transcript {
 
 fn said(attempt: &AttemptStory) -> Said {
     let calls = attempt.steps.iter().flat_map(|step| step.calls.iter().map(move |call| (step, call)));
-    Said { n: attempt.n, calls: calls.map(|(step, it)| call(attempt.n, step, it)).collect() }
+    Said { n: attempt.n, calls: calls.map(|(step, it)| call(attempt, step, it)).collect() }
 }
 
-fn call(n: u32, step: &StepStory, call: &CallStory) -> Call {
+fn call(attempt: &AttemptStory, step: &StepStory, call: &CallStory) -> Call {
+    let is_program = agent::is_unmetered(&call.model);
     let reply = match (&call.reply, &call.error) {
+        (Some(_), _) if is_program => "It worked in the worktree by itself.".to_owned(),
         (Some(reply), _) => reply.clone(),
         (None, Some(error)) => error.clone(),
         (None, None) if call.state == CallState::Open => "No reply yet.".to_owned(),
         (None, None) => "The reply is not kept.".to_owned(),
     };
     Call {
-        id: format!("call-{n}-{}-{}-{}", step.n, call.call_no, call.try_no),
+        id: format!("call-{}-{}-{}-{}", attempt.n, step.n, call.call_no, call.try_no),
         head: head(step, call),
         reply,
-        is_cut: call.reply_is_cut,
+        is_cut: call.reply_is_cut && !is_program,
+        href: (is_program && call.cost.is_some()).then(|| link::transcript(&attempt.attempt_id, step.n)),
     }
 }
 
 fn head(step: &StepStory, call: &CallStory) -> String {
-    let mut parts = vec![format!("{} {}", step.stage.name(), call.call_no + 1), call.model.clone()];
+    let mut parts = vec![format!("{} {}", step.stage.name(), call.call_no + 1), agent::label(&call.model)];
     parts.extend((call.try_no > 0).then(|| format!("try {}", call.try_no + 1)));
     match call.cost {
         None => parts.push("open".to_owned()),
