@@ -257,14 +257,17 @@ mod tests {
     #[test]
     fn what_is_planned_is_refused_as_not_supported_yet() {
         assert_eq!(
-            wrong("[agent]\nkind = \"acp\"\n"),
-            "config.toml:1: this version does not support [agent] yet; take it out"
+            wrong("[telemetry]\notlp_endpoint = \"x\"\n"),
+            "config.toml:1: this version does not support [telemetry] yet; take it out"
         );
         assert!(
             wrong("[forge]\nkind = \"github\"\n")
                 .contains("config.toml:2: this version does not support forge.kind yet")
         );
-        assert!(variable("GLITCHLAB_AGENT_KIND", "acp").wrong[0].contains("does not support agent yet"));
+        assert!(
+            variable("GLITCHLAB_TELEMETRY_OTLP_ENDPOINT", "x").wrong[0]
+                .contains("does not support telemetry yet")
+        );
     }
 
     #[test]
