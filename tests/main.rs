@@ -2,6 +2,7 @@
 //! to it that none is forgotten.
 
 mod agent;
+mod alerts;
 mod bad_input;
 mod breach;
 mod configuration;

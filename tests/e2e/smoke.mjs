@@ -149,7 +149,7 @@ test('the list works without a script', async () => {
   await context.close();
 });
 
-for (const path of ['/', '/why', '/why?group=you', '/actors', '/tasks', `/tasks/${TASK}`, '/tasks?q=nothing', '/tasks/no-such-task']) {
+for (const path of ['/', '/why', '/why?group=you', '/actors', '/alerts', '/tasks', `/tasks/${TASK}`, '/tasks?q=nothing', '/tasks/no-such-task']) {
   for (const scheme of schemes) {
     for (const size of Object.keys(sizes)) {
       test(`${path} is accessible and fits, ${scheme} and ${size}`, () => withPage({ scheme, size }, async (page) => {

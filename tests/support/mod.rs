@@ -1,6 +1,7 @@
 //! A scratch repository, the program run on it, and what can be seen of it afterwards.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -124,11 +125,11 @@ impl Scratch {
     }
 
     /// Starts `continuous` like [`Scratch::start`], with more in its environment.
-    pub(crate) fn start_with(&self, variables: &[(&str, &str)], arguments: &[&str]) -> Run {
+    pub(crate) fn start_with<V: AsRef<OsStr>>(&self, variables: &[(V, V)], arguments: &[&str]) -> Run {
         let (repo, store) = (self.repo(), self.store());
         let own = ["continuous", "--repo", text(&repo), "--store", text(&store), "--listen", "127.0.0.1:0"];
         let mut command = self.program(&[&own, arguments].concat());
-        command.envs(variables.iter().copied());
+        command.envs(variables.iter().map(|(name, value)| (name, value)));
         self.spawn(command)
     }
 
@@ -399,6 +400,19 @@ impl Ended {
     pub(crate) fn expect_code(self, code: i32) -> Self {
         assert_eq!(self.status.code(), Some(code), "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
         self
+    }
+}
+
+/// Says that a test did not really run, so that the suite can tell.
+#[expect(clippy::print_stdout, reason = "it is for the person who runs the tests")]
+#[expect(clippy::disallowed_methods, reason = "the suite names the file by a variable")]
+pub(crate) fn skipped(test: &str, reason: &str) {
+    use std::io::Write as _;
+    let line = format!("SKIPPED: {test} because {reason}\n");
+    print!("{line}");
+    if let Ok(file) = std::env::var("GLITCHLAB_SKIPS") {
+        let mut file = File::options().append(true).create(true).open(file).expect("the file of skips");
+        file.write_all(line.as_bytes()).expect("the file of skips is written");
     }
 }
 

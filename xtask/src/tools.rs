@@ -34,7 +34,7 @@ enum Source {
     Registry(fn() -> Result<()>),
 }
 
-const TOOLS: [Tool; 9] = [
+const TOOLS: [Tool; 10] = [
     Tool {
         name: "rustfmt",
         needed_for: "the format check",
@@ -70,6 +70,12 @@ const TOOLS: [Tool; 9] = [
         needed_for: "the browser tests",
         is_present: || chromium().is_some(),
         source: Source::Debian("chromium"),
+    },
+    Tool {
+        name: "Alertmanager",
+        needed_for: "the test that it takes our alerts",
+        is_present: || find_program(&["prometheus-alertmanager"]).is_some(),
+        source: Source::Debian("prometheus-alertmanager"),
     },
     Tool {
         name: "the font Inter",

@@ -222,6 +222,7 @@ impl HubState {
         self.snapshot.activity = self.activity(board.has_read, board.queue.pending > 0 || is_paused);
         self.snapshot.admission = closed.clone().or(board.held);
         self.snapshot.queue = board.queue;
+        self.snapshot.firing = *self.engine.firing.borrow();
         let gate = closed.filter(|_| !self.engine.gate.is_draining());
         let stopped = gate.map(|wait| (true, format!("Nothing new starts: {}", wait.reason)));
         let config = self.engine.config_faults.borrow().clone();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use glitchlab_backlog::Source;
+use glitchlab_domain::alert::Firing;
 use glitchlab_domain::bead::BeadId;
 use glitchlab_domain::command::BootBearer;
 use glitchlab_domain::gate::GateRules;
@@ -37,6 +38,8 @@ use crate::journal::JournalMsg;
 use crate::offer::Offer;
 use crate::scheduler::SchedulerMsg;
 use crate::slots::Slots;
+use crate::tqm_alerter::AlerterMsg;
+use crate::tqm_alerter::webhook::Receivers;
 use crate::watchdog::{OwnProcess, WatchdogMsg};
 
 /// Everything that the actors share. Put together once by [`Engine::new`], handed to each as an `Arc`.
@@ -77,6 +80,10 @@ pub struct Engine {
     pub board: watch::Sender<BoardView>,
     /// Why nothing starts, as the scheduler explains it; only while somebody subscribes, at most once a second.
     pub why: watch::Sender<Arc<Why>>,
+    /// How many alerts fire.
+    pub firing: watch::Sender<Firing>,
+    /// Who is told of alerts.
+    pub receivers: Receivers,
     /// The live page's state.
     pub snapshot: watch::Sender<Arc<Snapshot>>,
     /// The supervision tree, once it is started.
@@ -113,6 +120,8 @@ pub struct Parts {
     pub source: Arc<dyn Source>,
     /// What an attempt works with.
     pub tools: Tools,
+    /// Who is told of alerts.
+    pub receivers: Receivers,
     /// The wall clock, or a test's.
     pub clock: Clock,
     /// What the store's writer looks at once for each batch.
@@ -230,6 +239,7 @@ pub struct Handles {
     pub hub: Handle<HubMsg>,
     pub janitor: Handle<JanitorMsg>,
     pub watchdog: Handle<WatchdogMsg>,
+    pub alerter: Handle<AlerterMsg>,
     /// Wakes the scheduler.
     pub look: Activation,
     /// What the scheduler offers to the pacer.
@@ -249,6 +259,7 @@ impl Default for Handles {
             hub: Handle::new("dashboard_hub"),
             janitor: Handle::new("janitor"),
             watchdog: Handle::new("watchdog"),
+            alerter: Handle::new("tqm_alerter"),
             look: Activation::new(move || woken.send(SchedulerMsg::Look).is_ok()),
             scheduler,
         }
@@ -291,6 +302,8 @@ impl Engine {
             gate: Gate::default(),
             board: watch::Sender::new(BoardView::default()),
             why: watch::Sender::new(Arc::default()),
+            firing: watch::Sender::new(Firing::default()),
+            receivers: parts.receivers,
             snapshot: watch::Sender::new(Arc::new(first)),
             tree: TreeHandle::new(),
             handles: Handles::default(),

@@ -19,6 +19,7 @@ pub mod recovery;
 pub mod scheduler;
 pub mod shutdown;
 pub mod slots;
+pub mod tqm_alerter;
 pub mod tree;
 pub mod watchdog;
 pub mod worker;

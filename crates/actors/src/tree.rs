@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use glitchlab_domain::command::Command;
+use glitchlab_domain::command::{Breached, Command};
 use glitchlab_domain::event::{About, EventKind};
 use glitchlab_runtime::{
     Backoff, Breach, ChildSpec, LifecycleEvent, Shutdown, StartError, Strategy, SupervisorSpec, Tree,
@@ -17,6 +17,7 @@ use crate::engine::Engine;
 use crate::janitor::Janitor;
 use crate::journal::{Journal, JournalArguments, writer_slot};
 use crate::scheduler::{Scheduler, SchedulerArguments, SchedulerMsg, SchedulerTasks};
+use crate::tqm_alerter::{AlerterArguments, TqmAlerter, delivery_slot};
 use crate::watchdog::{Watchdog, WatchdogArguments};
 use crate::worker::{Worker, WorkerArguments};
 
@@ -46,6 +47,7 @@ fn root(engine: &Arc<Engine>, beside: Vec<ChildSpec>) -> SupervisorSpec {
         .intensity(3, MINUTE)
         .child(journal(engine))
         .child(budget_pacer(engine))
+        .child(tqm_alerter(engine))
         .child(ChildSpec::supervisor("work", work(engine)))
         .child(janitor(engine))
         .child(ChildSpec::supervisor("views", views(engine, beside)))
@@ -64,6 +66,14 @@ fn budget_pacer(engine: &Arc<Engine>) -> ChildSpec {
     let engine = Arc::clone(engine);
     let handle = engine.handles.pacer.clone();
     ChildSpec::worker("budget_pacer", &handle, move |_| (BudgetPacer, Arc::clone(&engine)))
+}
+
+fn tqm_alerter(engine: &Arc<Engine>) -> ChildSpec {
+    let (engine, delivery) = (Arc::clone(engine), delivery_slot(engine));
+    let (handle, attached) = (engine.handles.alerter.clone(), delivery.clone());
+    let make =
+        move |_| (TqmAlerter, AlerterArguments { engine: Arc::clone(&engine), delivery: delivery.clone() });
+    ChildSpec::worker("tqm_alerter", &handle, make).attach(&attached)
 }
 
 /// Workers first: a scheduler bug must not kill paid work, and a broken pool takes the scheduler with it.
@@ -154,23 +164,22 @@ async fn told(engine: &Engine, causes: &mut HashMap<String, String>, event: Life
 
 async fn breached(engine: &Engine, breach: Breach) {
     tracing::error!(event = "supervisor.breach", "{breach}");
-    note(engine, systemic_failure(&breach)).await;
-}
-
-fn systemic_failure(breach: &Breach) -> EventKind {
-    EventKind::SystemicFailure {
-        supervisor: breach.supervisor.clone(),
-        child: breach.child.clone(),
+    let breached = Breached {
+        repo_id: engine.repo_id.clone(),
+        rules: engine.settings.gate.breaker,
+        supervisor: breach.supervisor,
+        child: breach.child,
         reasons: breach.reasons.iter().map(ToString::to_string).collect(),
         within_ms: breach.window_ms,
-    }
+    };
+    tell(engine, Command::Breach(Box::new(breached))).await;
 }
 
 async fn note(engine: &Engine, kind: EventKind) {
+    tell(engine, Command::Note { about: About::default(), kind }).await;
+}
+
+async fn tell(engine: &Engine, command: Command) {
     // A journal that is down itself cannot take it: the log has it.
-    let _ = tokio::time::timeout(
-        Duration::from_secs(5),
-        engine.queue.submit(Command::Note { about: About::default(), kind }),
-    )
-    .await;
+    let _ = tokio::time::timeout(Duration::from_secs(5), engine.queue.submit(command)).await;
 }

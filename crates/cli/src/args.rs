@@ -40,6 +40,11 @@ pub(crate) enum Command {
     Drop(Drop),
     /// Has the system keep an engine running
     Service(Service),
+    /// Lists what fires and what was told, or tries whether receivers can be told
+    Alerts {
+        #[command(subcommand)]
+        what: Alerts,
+    },
     /// Says which settings count and where each was set
     Config(Config),
     /// Writes a commented configuration, with the test command that it finds
@@ -94,6 +99,26 @@ pub(crate) struct Init {
 
 #[derive(Clone, Debug, Default, Parser)]
 pub(crate) struct Doctor {
+    /// The git repository [default: the current directory]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) repo: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) keys: Flags,
+    /// Prints JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum Alerts {
+    /// Lists the alerts that fire and the last that are over, and the deliveries that wait or were given up
+    List(Place),
+    /// Sends one signed test alert to each receiver and says what came back
+    Test(TestAlerts),
+}
+
+#[derive(Clone, Debug, Default, Parser)]
+pub(crate) struct TestAlerts {
     /// The git repository [default: the current directory]
     #[arg(long, value_name = "DIR")]
     pub(crate) repo: Option<PathBuf>,

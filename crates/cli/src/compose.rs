@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use glitchlab_actors::tqm_alerter::webhook::{HttpTransport, Receivers};
 use glitchlab_actors::watchdog::WatchThread;
 use glitchlab_actors::{Engine, Live, Parts, Settings, Tools};
 use glitchlab_backlog::JsonlSource;
@@ -35,6 +36,7 @@ use glitchlab_store::{Backend, Reader, Sqlite};
 use crate::agents;
 use crate::args::Merge;
 use crate::boot::RepoHold;
+use crate::config::receivers::receivers;
 use crate::config::{self, Config};
 use crate::exit::{Code, OrStop, Stop};
 use crate::own_process::ThisProcess;
@@ -79,6 +81,7 @@ pub(crate) async fn compose(config: &Config) -> Result<Composed, Stop> {
     let implementer = agents::implementer(config)?;
     let sqlite = Sqlite::open(&config.store).await.or_stop(Code::Configuration)?;
     let reader = Reader::Sqlite(Sqlite::readers(&config.store).await.or_stop(Code::Configuration)?);
+    let receivers = receivers(&config.webhooks).or_stop(Code::Configuration)?;
     let repo_id = repo_id(&repo);
     let workspace = Arc::new(workspace(config, &repo, &repo_id)?);
     let tools = Tools {
@@ -101,6 +104,7 @@ pub(crate) async fn compose(config: &Config) -> Result<Composed, Stop> {
         reader,
         source: Arc::new(source),
         tools,
+        receivers: Receivers::new(receivers, Arc::new(HttpTransport::new())),
         writer_clock: Arc::clone(&clock),
         clock,
         folder: absolute(state_of(config)).join("watchdog"),

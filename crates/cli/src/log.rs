@@ -88,6 +88,8 @@ const fn is_trouble(kind: &EventKind) -> bool {
             | EventKind::HumanNeeded { .. }
             | EventKind::BacklogFaulty { .. }
             | EventKind::AdmissionStopped { .. }
+            | EventKind::AlertFiring { .. }
+            | EventKind::AlertUndelivered { .. }
     )
 }
 

@@ -47,6 +47,7 @@ fn main() -> ExitCode {
         Command::Approve(named) => commands::control::approve(&named),
         Command::Retry(named) => commands::control::retry(&named),
         Command::Drop(named) => commands::control::put_away(&named),
+        Command::Alerts { what } => commands::alerts::run(&what),
         Command::Config(flags) => commands::config::run(&flags),
         Command::Init(flags) => commands::init::run(&flags),
         Command::Doctor(flags) => commands::doctor::run(&flags),

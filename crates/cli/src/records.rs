@@ -1,6 +1,7 @@
 //! What the history pages ask, answered by a store.
 
 use async_trait::async_trait;
+use glitchlab_domain::alert::overview::Overview;
 use glitchlab_domain::bead::BeadId;
 use glitchlab_domain::history::{TaskPage, TaskQuestion};
 use glitchlab_domain::id::{AttemptId, TaskKey};
@@ -8,6 +9,8 @@ use glitchlab_domain::story::Story;
 use glitchlab_pipeline::implementer::Artifacts;
 use glitchlab_store::{Reader, StoreError};
 use glitchlab_web::{Records, Unavailable};
+
+use crate::commands::alerts::overview;
 
 /// The records of one repository.
 pub(crate) struct StoreRecords {
@@ -30,6 +33,10 @@ impl Records for StoreRecords {
     async fn said(&self, attempt_id: &AttemptId, step_n: u32) -> Result<Option<String>, Unavailable> {
         let read = self.artifacts.read_transcript(attempt_id.as_str(), step_n).await;
         read.map_err(|error| Unavailable(error.to_string()))
+    }
+
+    async fn alerts(&self) -> Result<Overview, Unavailable> {
+        overview(&self.reader, &self.repo_id).await.map_err(unavailable)
     }
 }
 

@@ -123,6 +123,26 @@ impl Breaker {
         }
     }
 
+    /// Opens it for a reason other than an outcome, or lets an open one rest anew; a canary that runs goes on.
+    pub fn trip(&mut self, failure: FailureKind, now_ms: i64, rules: &BreakerRules) {
+        let until_ms = now_ms.saturating_add(rules.cool_down_ms);
+        match &mut self.open {
+            Some(open) => open.until_ms = open.until_ms.max(until_ms),
+            None => self.begin(failure, now_ms, rules),
+        }
+    }
+
+    fn begin(&mut self, failure: FailureKind, now_ms: i64, rules: &BreakerRules) {
+        let open = Open {
+            failure,
+            since_ms: now_ms,
+            until_ms: now_ms.saturating_add(rules.cool_down_ms),
+            cool_down_ms: rules.cool_down_ms,
+            canary: None,
+        };
+        *self = Self { open: Some(open), ..Self::default() };
+    }
+
     /// Takes what its canary has found out.
     fn judge(&mut self, verdict: Verdict, now_ms: i64, rules: &BreakerRules) -> Turn {
         let Some(open) = &mut self.open else { return Turn::None };
@@ -156,15 +176,7 @@ impl Breaker {
         if most == 0 || (self.in_a_row < most && alike < most as usize) {
             return Turn::None;
         }
-        let until_ms = now_ms.saturating_add(rules.cool_down_ms);
-        let open = Open {
-            failure: kind,
-            since_ms: now_ms,
-            until_ms,
-            cool_down_ms: rules.cool_down_ms,
-            canary: None,
-        };
-        *self = Self { open: Some(open), ..Self::default() };
+        self.begin(kind, now_ms, rules);
         Turn::Opened
     }
 

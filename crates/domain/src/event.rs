@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::alert::Severity;
 use crate::bead::BeadId;
 use crate::id::{AttemptId, BootId, TaskKey};
 use crate::ledger::Usage;
@@ -185,6 +186,15 @@ pub enum EventKind {
     /// What a person asked for was done, or refused.
     #[serde(rename = "control.done")]
     ControlDone { verb: String, by: String, ok: bool, result: String },
+    /// Receivers are told that an alert fires.
+    #[serde(rename = "alert.firing")]
+    AlertFiring { incident_id: String, rule: String, severity: Severity, summary: String },
+    /// Receivers are told that an alert is over.
+    #[serde(rename = "alert.resolved")]
+    AlertResolved { incident_id: String, rule: String, summary: String },
+    /// A message to a receiver is given up.
+    #[serde(rename = "alert.undelivered")]
+    AlertUndelivered { webhook_id: String, endpoint: String, why: String },
 }
 
 impl EventKind {
@@ -228,6 +238,9 @@ impl EventKind {
             Self::BreakerOpened { .. } => "breaker.opened",
             Self::BreakerClosed { .. } => "breaker.closed",
             Self::ControlDone { .. } => "control.done",
+            Self::AlertFiring { .. } => "alert.firing",
+            Self::AlertResolved { .. } => "alert.resolved",
+            Self::AlertUndelivered { .. } => "alert.undelivered",
         }
     }
 
@@ -304,6 +317,11 @@ impl EventKind {
             Self::ControlDone { verb, by, ok: true, result } => format!("{verb}, said by {by}: {result}"),
             Self::ControlDone { verb, by, result, .. } => {
                 format!("{verb}, said by {by}, was refused: {result}")
+            }
+            Self::AlertFiring { rule, summary, .. } => format!("Alert {rule}: {summary}"),
+            Self::AlertResolved { rule, summary, .. } => format!("Alert {rule} is over: {summary}"),
+            Self::AlertUndelivered { endpoint, why, .. } => {
+                format!("An alert could not be delivered to {endpoint}: {why}")
             }
         })
     }

@@ -4,6 +4,7 @@
 //! rule is a change of one pure function here, with a property test beside it.
 
 pub mod agent;
+pub mod alert;
 pub mod bead;
 pub mod board;
 pub mod breaker;

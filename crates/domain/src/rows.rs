@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::alert::delivery::{OutboxRow, OutboxState};
+use crate::alert::{AlertRow, AlerterRow, CursorRow};
 use crate::bead::BeadId;
 use crate::breaker::Breaker;
 use crate::consent::Consent;
@@ -416,6 +418,12 @@ pub enum RowKey {
     /// The gate of a repository.
     Gate(String),
     Control(String),
+    /// What the alerter of a repository works on: its memory, the incidents that are not over, the deliveries that are
+    /// queued, and how far the events of a boot were read.
+    Alerting {
+        repo_id: String,
+        boot_id: BootId,
+    },
     /// All processes that count as alive.
     AliveProcesses,
     /// The head of a ledger, its tails moved to now; `need` is the most that the command may ask for, so that
@@ -445,6 +453,10 @@ pub enum Write {
     Purse(PurseRow),
     Gate(GateRow),
     Control(ControlRow),
+    Alerter(AlerterRow),
+    Alert(AlertRow),
+    Outbox(OutboxRow),
+    Cursor(CursorRow),
 }
 
 /// Rows by their keys: what a batch has loaded, or the whole in-memory store.
@@ -463,6 +475,10 @@ pub struct Rows {
     pub purses: BTreeMap<TaskKey, PurseRow>,
     pub gates: BTreeMap<String, GateRow>,
     pub controls: BTreeMap<String, ControlRow>,
+    pub alerters: BTreeMap<String, AlerterRow>,
+    pub alerts: BTreeMap<String, AlertRow>,
+    pub outbox: BTreeMap<String, OutboxRow>,
+    pub cursors: BTreeMap<String, CursorRow>,
     pub departures: BTreeMap<String, Departures>,
     /// Ledgers that may be opened: heads without caps, with the totals of the calls that were there before them.
     pub openings: BTreeMap<String, Head>,
@@ -485,6 +501,10 @@ impl Rows {
             Write::Purse(row) => drop(self.purses.insert(row.root_key.clone(), row)),
             Write::Gate(row) => drop(self.gates.insert(row.repo_id.clone(), row)),
             Write::Control(row) => drop(self.controls.insert(row.id.clone(), row)),
+            Write::Alerter(row) => drop(self.alerters.insert(row.repo_id.clone(), row)),
+            Write::Alert(row) => drop(self.alerts.insert(row.incident_id.clone(), row)),
+            Write::Outbox(row) => drop(self.outbox.insert(row.webhook_id.clone(), row)),
+            Write::Cursor(row) => drop(self.cursors.insert(row.id(), row)),
         }
     }
 
@@ -513,6 +533,17 @@ impl Rows {
                 list.push(departure);
             }
         }
+    }
+
+    /// Returns the incidents of a repository that are not over.
+    pub fn open_alerts<'a>(&'a self, repo_id: &'a str) -> impl Iterator<Item = &'a AlertRow> {
+        self.alerts.values().filter(move |alert| alert.repo_id == repo_id && !alert.is_over())
+    }
+
+    /// Returns what is queued for the receivers of a repository.
+    pub fn queued<'a>(&'a self, repo_id: &'a str) -> impl Iterator<Item = &'a OutboxRow> {
+        let is_queued = |row: &&OutboxRow| row.state == OutboxState::Queued;
+        self.outbox.values().filter(move |row| row.repo_id == repo_id).filter(is_queued)
     }
 
     /// Returns all tries of one call, in order.

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
+use crate::alert::Firing;
 use crate::bead::BeadId;
 use crate::event::{Event, EventId, EventKind};
 use crate::id::{AttemptId, BootId, TaskKey};
@@ -37,6 +38,9 @@ pub struct Snapshot {
     pub queue: Queue,
     /// Why nothing new starts, when that is so.
     pub admission: Option<Wait>,
+    /// How many alerts fire.
+    #[serde(default)]
+    pub firing: Firing,
     /// What a person must see at the top of every page.
     pub troubles: Vec<Trouble>,
     /// The last [`FEED`] events that have a sentence, newest first.

@@ -101,6 +101,10 @@ fn identity(write: &Write) -> (&'static str, String) {
         Write::Purse(row) => ("purse", row.root_key.to_string()),
         Write::Gate(row) => ("gate", row.repo_id.clone()),
         Write::Control(row) => ("control", row.id.clone()),
+        Write::Alerter(row) => ("alerter", row.repo_id.clone()),
+        Write::Alert(row) => ("alert", row.incident_id.clone()),
+        Write::Outbox(row) => ("outbox", row.webhook_id.clone()),
+        Write::Cursor(row) => ("cursor", row.id()),
     }
 }
 

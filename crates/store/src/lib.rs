@@ -14,7 +14,7 @@ pub mod writer;
 
 pub use error::StoreError;
 pub use memory::Memory;
-pub use query::Reader;
+pub use query::{Following, Reader};
 pub use queue::Queue;
 pub use sqlite::Sqlite;
 pub use writer::{Backend, Committed, Writer};

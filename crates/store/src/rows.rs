@@ -1,5 +1,7 @@
 //! How each row is kept: its key, the columns that index it, and its body.
 
+use glitchlab_domain::alert::delivery::OutboxRow;
+use glitchlab_domain::alert::{AlertRow, AlerterRow, CursorRow};
 use glitchlab_domain::event::Event;
 use glitchlab_domain::id::{AttemptId, TryKey};
 use glitchlab_domain::ledger::{Head, Unit};
@@ -196,6 +198,50 @@ impl Stored for ControlRow {
     const COLUMNS: &'static [&'static str] = &["id", "repo_id", "at_ms", "done_ms"];
     fn values(&self) -> Vec<Value> {
         vec![text(&self.id), text(&self.repo_id), Value::Int(self.at_ms), maybe(self.done_ms)]
+    }
+}
+
+impl Stored for AlertRow {
+    const TABLE: &'static str = "alert";
+    const COLUMNS: &'static [&'static str] = &["incident_id", "repo_id", "rule", "since_ms", "ended_ms"];
+    fn values(&self) -> Vec<Value> {
+        vec![
+            text(&self.incident_id),
+            text(&self.repo_id),
+            text(&self.rule),
+            Value::Int(self.since_ms),
+            maybe(self.ended_ms),
+        ]
+    }
+}
+
+impl Stored for OutboxRow {
+    const TABLE: &'static str = "outbox";
+    const COLUMNS: &'static [&'static str] = &["webhook_id", "repo_id", "incident_id", "state", "created_ms"];
+    fn values(&self) -> Vec<Value> {
+        vec![
+            text(&self.webhook_id),
+            text(&self.repo_id),
+            text(&self.incident_id),
+            text(self.state.name()),
+            Value::Int(self.created_ms),
+        ]
+    }
+}
+
+impl Stored for AlerterRow {
+    const TABLE: &'static str = "alerter";
+    const COLUMNS: &'static [&'static str] = &["repo_id"];
+    fn values(&self) -> Vec<Value> {
+        vec![text(&self.repo_id)]
+    }
+}
+
+impl Stored for CursorRow {
+    const TABLE: &'static str = "cursor_of_events";
+    const COLUMNS: &'static [&'static str] = &["cursor_id"];
+    fn values(&self) -> Vec<Value> {
+        vec![Value::Text(self.id())]
     }
 }
 

@@ -57,6 +57,7 @@ pub fn compose(setup: &Setup, around: Surroundings) -> Arc<Engine> {
         reader: around.reader,
         source: around.source,
         tools: Tools { workspace, forge, model, stages: Arc::new(setup.stages()) },
+        receivers: setup.receivers.clone(),
         clock: around.clock,
         writer_clock: around.writer_clock,
         folder: around.folder,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use glitchlab_actors::tqm_alerter::webhook::Receivers;
 use glitchlab_actors::{Live, Settings};
 use glitchlab_domain::consent::Approval;
 use glitchlab_domain::gate::GateRules;
@@ -54,6 +55,8 @@ pub struct Setup {
     pub watchdog: watchdog::Limits,
     /// Something is meant to hang: in every other world the watchdog must find nothing.
     pub may_stall: bool,
+    /// Who is told of alerts.
+    pub receivers: Receivers,
     /// The repository's test command, for the fake workspace only a name.
     pub test: Option<String>,
 }
@@ -81,6 +84,7 @@ impl Default for Setup {
                 ..watchdog::Limits::default()
             },
             may_stall: false,
+            receivers: Receivers::default(),
             test: Some("the tests".to_owned()),
         }
     }

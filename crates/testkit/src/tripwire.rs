@@ -23,6 +23,10 @@ pub enum Place {
     Merging,
     /// A merge was made and is not known yet.
     Merged,
+    /// A message is about to be sent to a receiver of alerts: it is durable.
+    Telling,
+    /// A receiver has taken a message, and nobody has written that down.
+    Told,
     /// The store's writer is about to decide a batch.
     Batch,
 }

@@ -19,6 +19,7 @@ use crate::backlog::FakeBacklog;
 use crate::clock::WorldClock;
 use crate::process::{self, Death};
 use crate::ran::{End, Ran};
+use crate::receiver::FakeReceiver;
 use crate::settings::Setup;
 use crate::tripwire::{Place, Trip, Tripwire};
 
@@ -92,6 +93,7 @@ pub struct World {
     wire: Tripwire,
     tests: Option<(Duration, Tests)>,
     threads: Option<usize>,
+    receiver: Option<FakeReceiver>,
 }
 
 type Tests = Arc<dyn Fn(&std::collections::BTreeMap<String, String>) -> bool + Send + Sync>;
@@ -108,6 +110,7 @@ impl World {
             wire: Tripwire::default(),
             tests: None,
             threads: None,
+            receiver: None,
         }
     }
 
@@ -165,6 +168,13 @@ impl World {
         self
     }
 
+    /// Tells a receiver of alerts.
+    #[must_use]
+    pub fn tells(mut self, receiver: &FakeReceiver) -> Self {
+        self.receiver = Some(receiver.clone());
+        self
+    }
+
     /// Plans what happens after so much time.
     #[must_use]
     pub fn at(mut self, passed: Duration, act: impl Into<Act>) -> Self {
@@ -200,9 +210,12 @@ impl World {
     /// When something that must always hold did not, or process after process dies; the message has the seed.
     #[must_use]
     pub fn run(self, limit: Duration) -> Ran {
-        let World { seed, setup, beads, mut plan, wire, tests, threads } = self;
+        let World { seed, setup, beads, mut plan, wire, tests, threads, receiver } = self;
         let is_threaded = threads.is_some();
-        let outside = outside(seed, setup, beads, wire, tests, is_threaded);
+        let mut outside = outside(seed, setup, beads, wire, tests, is_threaded);
+        if let Some(receiver) = receiver {
+            outside.setup.receivers = receiver.receivers(&outside.clock, &outside.wire);
+        }
         let mut stillborn = "none was stillborn".to_owned();
         for boots in 1..=PROCESSES {
             let death = one_process(&outside, &mut plan, limit, threads);

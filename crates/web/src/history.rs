@@ -125,17 +125,17 @@ fn read(query: Asked) -> Option<Ask> {
 }
 
 /// Takes the engine's state as it was last published, and the time as it is.
-fn now(site: &Site) -> Moment {
+pub(crate) fn now(site: &Site) -> Moment {
     let now_ms = (site.sources.clock)();
     Moment { now_ms, ..Moment::clone(&site.frame(View::Live).moment) }
 }
 
 /// The script asks for regions, a person for the page.
-fn is_poll(headers: &HeaderMap) -> bool {
+pub(crate) fn is_poll(headers: &HeaderMap) -> bool {
     headers.contains_key("hx-request")
 }
 
-fn partials(html: &str) -> Response {
+pub(crate) fn partials(html: &str) -> Response {
     ([(CACHE_CONTROL, "no-store")], Html(html.to_owned())).into_response()
 }
 
@@ -144,7 +144,7 @@ fn plain(status: StatusCode, page: &RefusedPage) -> Response {
 }
 
 /// A poll is told so by the status alone: the page keeps its numbers, and looks as old as they are.
-fn unavailable(moment: &Moment, here: &str, headers: &HeaderMap, error: &Unavailable) -> Response {
+pub(crate) fn unavailable(moment: &Moment, here: &str, headers: &HeaderMap, error: &Unavailable) -> Response {
     if is_poll(headers) {
         return Refused::NoStore.into_response();
     }

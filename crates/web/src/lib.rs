@@ -14,6 +14,7 @@ use glitchlab_domain::why::Why;
 use glitchlab_runtime::TreeSnapshot;
 use tokio::sync::watch;
 
+mod alerts;
 mod api;
 mod assets;
 mod error;

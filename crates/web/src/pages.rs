@@ -16,6 +16,7 @@ use crate::error::Refused;
 use crate::seats;
 use crate::server::Site;
 use crate::sse::{Regions, Subscriber};
+use crate::view::badge::Badge;
 use crate::view::banners::Banners;
 use crate::view::engine::{Engine, state};
 use crate::view::feed::Feed;
@@ -25,7 +26,7 @@ use crate::view::now::Now;
 use crate::view::page::{ActorsPage, LivePage, MissingPage, WhyPage};
 use crate::view::queue::Queue;
 use crate::view::tree::{self, Tree};
-use crate::view::why::{self, Gates, Waits, You};
+use crate::view::why::{self, Gates, Waits};
 use crate::view::{Moment, render};
 
 type Asked = Result<Query<HashMap<String, String>>, QueryRejection>;
@@ -93,7 +94,8 @@ fn you_regions(moment: &Moment) -> Regions {
 /// Puts what every page has before what is its own.
 fn regions(moment: &Moment, lead: &Lead, own: Vec<(&'static str, String)>) -> Regions {
     let shared = [
-        ("you", render(&You::new(moment))),
+        ("you", render(&Badge::you(moment))),
+        ("alarms", render(&Badge::firing(moment))),
         ("engine", render(&Engine::new(moment))),
         ("banners", render(&Banners::new(moment))),
         ("lead", render(lead)),

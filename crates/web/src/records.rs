@@ -1,6 +1,7 @@
 //! What the history pages ask, and who can answer: the store of this process, or of another one.
 
 use async_trait::async_trait;
+use glitchlab_domain::alert::overview::Overview;
 use glitchlab_domain::bead::BeadId;
 use glitchlab_domain::history::{TaskPage, TaskQuestion};
 use glitchlab_domain::id::AttemptId;
@@ -32,6 +33,13 @@ pub trait Records: Send + Sync {
         let _ = (attempt_id, step_n);
         Ok(None)
     }
+
+    /// Returns the alerts with their deliveries.
+    ///
+    /// # Errors
+    ///
+    /// Returns why the records cannot be read.
+    async fn alerts(&self) -> Result<Overview, Unavailable>;
 }
 
 /// The records cannot be read now; the pages say so instead of showing zeros.

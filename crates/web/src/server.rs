@@ -14,7 +14,7 @@ use crate::guard::{self, Guard};
 use crate::pages::View;
 use crate::seats::Seats;
 use crate::sse::{Frame, Renderer};
-use crate::{Sources, api, assets, history, pages};
+use crate::{Sources, alerts, api, assets, history, pages};
 
 /// How long a connection may take to end after the streams have ended. A client that does not read would else keep the
 /// engine from stopping.
@@ -87,6 +87,7 @@ fn assemble(sources: Sources, guard: &Guard, shutdown: &CancellationToken) -> (R
         .route("/events/why", get(pages::why_stream))
         .route("/actors", get(pages::actors))
         .route("/events/actors", get(pages::actors_stream))
+        .route("/alerts", get(alerts::alerts))
         .route("/tasks", get(history::tasks))
         .route("/tasks/{id}", get(history::task))
         .route("/transcripts/{attempt}/{step}", get(history::transcript))
@@ -94,6 +95,7 @@ fn assemble(sources: Sources, guard: &Guard, shutdown: &CancellationToken) -> (R
         .route("/api/v1/state", get(api::state))
         .route("/api/v1/actors", get(api::actors))
         .route("/api/v1/why", get(api::why))
+        .route("/api/v1/alerts", get(alerts::alerts_json))
         .route("/api/v1/tasks", get(history::tasks_json))
         .route("/api/v1/tasks.csv", get(history::tasks_csv))
         .route("/api/v1/tasks/{id}", get(history::task_json))

@@ -11,6 +11,8 @@ use glitchlab_runtime::TreeSnapshot;
 
 use crate::Health;
 
+pub(crate) mod alerts;
+pub(crate) mod badge;
 pub(crate) mod banners;
 pub(crate) mod engine;
 pub(crate) mod feed;

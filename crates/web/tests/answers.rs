@@ -11,9 +11,11 @@ use crate::site::{Answer, HOST, NOW_MS, Site, answer};
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
                       form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-const PATHS: [&str; 14] = [
+const PATHS: [&str; 16] = [
     "/",
     "/actors",
+    "/alerts",
+    "/api/v1/alerts",
     "/tasks",
     "/tasks/gl-li2.1",
     "/api/v1/tasks",
@@ -92,6 +94,7 @@ async fn pages_carry_the_policy_and_nothing_inline() {
     for (path, status) in [
         ("/", 200),
         ("/actors", 200),
+        ("/alerts", 200),
         ("/tasks", 200),
         ("/tasks/gl-li2.1", 200),
         ("/tasks/unknown", 404),
@@ -126,7 +129,7 @@ async fn navigation_shows_the_pages_that_exist_and_where_one_is() {
         nav.contains(r#"<a href="/"><span>Live"#)
             && nav.contains(r#"<a href="/actors" aria-current="page"><span>Actors"#)
     );
-    assert_eq!(nav.matches("<a ").count(), 4);
+    assert_eq!(nav.matches("<a ").count(), 5);
     assert!(nav.contains(r#"<span>Why</span><span id="you"><span class="st" data-s="you">2<"#), "{nav}");
 }
 

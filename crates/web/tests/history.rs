@@ -84,8 +84,15 @@ async fn a_task_that_is_not_there_is_a_page_with_a_way_back() {
 async fn a_store_that_fails_is_unavailable_and_never_an_empty_list() {
     let mut site = site();
     site.sources.records = Arc::new(Made { fails: true, ..Made::new(NOW_MS) });
-    for path in ["/tasks", "/tasks/gl-li2.1", "/api/v1/tasks", "/api/v1/tasks.csv", "/api/v1/tasks/gl-li2.1"]
-    {
+    for path in [
+        "/tasks",
+        "/tasks/gl-li2.1",
+        "/alerts",
+        "/api/v1/alerts",
+        "/api/v1/tasks",
+        "/api/v1/tasks.csv",
+        "/api/v1/tasks/gl-li2.1",
+    ] {
         let answer = site.get(path).await;
         assert_eq!(answer.status, 503, "{path}");
         assert!(!answer.body.contains("$0.00") || answer.body.contains("Unavailable"), "{path}");

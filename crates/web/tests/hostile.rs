@@ -66,7 +66,9 @@ async fn hostile_text_stays_text_on_the_pages() {
 async fn hostile_text_stays_text_in_the_history() {
     let mut site = Site::new(poisoned());
     site.sources.records = Arc::new(Made { now_ms: NOW_MS, text: EVIL, fails: false });
-    for path in ["/tasks", "/tasks/gl-li2.1", "/tasks/%22%3E%3Cscript%3Ealert(1)", "/tasks/unknown"] {
+    for path in
+        ["/tasks", "/tasks/gl-li2.1", "/tasks/%22%3E%3Cscript%3Ealert(1)", "/tasks/unknown", "/alerts"]
+    {
         assert_harmless(&site.get(path).await.body, path);
     }
     assert!(

@@ -3,6 +3,10 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+use glitchlab_domain::alert::Labels;
+use glitchlab_domain::alert::overview::Overview;
+use glitchlab_domain::alert::rows::{AlertRow, Evidence};
+use glitchlab_domain::alert::rules::{Condition, RULES, find};
 use glitchlab_domain::bead::BeadId;
 use glitchlab_domain::history::{Place, Tally, TaskLine, TaskPage, TaskQuestion};
 use glitchlab_domain::id::{AttemptId, TaskKey};
@@ -42,12 +46,27 @@ impl Records for Made {
         }
         Ok((bead_id.as_str() != "unknown").then(|| self.told(bead_id)))
     }
+
+    async fn alerts(&self) -> Result<Overview, Unavailable> {
+        if self.fails {
+            return Err(Unavailable("the disk is gone".to_owned()));
+        }
+        Ok(Overview::new(vec![self.alert()], Vec::new(), self.now_ms))
+    }
 }
 
 impl Made {
     /// Makes records of ordinary texts.
     pub(crate) const fn new(now_ms: i64) -> Self {
         Self { now_ms, text: "Say which keys are unknown", fails: false }
+    }
+
+    fn alert(&self) -> AlertRow {
+        let rule = find(RULES, "HumanNeeded").expect("it is a rule");
+        let evidence = Evidence { tasks: vec![self.text.into()], ..Evidence::default() };
+        let evidence = evidence.fact("Reason", self.text).page(self.text);
+        let condition = Condition { labels: Labels::default(), summary: self.text.to_owned(), evidence };
+        AlertRow::begin(rule, "repo", condition, (self.now_ms - 60_000, 1))
     }
 
     fn page(&self) -> TaskPage {

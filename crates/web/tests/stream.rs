@@ -100,7 +100,7 @@ async fn a_stream_begins_with_everything_goes_on_with_changes_and_resumes_by_its
 
     let mut current = server.open("/events?since=boot-1", "Last-Event-ID: boot-102\r\n").await;
     let mut outdated = server.open("/events?since=boot-102", "Last-Event-ID: boot-101\r\n").await;
-    assert_eq!(outdated.regions_of("boot-102").await, 8);
+    assert_eq!(outdated.regions_of("boot-102").await, 9);
     current.read_until(|seen| seen.contains("event: beat\n")).await;
     assert!(!current.seen.contains("id: boot-102"), "what it saw last wins over what its page was made from");
     server.site.happens(103);

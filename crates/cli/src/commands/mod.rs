@@ -2,6 +2,7 @@
 
 use anyhow::Context;
 
+pub(crate) mod alerts;
 pub(crate) mod config;
 pub(crate) mod continuous;
 pub(crate) mod control;

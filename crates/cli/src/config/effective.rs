@@ -11,6 +11,7 @@ use super::flags::Flags;
 use super::keys::{KEYS, Key};
 use super::kind::Value;
 use super::layer::{self, Found, Layer, Origin, Reading};
+use super::receivers::Webhook;
 use super::values;
 
 /// Where the settings of one run are read from, as often as they are.
@@ -152,6 +153,13 @@ impl Effective {
     pub(crate) fn words(&self, name: &str) -> Vec<String> {
         match &self.get(name).value {
             Value::Words(words) => words.clone(),
+            _ => Vec::new(),
+        }
+    }
+
+    pub(crate) fn webhooks(&self, name: &str) -> Vec<Webhook> {
+        match &self.get(name).value {
+            Value::Webhooks(webhooks) => webhooks.clone(),
             _ => Vec::new(),
         }
     }

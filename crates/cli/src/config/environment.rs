@@ -92,6 +92,13 @@ pub(crate) fn is_managed_service() -> bool {
     ["INVOCATION_ID", "NOTIFY_SOCKET"].into_iter().any(|name| std::env::var_os(name).is_some())
 }
 
+/// Returns what a variable that the settings name holds.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "this is the reader of the environment")]
+pub(crate) fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.trim().is_empty())
+}
+
 /// Returns the folder for temporary files.
 #[must_use]
 pub(crate) fn temporary_folder() -> PathBuf {

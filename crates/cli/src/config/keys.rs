@@ -157,6 +157,8 @@ pub(crate) static KEYS: &[Key] = &[
 
     key("web.listen", Kind::Text, r#""127.0.0.1:3000""#, "Where the pages are served; the next free port is taken only when nobody asked for one").flag("listen", "ADDRESS"),
 
+    key("alerts.webhooks", Kind::Webhooks, "[]", "Who is told of alerts: url_env and secret_env name the variables of the environment that hold the address and the secret of a receiver, format is alertmanager, alertmanager-api or json"),
+
     key("shutdown.drain", TIME, r#""10m""#, "How long running attempts may go on after the first signal"),
 
     key("watchdog.no_progress", SECONDS, r#""30m""#, "Without progress for so long, what hangs is ended or restarted, and the process itself when that does not help")
@@ -173,16 +175,8 @@ pub(crate) static KEYS: &[Key] = &[
 ];
 
 /// What is drawn and not built yet: sections, and single keys. Each is refused by name instead of being ignored.
-pub(crate) const PLANNED: &[&str] = &[
-    "alerts",
-    "backlog.source",
-    "forge.draft",
-    "forge.kind",
-    "sandbox.mode",
-    "sandbox.network",
-    "telemetry",
-    "tqm",
-];
+pub(crate) const PLANNED: &[&str] =
+    &["backlog.source", "forge.draft", "forge.kind", "sandbox.mode", "sandbox.network", "telemetry", "tqm"];
 
 #[cfg(test)]
 mod tests {

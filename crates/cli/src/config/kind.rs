@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::json;
 use toml::de::{DeInteger, DeValue};
 
+use super::receivers::{self, Webhook};
 use super::values;
 
 /// What may be written for a setting.
@@ -36,6 +37,8 @@ pub(crate) enum Kind {
     Soon { now: &'static [&'static str], later: &'static [&'static str] },
     /// A JSON pointer, or nothing.
     Pointer,
+    /// A list of receivers of alerts.
+    Webhooks,
 }
 
 /// What is written for a setting.
@@ -47,6 +50,7 @@ pub(crate) enum Value {
     Text(String),
     Words(Vec<String>),
     Sizes(Vec<u64>),
+    Webhooks(Vec<Webhook>),
 }
 
 /// The budgets of [`Kind::Sizes`].
@@ -72,13 +76,27 @@ impl Kind {
                 let number = |item: &DeValue<'_>| item.as_integer().and_then(whole);
                 list.iter().map(|item| number(item.get_ref())).collect::<Option<_>>().map(Value::Sizes)
             }
-            (Self::Version | Self::Whole { .. } | Self::Switch | Self::Words | Self::Sizes, _) => None,
+            (Self::Webhooks, DeValue::Array(list)) => list
+                .iter()
+                .map(|item| Webhook::take(item.get_ref()))
+                .collect::<Option<_>>()
+                .map(Value::Webhooks),
+            (
+                Self::Version
+                | Self::Whole { .. }
+                | Self::Switch
+                | Self::Words
+                | Self::Sizes
+                | Self::Webhooks,
+                _,
+            ) => None,
             (_, value) => value.as_str().map(|text| Value::Text(text.to_owned())),
         };
         self.checked(taken.ok_or_else(|| format!("it must be {self}"))?)
     }
 
-    /// Takes a word of the command line or the environment; a list is separated by commas.
+    /// Takes a word of the command line or the environment; a list is separated by commas, receivers are written as in a
+    /// file.
     ///
     /// # Errors
     ///
@@ -90,6 +108,7 @@ impl Kind {
             Self::Switch => word.parse().ok().map(Value::Switch),
             Self::Words => Some(Value::Words(items().map(str::to_owned).collect())),
             Self::Sizes => items().map(|item| item.parse().ok()).collect::<Option<_>>().map(Value::Sizes),
+            Self::Webhooks => DeValue::parse(word).ok().and_then(|list| self.take(list.get_ref()).ok()),
             _ => Some(Value::Text(word.to_owned())),
         };
         self.checked(taken.ok_or_else(|| format!("`{word}` is not {self}"))?)
@@ -152,6 +171,7 @@ impl Kind {
             Self::Dollars { zero, empty } => pattern(&values::dollars_pattern(zero, empty)),
             Self::Choice(words) | Self::Soon { now: words, .. } => json!({ "enum": words }),
             Self::Pointer => pattern("^(/.*)?$"),
+            Self::Webhooks => receivers::schema(),
         }
     }
 }
@@ -185,6 +205,9 @@ impl fmt::Display for Kind {
             Self::Choice(words) | Self::Soon { now: words, .. } => {
                 write!(f, "one of \"{}\"", words.join("\", \""))
             }
+            Self::Webhooks => f.write_str(
+                "a list of receivers, such as [{ url_env = \"HOOK_URL\", secret_env = \"HOOK_SECRET\", format = \"json\" }], by the names of variables",
+            ),
         }
     }
 }
@@ -200,6 +223,9 @@ impl fmt::Display for Value {
                 write!(f, "[{}]", list.iter().map(|text| quoted(text)).collect::<Vec<_>>().join(", "))
             }
             Self::Sizes(list) => {
+                write!(f, "[{}]", list.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
+            }
+            Self::Webhooks(list) => {
                 write!(f, "[{}]", list.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
             }
         }

@@ -9,6 +9,7 @@ pub(crate) mod keys;
 pub(crate) mod kind;
 pub(crate) mod layer;
 pub(crate) mod place;
+pub(crate) mod receivers;
 pub(crate) mod schema;
 pub(crate) mod suggest;
 #[cfg(test)]
@@ -36,6 +37,7 @@ pub(crate) use self::environment::{
 use self::effective::{Effective, Sources};
 use self::flags::Flags;
 use self::layer::Layer;
+use self::receivers::Webhook;
 use crate::args::{Continuous, Merge};
 use crate::demo::Demo;
 
@@ -78,6 +80,8 @@ pub(crate) struct Config {
     pub(crate) min_free_bytes: u64,
     pub(crate) drain: Duration,
     pub(crate) watchdog: watchdog::Limits,
+    /// Who is told of alerts.
+    pub(crate) webhooks: Vec<Webhook>,
     pub(crate) until_idle: bool,
     /// The one task to work on.
     pub(crate) only: Option<BeadId>,
@@ -144,6 +148,7 @@ impl Config {
             min_free_bytes: effective.bytes("store.min_free_disk"),
             drain: effective.time("shutdown.drain"),
             watchdog: watchdog(&effective),
+            webhooks: effective.webhooks("alerts.webhooks"),
             until_idle: false,
             only: None,
             script: None,

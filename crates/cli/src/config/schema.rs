@@ -187,6 +187,12 @@ mod tests {
         "[3, 2, 1]",
         "[1, 2, 1000000001]",
         "{}",
+        r#"[{ url_env = "HOOK" }]"#,
+        r#"[{ url_env = "HOOK", secret_env = "SECRET", format = "json" }]"#,
+        r#"[{ url_env = "HOOK", format = "pigeon" }]"#,
+        r#"[{ url_env = "not a name" }]"#,
+        r#"[{ url_env = "HOOK", url = "x" }]"#,
+        "[{}]",
     ];
 
     fn both(text: &str) -> Option<bool> {

@@ -1,9 +1,12 @@
 //! What can be asked of the store's writer, and what it answers.
 
+mod alert;
 mod needs;
 
+pub use alert::{Breached, Deliver, Evaluate};
 use serde::{Deserialize, Serialize};
 
+use crate::alert::Firing;
 use crate::bead::BeadId;
 use crate::event::{About, EventKind};
 use crate::gate::GateRules;
@@ -198,6 +201,12 @@ pub enum Command {
         /// For what.
         wait: Wait,
     },
+    /// Records that a supervisor gave up, and stops dispatch until a canary has succeeded.
+    Breach(Box<Breached>),
+    /// Takes events into the alerts of a repository, each once, and queues what receivers must be told.
+    Evaluate(Box<Evaluate>),
+    /// Records what a try to deliver a message came to.
+    Deliver(Box<Deliver>),
     /// Appends an event that changes no row.
     Note {
         /// What it is about.
@@ -442,6 +451,13 @@ pub enum Reply {
         ok: bool,
         /// What came of it, for people.
         result: String,
+    },
+    /// The events are taken in.
+    Evaluated {
+        /// How many alerts fire.
+        firing: Firing,
+        /// When time alone changes one of them, ms UTC.
+        due_ms: Option<i64>,
     },
     /// The intent is durable: look for the key, then act.
     Act,

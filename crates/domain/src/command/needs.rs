@@ -55,6 +55,7 @@ impl Command {
             }
             Self::Say(row) => vec![RowKey::Control(row.id.clone())],
             Self::Carry(carry) => of_carry(carry),
+            Self::Breach(_) | Self::Evaluate(_) | Self::Deliver(_) => self.alert_needs(),
             Self::Note { .. } => Vec::new(),
         }
     }

@@ -1,8 +1,9 @@
 //! The gate around admission and outcomes: what keeps every task of a repository from starting, and what an outcome says
 //! of those to come. Most commands leave it as it is, and then nothing is written.
 
-use crate::command::{Claim, Finish, Refusal, Reply, Stamp};
-use crate::event::About;
+use crate::command::{Breached, Claim, Finish, Refusal, Reply, Stamp};
+use crate::event::{About, EventKind};
+use crate::outcome::FailureKind;
 use crate::rows::{AttemptRow, GateRow, Rows, Write};
 
 use super::{Writes, attempt, question};
@@ -58,6 +59,28 @@ fn asked(rows: &Rows, finish: &Finish, mut writes: Writes) -> Writes {
         gate.release(&finish.by.attempt_id);
         keep(&mut writes, before, gate);
     }
+    writes
+}
+
+/// Stops dispatch because a supervisor gave up: what it ran would only fail again.
+pub(super) fn breach(rows: &Rows, breached: &Breached, stamp: &Stamp) -> Writes {
+    let fresh = GateRow { repo_id: breached.repo_id.clone(), ..GateRow::default() };
+    let before = rows.gates.get(&breached.repo_id).unwrap_or(&fresh);
+    let mut gate = before.clone();
+    gate.breaker.trip(FailureKind::Crashed, stamp.now_ms, &breached.rules);
+    let told = EventKind::SystemicFailure {
+        supervisor: breached.supervisor.clone(),
+        child: breached.child.clone(),
+        reasons: breached.reasons.clone(),
+        within_ms: breached.within_ms,
+    };
+    let mut writes = Writes::nothing(Reply::Done);
+    writes.events.push((About::default(), told));
+    if let (None, Some(open)) = (&before.breaker.open, &gate.breaker.open) {
+        let opened = EventKind::BreakerOpened { failure: open.failure, until_ms: open.until_ms };
+        writes.events.push((About::default(), opened));
+    }
+    keep(&mut writes, before, gate);
     writes
 }
 

@@ -5,6 +5,7 @@
 //! any other.
 
 mod admission;
+mod alert;
 mod attempt;
 mod boot;
 mod control;
@@ -94,6 +95,9 @@ fn decided(rows: &Rows, command: &Command, stamp: &Stamp) -> Result<Writes, Refu
         Command::Reopen { by, task_key, why, anew } => task::reopen(rows, by, task_key, why, *anew, stamp),
         Command::Say(row) => Ok(control::say(rows, row)),
         Command::Carry(carry) => control::carry(rows, carry, stamp),
+        Command::Breach(breached) => Ok(gate::breach(rows, breached, stamp)),
+        Command::Evaluate(ask) => alert::evaluate(rows, ask, stamp),
+        Command::Deliver(ask) => alert::deliver(rows, ask, stamp),
         Command::Note { about, kind } => {
             Ok(Writes { rows: Vec::new(), events: vec![(about.clone(), kind.clone())], reply: Reply::Done })
         }

@@ -182,6 +182,7 @@ impl World {
             RowKey::Purse(key) => copy_row(&from.purses, key, &mut to.purses),
             RowKey::Gate(repo_id) => copy_row(&from.gates, repo_id, &mut to.gates),
             RowKey::Control(id) => copy_row(&from.controls, id, &mut to.controls),
+            RowKey::Alerting { .. } => unreachable!("nothing here is about alerts"),
             RowKey::AliveProcesses => {
                 let alive = from.processes.iter().filter(|(_, row)| row.alive);
                 to.processes.extend(alive.map(|(id, row)| (id.clone(), row.clone())));

@@ -1,5 +1,6 @@
 //! Views are queries: plain reads, through connections of their own.
 
+mod alerts;
 mod control;
 mod history;
 mod live;
@@ -7,6 +8,7 @@ mod recovery;
 mod story;
 mod summaries;
 
+pub use alerts::Following;
 use glitchlab_domain::id::TaskKey;
 use glitchlab_domain::ledger::{Departures, Head};
 use glitchlab_domain::money::MicroUsd;

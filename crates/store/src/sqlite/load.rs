@@ -3,6 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::iter;
 
+use glitchlab_domain::alert::delivery::OutboxRow;
+use glitchlab_domain::alert::rows::cursor_id;
+use glitchlab_domain::alert::{AlertRow, AlerterRow, CursorRow};
 use glitchlab_domain::decide::kin;
 use glitchlab_domain::id::TaskKey;
 use glitchlab_domain::ledger::Head;
@@ -62,6 +65,9 @@ pub(super) async fn load(
             keep::<ProcessRow>(&mut rows, body.try_get(0)?)?;
         }
     }
+    for (repo_id, cursor_id) in &names.alerting {
+        load_alerting(connection, &mut rows, repo_id, cursor_id).await?;
+    }
     let now_ms = advance_all(connection, &mut rows, asked, clock_ms, listing).await?;
     sum_up(connection, &mut rows, &names.openings, now_ms).await?;
     let lists_departures = rows.departures.len() == rows.heads.len();
@@ -93,6 +99,29 @@ async fn load_kin(
     fetch(connection, rows, Begin::Before, &[Part::of::<TaskRow>("task_key", &missing)]).await
 }
 
+/// Loads what the alerter of a repository works on: few batches name it, so that it is no part of the others' statement.
+async fn load_alerting(
+    connection: &mut SqliteConnection,
+    rows: &mut Rows,
+    repo_id: &str,
+    cursor_id: &str,
+) -> Result<(), StoreError> {
+    const WHERE: [&str; 4] = [
+        "SELECT body FROM alerter WHERE repo_id = ?",
+        "SELECT body FROM cursor_of_events WHERE cursor_id = ?",
+        "SELECT body FROM alert WHERE repo_id = ? AND ended_ms IS NULL",
+        "SELECT body FROM outbox WHERE repo_id = ? AND state = 'queued'",
+    ];
+    let keys = [repo_id, cursor_id, repo_id, repo_id];
+    let keep: [Keep; 4] = [keep::<AlerterRow>, keep::<CursorRow>, keep::<AlertRow>, keep::<OutboxRow>];
+    for ((statement, key), keep) in WHERE.into_iter().zip(keys).zip(keep) {
+        for row in sqlx::query(statement).bind(key.to_owned()).fetch_all(&mut *connection).await? {
+            keep(rows, row.try_get(0)?)?;
+        }
+    }
+    Ok(())
+}
+
 /// The keys of a batch by table.
 #[derive(Default)]
 struct Names {
@@ -111,6 +140,8 @@ struct Names {
     controls: Vec<String>,
     alive_processes: bool,
     openings: Vec<String>,
+    /// Repositories with the key of a cursor.
+    alerting: Vec<(String, String)>,
 }
 
 impl Names {
@@ -130,6 +161,9 @@ impl Names {
                 RowKey::Purse(key) => names.purses.push(key.to_string()),
                 RowKey::Gate(repo_id) => names.gates.push(repo_id.clone()),
                 RowKey::Control(id) => names.controls.push(id.clone()),
+                RowKey::Alerting { repo_id, boot_id } => {
+                    names.alerting.push((repo_id.clone(), cursor_id(repo_id, boot_id)));
+                }
                 RowKey::AliveProcesses => names.alive_processes = true,
                 RowKey::Opening(scope) => names.openings.push(scope.clone()),
                 RowKey::Ledger { .. } => {}
@@ -168,8 +202,11 @@ struct Part<'a> {
     table: &'static str,
     column: &'static str,
     keys: &'a [String],
-    keep: fn(&mut Rows, &str) -> Result<(), StoreError>,
+    keep: Keep,
 }
+
+/// Reads a row and puts it into its place.
+type Keep = fn(&mut Rows, &str) -> Result<(), StoreError>;
 
 impl<'a> Part<'a> {
     fn of<T: Kept>(column: &'static str, keys: &'a [String]) -> Self {
@@ -269,4 +306,8 @@ kept! {
     PurseRow => purses by |row| row.root_key.clone();
     GateRow => gates by |row| row.repo_id.clone();
     ControlRow => controls by |row| row.id.clone();
+    AlerterRow => alerters by |row| row.repo_id.clone();
+    AlertRow => alerts by |row| row.incident_id.clone();
+    OutboxRow => outbox by |row| row.webhook_id.clone();
+    CursorRow => cursors by CursorRow::id;
 }

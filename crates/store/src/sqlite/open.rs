@@ -15,6 +15,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0003_control.sql"),
     include_str!("../../migrations/0004_history.sql"),
     include_str!("../../migrations/0005_tokens.sql"),
+    include_str!("../../migrations/0006_alerts.sql"),
 ];
 
 /// How long a start waits for another one that changes the same file.

@@ -1,6 +1,8 @@
 //! Writing every changed row once, and all events, and the commit: all by one text of statements, whose way to the
 //! database's thread and back costs more than the rows.
 
+use glitchlab_domain::alert::delivery::OutboxRow;
+use glitchlab_domain::alert::{AlertRow, AlerterRow, CursorRow};
 use glitchlab_domain::event::Event;
 use glitchlab_domain::id::TaskKey;
 use glitchlab_domain::ledger::Head;
@@ -24,7 +26,7 @@ use crate::sqlite::texts::Texts;
 const SIZES: [usize; 5] = [0, 1, 4, 16, MOST];
 const MOST: usize = 64;
 
-/// Tables that nearly every command writes to, and the others.
+/// Tables that nearly every command writes to, the others, and those of alerts.
 const OFTEN: [Table; 6] = [
     Table::of::<PurseRow>(),
     Table::of::<TaskRow>(),
@@ -42,21 +44,23 @@ const SELDOM: [Table; 7] = [
     Table::of::<ProcessRow>(),
     Table::of::<Head>(),
 ];
+const RARE: [Table; 4] =
+    [Table::of::<AlerterRow>(), Table::of::<AlertRow>(), Table::of::<OutboxRow>(), Table::of::<CursorRow>()];
 
 /// Writes what was decided and commits.
 pub(super) async fn save(connection: &mut SqliteConnection, decided: &Decided) -> Result<(), StoreError> {
     let mut rest = Sorted::of(decided)?;
     loop {
-        let (often, seldom) = rest.sizes();
+        let sizes = rest.sizes();
         let is_last = rest.fits();
-        let mut query = sqlx::query(text(Shape { often, seldom, commits: is_last }));
-        for (table, size) in each(often, seldom) {
+        let mut query = sqlx::query(text(Shape { sizes, commits: is_last }));
+        for (table, size) in each(sizes) {
             query = bind(query, table, rest.take(table, size), size);
         }
-        for place in 0..seldom {
+        for place in 0..sizes.seldom {
             query = query.bind(rest.dropped.get(place).map(ToString::to_string));
         }
-        rest.dropped.drain(..seldom.min(rest.dropped.len()));
+        rest.dropped.drain(..sizes.seldom.min(rest.dropped.len()));
         query.execute(&mut *connection).await?;
         if is_last {
             return Ok(());
@@ -64,9 +68,17 @@ pub(super) async fn save(connection: &mut SqliteConnection, decided: &Decided) -
     }
 }
 
-fn each(often: usize, seldom: usize) -> impl Iterator<Item = (&'static Table, usize)> {
+/// How many rows of each table of a kind a text takes.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Sizes {
+    often: usize,
+    seldom: usize,
+    rare: usize,
+}
+
+fn each(sizes: Sizes) -> impl Iterator<Item = (&'static Table, usize)> {
     let sized = move |tables: &'static [Table], size| tables.iter().map(move |table| (table, size));
-    sized(&OFTEN, often).chain(sized(&SELDOM, seldom))
+    sized(&OFTEN, sizes.often).chain(sized(&SELDOM, sizes.seldom)).chain(sized(&RARE, sizes.rare))
 }
 
 /// The shape of a table.
@@ -121,6 +133,10 @@ impl Sorted {
                 Write::Purse(row) => Flat::of(row),
                 Write::Gate(row) => Flat::of(row),
                 Write::Control(row) => Flat::of(row),
+                Write::Alerter(row) => Flat::of(row),
+                Write::Alert(row) => Flat::of(row),
+                Write::Outbox(row) => Flat::of(row),
+                Write::Cursor(row) => Flat::of(row),
                 Write::DropClaim(key) => {
                     sorted.dropped.push(key.clone());
                     continue;
@@ -142,21 +158,22 @@ impl Sorted {
         self.rows.get(table.name).map_or(0, Vec::len)
     }
 
-    /// The most rows of any table of either kind.
-    fn longest(&self) -> (usize, usize) {
+    /// The most rows of any table of each kind.
+    fn longest(&self) -> Sizes {
         let most = |tables: &[Table]| tables.iter().map(|table| self.count(table)).max().unwrap_or(0);
-        (most(&OFTEN), most(&SELDOM).max(self.dropped.len()))
+        let seldom = most(&SELDOM).max(self.dropped.len());
+        Sizes { often: most(&OFTEN), seldom, rare: most(&RARE) }
     }
 
-    fn sizes(&self) -> (usize, usize) {
+    fn sizes(&self) -> Sizes {
         let size = |rows| SIZES.into_iter().find(|size| *size >= rows).unwrap_or(MOST);
-        let (often, seldom) = self.longest();
-        (size(often), size(seldom))
+        let Sizes { often, seldom, rare } = self.longest();
+        Sizes { often: size(often), seldom: size(seldom), rare: size(rare) }
     }
 
     fn fits(&self) -> bool {
-        let (often, seldom) = self.longest();
-        often.max(seldom) <= MOST
+        let Sizes { often, seldom, rare } = self.longest();
+        often.max(seldom).max(rare) <= MOST
     }
 
     fn take(&mut self, table: &Table, size: usize) -> Vec<Flat> {
@@ -186,17 +203,17 @@ fn bind<'q>(mut query: Bound<'q>, table: &Table, rows: Vec<Flat>, size: usize) -
 /// Which text.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct Shape {
-    often: usize,
-    seldom: usize,
+    sizes: Sizes,
     commits: bool,
 }
 
 fn text(shape: Shape) -> &'static str {
     static TEXTS: Texts<Shape> = Texts::new();
     TEXTS.get(shape, || {
-        let upserts = each(shape.often, shape.seldom).filter(|(_, size)| *size > 0).map(upsert);
-        let drops = format!("DELETE FROM claim WHERE task_key IN ({})", marks(shape.seldom));
-        let drops = (shape.seldom > 0).then_some(drops);
+        let upserts = each(shape.sizes).filter(|(_, size)| *size > 0).map(upsert);
+        let seldom = shape.sizes.seldom;
+        let drops = format!("DELETE FROM claim WHERE task_key IN ({})", marks(seldom));
+        let drops = (seldom > 0).then_some(drops);
         let commit = shape.commits.then(|| "COMMIT".to_owned());
         upserts.chain(drops).chain(commit).collect::<Vec<_>>().join("; ")
     })

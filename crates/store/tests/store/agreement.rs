@@ -1,6 +1,6 @@
 //! The same commands give the same answers, rows and events in memory and in a file, and after the file was opened again.
 
-use glitchlab_domain::id::TaskKey;
+use glitchlab_domain::id::{BootId, TaskKey};
 use glitchlab_domain::ledger::{Unit, counted};
 use glitchlab_store::Reader;
 
@@ -43,6 +43,7 @@ async fn memory_and_file_give_the_same_answers_rows_and_events() {
         "Paced",
         "StepDone",
         "EffectDone",
+        "Evaluated { firing: Firing { critical: 0, warning: 2",
     ];
     for answer in meant {
         assert!(seen.iter().any(|line| line.contains(answer)), "no script led to {answer}");
@@ -101,6 +102,17 @@ async fn everything(reader: &Reader) -> Vec<String> {
     lines.extend(told(&reader.open_calls().await.unwrap()));
     lines.extend(told(&reader.running_children().await.unwrap()));
     lines.extend(told(&reader.alive_processes().await.unwrap()));
+    lines.extend(told(&reader.alerts("repo", 1_000).await.unwrap()));
+    lines.extend(told(&reader.deliveries("repo", 1_000).await.unwrap()));
+    lines.extend(told(&reader.queued("repo").await.unwrap()));
+    lines.extend(told(&reader.tasks_that_wait("repo").await.unwrap()));
+    lines.extend(told(&[reader.boots_of("repo").await.unwrap()]));
+    lines.extend(told(&[reader.cursor("repo", &BootId::from("b1")).await.unwrap()]));
+    for after in [0, 17, 1_000] {
+        let kinds = ["alert.firing", "task.claimed"];
+        let new = reader.events_after(&BootId::from("b1"), after, &kinds, 50).await.unwrap();
+        lines.push(format!("after {after}: {new:?}"));
+    }
     for scope in ["real", "real#tokens", "simulated:repo", "simulated:repo#tokens", "nobody's"] {
         lines.extend(money(reader, scope).await);
     }

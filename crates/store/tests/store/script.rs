@@ -2,12 +2,20 @@
 //! alike.
 
 use futures_util::future::join_all;
+use glitchlab_domain::alert::delivery::{Answer, Endpoint, OutboxRow};
+use glitchlab_domain::alert::evaluate::Notice;
+use glitchlab_domain::alert::format::{Format, Origin};
+use glitchlab_domain::alert::rows::{AlertRow, Evidence, Told};
+use glitchlab_domain::alert::rules::{self, Condition};
 use glitchlab_domain::bead::BeadId;
+use glitchlab_domain::breaker::BreakerRules;
 use glitchlab_domain::command::{
-    Authority, Bearer, BootBearer, Command, Finish, FinishStep, Refusal, Reply, TakeOver,
+    Authority, Bearer, BootBearer, Breached, Command, Deliver, Evaluate, Finish, FinishStep, Refusal, Reply,
+    TakeOver,
 };
+use glitchlab_domain::event::{About, Event, EventId, EventKind};
 use glitchlab_domain::gate::GateRules;
-use glitchlab_domain::id::{EffectKey, Fence, TaskKey, TryKey};
+use glitchlab_domain::id::{BootId, EffectKey, Fence, TaskKey, TryKey};
 use glitchlab_domain::money::MicroUsd;
 use glitchlab_domain::outcome::{FailureKind, HumanReason, Learned, Outcome, Reference, Size, SubTask};
 use glitchlab_domain::pacing::Spread;
@@ -18,8 +26,9 @@ use glitchlab_domain::stage::Stage;
 use glitchlab_domain::why::Rules;
 
 use crate::commands::{self, bead, bearer, bounds, claim, reserve, settle, start};
-use crate::open::Open;
+use crate::open::{Open, START_MS};
 
+const ENDPOINTS: [&str; 2] = ["HOOK", "OTHER_HOOK"];
 const SCOPES: [&str; 2] = ["real", "simulated:repo"];
 /// No spreading by chance, which two stores would not share.
 const RULES: RetryRules = RetryRules {
@@ -38,11 +47,13 @@ pub(crate) struct Client {
     bearers: Vec<Bearer>,
     granted: Vec<(Bearer, TryKey, i64)>,
     made: u32,
+    /// The last event that was made up for the alerts.
+    seq: u64,
 }
 
 impl Client {
     pub(crate) fn new(seed: u64) -> Self {
-        Self { seed, boots: Vec::new(), bearers: Vec::new(), granted: Vec::new(), made: 0 }
+        Self { seed, boots: Vec::new(), bearers: Vec::new(), granted: Vec::new(), made: 0, seq: 0 }
     }
 
     /// Sends `waves` waves of commands, each wave at once, and returns every answer.
@@ -89,7 +100,7 @@ impl Client {
     }
 
     fn command(&mut self) -> Command {
-        match self.chance(28) {
+        match self.chance(31) {
             0..=3 => self.claim(),
             4..=10 => self.reserve(),
             11..=14 => self.settle(),
@@ -101,6 +112,9 @@ impl Client {
             24 => self.start(),
             25 => self.source(),
             26 => self.lower_caps(),
+            27 => self.evaluate(),
+            28 => self.deliver(),
+            29 => self.breach(),
             _ => self.rest(),
         }
     }
@@ -265,6 +279,68 @@ impl Client {
             }
             _ => Command::EndBoot { by, why },
         }
+    }
+
+    fn evaluate(&mut self) -> Command {
+        let event = |client: &mut Self| {
+            client.seq += 1;
+            let kind = match client.chance(3) {
+                0 => EventKind::TaskReopened { why: "yes".to_owned() },
+                1 => EventKind::BreakerClosed { failure: FailureKind::Crashed },
+                _ => EventKind::HumanNeeded { why: "no".to_owned() },
+            };
+            let bead_id = Some(BeadId::new(format!("t{}", client.chance(4))));
+            let id = EventId { boot_id: BootId::from("b1"), seq: client.seq };
+            let at_ms = START_MS + i64::try_from(client.seq).expect("small");
+            Event { id, at_ms, about: About { bead_id, ..About::default() }, kind }
+        };
+        let events: Vec<Event> = (0..self.chance(4)).map(|_| event(self)).collect();
+        Command::Evaluate(Box::new(Evaluate {
+            by: self.boot(),
+            repo_id: "repo".to_owned(),
+            repository: "repo".to_owned(),
+            of: BootId::from("b1"),
+            through: self.seq,
+            events,
+            facts: None,
+            endpoints: ENDPOINTS.map(|name| Endpoint::new(name, name, Format::Json)).to_vec(),
+        }))
+    }
+
+    /// Answers one of the first messages, if it is there.
+    fn deliver(&mut self) -> Command {
+        let n = self.chance(4);
+        let about = About { bead_id: Some(BeadId::new(format!("t{n}"))), ..About::default() };
+        let labels = [("task".to_owned(), about.bead_id.expect("a task").to_string())].into();
+        let (seq, name) = (1 + self.chance(8) as u64, ENDPOINTS[self.chance(2)]);
+        let at_ms = START_MS + i64::try_from(seq).expect("small");
+        let condition = Condition { labels, summary: String::new(), evidence: Evidence::default() };
+        let rule = rules::find(rules::RULES, "HumanNeeded").expect("it is a rule");
+        let alert = AlertRow::begin(rule, "repo", condition, (at_ms, seq));
+        let endpoint = Endpoint::new(name, name, Format::Json);
+        let notice = Notice { alert, told: Told::Firing };
+        let row = OutboxRow::new(&notice, &endpoint, &Origin::default(), at_ms);
+        let code = [200, 400, 410, 500, 500][self.chance(5)];
+        Command::Deliver(Box::new(Deliver {
+            by: self.boot(),
+            repo_id: "repo".to_owned(),
+            webhook_id: row.webhook_id,
+            n: 1 + u32::try_from(self.chance(2)).expect("small"),
+            endpoint,
+            // So long that the wait is the same whatever is added to it by chance.
+            answer: Answer::Status { code, retry_after_ms: Some(80_000_000) },
+        }))
+    }
+
+    fn breach(&mut self) -> Command {
+        Command::Breach(Box::new(Breached {
+            repo_id: self.fresh("other repo"),
+            rules: BreakerRules::default(),
+            supervisor: "work".to_owned(),
+            child: "scheduler".to_owned(),
+            reasons: vec!["panicked".to_owned()],
+            within_ms: 60_000,
+        }))
     }
 
     fn boot(&mut self) -> BootBearer {

@@ -32,7 +32,7 @@ fn a_whole_message_has_every_region_once() {
     let whole = regions(&live(NOW_MS)).whole();
     assert_eq!(
         targets(&whole),
-        ["#you", "#engine", "#banners", "#lead", "#now", "#money", "#queue", "#feed"]
+        ["#you", "#alarms", "#engine", "#banners", "#lead", "#now", "#money", "#queue", "#feed"]
     );
     assert!(whole.starts_with("<title>Working on 2 tasks, "));
     assert!(!whole.contains("class=\"new\""), "a list that is sent whole does not fade");

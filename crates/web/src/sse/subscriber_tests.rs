@@ -1,3 +1,4 @@
+use glitchlab_domain::alert::overview::Overview;
 use glitchlab_domain::bead::BeadId;
 use glitchlab_domain::event::EventKind;
 use glitchlab_domain::history::{TaskPage, TaskQuestion};
@@ -23,6 +24,10 @@ impl Records for NoRecords {
     }
 
     async fn story(&self, _: &BeadId) -> Result<Option<Story>, Unavailable> {
+        Err(Unavailable("there is no store".to_owned()))
+    }
+
+    async fn alerts(&self) -> Result<Overview, Unavailable> {
         Err(Unavailable("there is no store".to_owned()))
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use glitchlab_domain::alert::Severity;
 use glitchlab_domain::event::EventKind;
 use glitchlab_domain::outcome::Status;
 
@@ -73,9 +74,14 @@ pub(crate) const fn of_event(kind: &EventKind) -> (Glyph, &'static str) {
         EventKind::CapChanged { .. } | EventKind::BacklogSynced { .. } | EventKind::ClockGap { .. } => {
             (Glyph::Idle, "changed")
         }
+        EventKind::SystemicFailure { .. } | EventKind::AlertFiring { severity: Severity::Critical, .. } => {
+            (Glyph::Crit, "critical")
+        }
         EventKind::BacklogFaulty { .. }
         | EventKind::BudgetOverrun { .. }
-        | EventKind::WatchdogActed { .. } => (Glyph::Warn, "warning"),
+        | EventKind::WatchdogActed { .. }
+        | EventKind::AlertFiring { .. }
+        | EventKind::AlertUndelivered { .. } => (Glyph::Warn, "warning"),
         EventKind::AdmissionRefused { .. } | EventKind::CallWaiting { .. } => (Glyph::Wait, "waiting"),
         EventKind::AdmissionStopped { .. } | EventKind::BreakerOpened { .. } => (Glyph::Block, "stopped"),
         EventKind::EnginePaused { .. } => (Glyph::Pause, "paused"),
@@ -101,7 +107,7 @@ pub(crate) const fn of_event(kind: &EventKind) -> (Glyph, &'static str) {
         EventKind::HumanNeeded { .. } => (Glyph::You, "needs you"),
         EventKind::ChildEnded { .. } => (Glyph::Stop, "ended"),
         EventKind::ActorRestarted { .. } => (Glyph::Again, "restarted"),
-        EventKind::SystemicFailure { .. } => (Glyph::Crit, "critical"),
+        EventKind::AlertResolved { .. } => (Glyph::Ok, "resolved"),
     }
 }
 

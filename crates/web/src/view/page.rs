@@ -2,6 +2,8 @@
 
 use askama::Template;
 
+use super::alerts::{self, Deliveries, Firing, Resolved, Rules};
+use super::badge::Badge;
 use super::banners::Banners;
 use super::engine::Engine;
 use super::feed::Feed;
@@ -19,11 +21,12 @@ use super::tasks::ask::Ask;
 use super::tasks::{self, Rows};
 use super::text::{self, Clock};
 use super::tree::{self, Tree};
-use super::why::{self, Gates, Waits, You};
+use super::why::{self, Gates, Waits};
 use super::{Moment, glyph::Glyph, link, render};
 use crate::assets::{ICON, SCRIPT, STYLE};
 use crate::records::Unavailable;
 use crate::sse::Regions;
+use glitchlab_domain::alert::overview::Overview;
 use glitchlab_domain::history::TaskPage;
 use glitchlab_domain::snapshot::Activity;
 use glitchlab_domain::story::Story;
@@ -55,13 +58,20 @@ pub(crate) struct ViewLink {
     pub(crate) path: &'static str,
     pub(crate) word: &'static str,
     pub(crate) current: bool,
-    pub(crate) badge: Option<You>,
+    pub(crate) badge: Option<Badge>,
 }
 
-/// Why counts what waits for a person.
-fn badge(path: &str, moment: &Moment) -> Option<You> {
-    (path == "/why").then(|| You::new(moment))
+fn badge(path: &str, moment: &Moment) -> Option<Badge> {
+    match path {
+        "/why" => Some(Badge::you(moment)),
+        "/alerts" => Some(Badge::firing(moment)),
+        _ => None,
+    }
 }
+
+/// The views in the order of the navigation.
+const VIEWS: [(&str, &str); 5] =
+    [("/", "Live"), ("/why", "Why"), ("/alerts", "Alerts"), ("/tasks", "Tasks"), ("/actors", "Actors")];
 
 impl Layout {
     /// Frames a page; `events` is the URL of its stream.
@@ -72,7 +82,7 @@ impl Layout {
             style: STYLE.href(),
             script: SCRIPT.href(),
             icon: ICON.href(),
-            views: [("/", "Live"), ("/why", "Why"), ("/tasks", "Tasks"), ("/actors", "Actors")]
+            views: VIEWS
                 .map(|(to, word)| ViewLink { path: to, word, current: to == path, badge: badge(to, moment) })
                 .into(),
             path: path.to_owned(),
@@ -173,6 +183,44 @@ impl WhyPage {
     }
 }
 
+/// The page that says what fires.
+#[derive(Clone, Debug, Template)]
+#[template(path = "pages/alerts.html")]
+pub(crate) struct AlertsPage {
+    pub(crate) layout: Layout,
+    pub(crate) lead: Lead,
+    pub(crate) firing: Firing,
+    pub(crate) rules: Rules,
+    pub(crate) resolved: Resolved,
+    pub(crate) deliveries: Deliveries,
+}
+
+impl AlertsPage {
+    pub(crate) fn new(moment: &Moment, overview: &Overview) -> Self {
+        let lead = alerts::lead::lead(overview, moment.now_ms);
+        Self {
+            layout: Layout::polled(moment, "/alerts", "/alerts".to_owned(), lead.title()),
+            lead,
+            firing: Firing::new(overview, moment.now_ms),
+            rules: Rules::new(overview),
+            resolved: Resolved::new(overview, moment.now_ms),
+            deliveries: Deliveries::new(overview, moment.now_ms),
+        }
+    }
+
+    /// Renders what a poll may change.
+    pub(crate) fn regions(&self) -> Regions {
+        let units = vec![
+            ("lead", render(&self.lead)),
+            ("firing", render(&self.firing)),
+            ("rules", render(&self.rules)),
+            ("resolved", render(&self.resolved)),
+            ("deliveries", render(&self.deliveries)),
+        ];
+        regions(&self.layout, units)
+    }
+}
+
 /// The list of tasks.
 #[derive(Clone, Debug, Template)]
 #[template(path = "pages/tasks.html")]
@@ -251,7 +299,7 @@ struct Below<'a> {
 fn regions(layout: &Layout, mut units: Vec<(&'static str, String)>) -> Regions {
     let badges = layout.views.iter().filter_map(|view| view.badge.as_ref());
     let shared = [("engine", render(&layout.engine)), ("banners", render(&layout.banners))];
-    let head = badges.map(|badge| ("you", render(badge))).chain(shared);
+    let head = badges.map(|badge| (badge.id, render(badge))).chain(shared);
     units.splice(0..0, head);
     Regions { title: layout.title.clone(), say: String::new(), units, feed: None }
 }
@@ -277,13 +325,14 @@ impl RefusedPage {
 
     pub(crate) fn no_store(moment: &Moment, here: String, error: &Unavailable) -> Self {
         let lead = Lead::says(Glyph::Fail, "The history cannot be read", format!("{error}."));
-        let text = "The store does not answer. What is known of tasks is shown again when it does.";
+        let text = "The store does not answer. What it knows is shown again when it does.";
         let back = (here.clone(), "Try again");
         Self { layout: Self::layout(moment, here, &lead), lead, title: "Unavailable", text, back }
     }
 
     fn layout(moment: &Moment, here: String, lead: &Lead) -> Layout {
-        Layout { path: here, ..Layout::new(moment, "/tasks", lead.title(), None) }
+        let view = if here == "/alerts" { "/alerts" } else { "/tasks" };
+        Layout { path: here, ..Layout::new(moment, view, lead.title(), None) }
     }
 }
 

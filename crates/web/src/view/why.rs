@@ -4,26 +4,9 @@ mod gates;
 mod lead;
 mod waits;
 
-use askama::Template;
-
-use super::Moment;
-
 pub(crate) use gates::Gates;
 pub(crate) use lead::{lead, needs_you};
 pub(crate) use waits::Waits;
-
-/// How much waits for a person: the badge of the navigation.
-#[derive(Clone, Debug, PartialEq, Eq, Template)]
-#[template(path = "fragments/you.html")]
-pub(crate) struct You {
-    pub(crate) waiting: u64,
-}
-
-impl You {
-    pub(crate) fn new(moment: &Moment) -> Self {
-        Self { waiting: moment.why.needs_you() }
-    }
-}
 
 /// A piece of a sentence of ours, which has commands and settings in backticks.
 #[derive(Clone, Debug, PartialEq, Eq)]

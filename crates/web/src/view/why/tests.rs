@@ -5,7 +5,8 @@ use insta::assert_snapshot;
 
 use super::*;
 use crate::sample::live;
-use crate::view::{NOW_MS, moment, render};
+use crate::view::badge::Badge;
+use crate::view::{Moment, NOW_MS, moment, render};
 
 fn sample() -> Moment {
     moment(live(NOW_MS))
@@ -30,8 +31,8 @@ fn waits_are_listed_by_whose_turn_it_is() {
 fn what_waits_for_a_person_has_a_list_and_a_badge_of_its_own() {
     let list = Waits::needs_you(&sample());
     assert_eq!((list.groups.len(), list.groups[0].rows.len()), (1, 2));
-    assert_snapshot!("you", render(&You::new(&sample())));
-    assert_eq!(render(&You::new(&empty())), "<span id=\"you\"></span>");
+    assert_snapshot!("you", render(&Badge::you(&sample())));
+    assert_eq!(render(&Badge::you(&empty())), "<span id=\"you\"></span>");
     assert_eq!(needs_you(&sample()).heading, "2 things wait for you");
     assert_eq!(needs_you(&empty()).heading, "Nothing waits for you");
 }
