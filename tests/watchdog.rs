@@ -94,8 +94,8 @@ fn when_every_thread_is_blocked_the_process_replaces_itself_on_the_same_address_
     assert!(get(&address, "/health").ends_with("ok\n"), "the pages are where they were");
     let did = wait_for(LIMIT, || acted(&scratch).first().cloned()).expect("the record reaches the store");
     assert_eq!(did, (Clock::Beat, "restarted the process".to_owned()));
-    let feed = get(&address, "/api/v1/state");
-    assert!(feed.contains("watchdog.acted"), "it is in the feed of the live page: {feed}");
+    let is_told = || get(&address, "/api/v1/state").contains("watchdog.acted").then_some(());
+    assert!(wait_for(LIMIT, is_told).is_some(), "it is in the feed of the live page");
     let said = scratch.command(&["status", "--json"]);
     assert!(said.contains("restarted the process"), "{said}");
     run.signal("TERM");

@@ -218,7 +218,7 @@ pub(crate) struct Install {
     /// The git repository [default: the current directory]
     #[arg(long, value_name = "DIR")]
     pub(crate) repo: Option<PathBuf>,
-    /// The unit's name without its ending [default: glitchlab-<name of the repository>]
+    /// The unit's name without its ending [default: glitchlab- and the name of the repository]
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
     /// Prints the unit and writes nothing

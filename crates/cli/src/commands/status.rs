@@ -115,13 +115,14 @@ pub(crate) fn run(flags: &Place) -> Result<ExitCode, Stop> {
 
 async fn status(flags: &Place) -> Result<ExitCode, Stop> {
     let Here { repo_id, store, reader, .. } = Here::open(flags).await?;
-    let config = Config::load(&settings(flags, None)).or_stop(Code::Configuration)?;
+    // An engine that runs is seen although its settings are not sound any more.
+    let config = Config::load(&settings(flags, None));
     let Some(reader) = reader else {
         let why = format!("no engine has run here: there is no store at {}", store.display());
         say(&if flags.json { json!({ "running": false, "why": why }).to_string() } else { why });
         return Ok(Code::NotRunning.into());
     };
-    let report = report(&config, &reader, &repo_id).await.or_stop(Code::Configuration)?;
+    let report = report(config, &reader, &repo_id).await.or_stop(Code::Configuration)?;
     if flags.json {
         say(&serde_json::to_string_pretty(&report).context("the report is plain data")?);
     } else {
@@ -130,7 +131,7 @@ async fn status(flags: &Place) -> Result<ExitCode, Stop> {
     Ok(code(&report).into())
 }
 
-async fn report(config: &Config, reader: &Reader, repo_id: &str) -> anyhow::Result<Report> {
+async fn report(config: anyhow::Result<Config>, reader: &Reader, repo_id: &str) -> anyhow::Result<Report> {
     let process = running(reader, repo_id).await?;
     let tasks = reader.tasks(repo_id).await?;
     let mut attempts = reader.running_attempts().await?;
@@ -199,9 +200,14 @@ fn working(tasks: &[TaskRow], attempt: AttemptRow, put_down: Option<&String>) ->
     })
 }
 
-/// Says why nothing starts, as `glitchlab why` does; nothing when the backlog cannot be read, which is said.
-async fn why(config: &Config, reader: &Reader, repo_id: &str, now_ms: i64) -> Option<Why> {
-    match Standing::read(config, repo_id, Some(reader), now_ms).await {
+/// Says why nothing starts, as `glitchlab why` does; nothing when the settings are not sound or the backlog cannot be
+/// read, which is said.
+async fn why(config: anyhow::Result<Config>, reader: &Reader, repo_id: &str, now_ms: i64) -> Option<Why> {
+    let standing = match config {
+        Ok(config) => Standing::read(&config, repo_id, Some(reader), now_ms).await,
+        Err(error) => Err(error),
+    };
+    match standing {
         Ok(standing) => Some(explain(&standing.facts(), usize::MAX)),
         Err(error) => {
             remark(&format!("what waits is not known in full: {}", one_line(&format!("{error:#}"))));

@@ -1,4 +1,4 @@
-//! Who edits: the edit loop over model calls in [`builtin`], or a program of its own in [`command`].
+//! Who edits: the edit loop over model calls in `builtin`, or a program of its own in `command`.
 //!
 //! An implementer is given the worktree and what to do, and comes back with the changes it wants or has made. Success is
 //! judged by the diff and the tests, never by its word.
