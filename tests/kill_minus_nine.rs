@@ -75,7 +75,7 @@ fn after_every_kill_the_run_goes_on_without_losing_paying_or_merging_twice() {
     the_ledger_covers_the_account(&scratch);
     assert_eq!(scratch.git(&["status", "--porcelain"]), before, "the user's checkout is as it was");
     assert_eq!(scratch.locks(), Vec::<std::path::PathBuf>::new());
-    assert_eq!(scratch.worktrees(), Vec::<String>::new());
+    assert_eq!(scratch.worktrees(), Vec::<String>::new(), "{}", last.stderr);
 }
 
 fn the_ledger_covers_the_account(scratch: &Scratch) {

@@ -105,8 +105,7 @@ impl GitWorkspace {
     }
 
     async fn remove_with_branch(&self, path: &Path, record: &Record) -> Result<(), WorkspaceError> {
-        self.delete_ref(&name::wip_ref(&record.attempt_id)).await?;
-        self.delete_ref(&name::steps_ref(&record.attempt_id)).await?;
+        self.delete_kept(&record.attempt_id).await?;
         self.delete_branch(&record.branch, path).await?;
         self.discard(path).await
     }

@@ -101,8 +101,7 @@ impl GitWorkspace {
     async fn close_recorded(&self, path: &Path, record: Record) -> Result<(), WorkspaceError> {
         let record = Record { closing: true, ..record };
         record::write(&self.admin(path), &record)?;
-        self.delete_ref(&name::wip_ref(&record.attempt_id)).await?;
-        self.delete_ref(&name::steps_ref(&record.attempt_id)).await?;
+        self.delete_kept(&record.attempt_id).await?;
         self.close_rest(path, &record.branch, &record.base, &record.base_commit).await
     }
 
@@ -154,13 +153,21 @@ impl GitWorkspace {
         Ok(branch != base_branch && (tip == base_commit || self.repo.is_ancestor(&tip, &base).await?))
     }
 
+    /// Deletes what is kept of an attempt beside its branch: git takes one lock for all of it.
+    pub(super) async fn delete_kept(&self, attempt_id: &str) -> Result<(), GitError> {
+        self.delete_refs(&[name::wip_ref(attempt_id), name::steps_ref(attempt_id)]).await
+    }
+
     pub(super) async fn delete_ref(&self, full: &str) -> Result<(), GitError> {
-        let locks = [
-            self.repo.common_dir.join(format!("{full}.lock")),
-            self.repo.common_dir.join("packed-refs.lock"),
-        ];
-        let note = Intent::locks(locks.into()).write(&self.repo)?;
-        self.repo.call(&["update-ref", "-d", full]).by(&self.repo.author).run().await?;
+        self.delete_refs(&[full.to_owned()]).await
+    }
+
+    async fn delete_refs(&self, all: &[String]) -> Result<(), GitError> {
+        let own = all.iter().map(|full| self.repo.common_dir.join(format!("{full}.lock")));
+        let locks = own.chain([self.repo.common_dir.join("packed-refs.lock")]).collect();
+        let note = Intent::locks(locks).write(&self.repo)?;
+        let orders: String = all.iter().map(|full| format!("delete {full}\n")).collect();
+        self.repo.call(&["update-ref", "--stdin"]).by(&self.repo.author).input(orders).run().await?;
         note.done();
         Ok(())
     }
