@@ -132,7 +132,7 @@ fn actors() -> Vec<String> {
 #[test]
 fn every_actor_can_be_killed_in_turn_and_everything_completes_once() {
     let actors = actors();
-    assert_eq!(actors.len(), 8, "{actors:?}");
+    assert_eq!(actors.len(), 9, "{actors:?}");
     let kills = actors.iter().zip(1u32..);
     let world = kills.fold(slow(6), |world, (path, n)| world.at((n * 23).secs(), Kill::actor(path)));
     let ran = world.run(1.days()).check(check::all_work_is_completed());
