@@ -160,7 +160,7 @@ fn an_agent_makes_the_change_the_tests_turn_green_and_it_is_merged() {
 fn daemons_that_ignore_sigterm_and_a_silent_agent_are_gone_within_its_clock_and_charged() {
     let shop = Shop::new(
         &format!("{DAEMONS} echo half >half.txt; exec sleep 1000"),
-        &format!("{ONCE}[watchdog]\nagent_silence = \"1s\""),
+        &format!("{ONCE}[watchdog]\nagent_silence = \"1s\"\nstart_grace = \"1ms\""),
     );
     let attempt = shop.run();
     assert_eq!(attempt.failure, Some(FailureKind::Stalled), "{}", attempt.detail);
@@ -179,7 +179,7 @@ fn daemons_that_ignore_sigterm_and_a_silent_agent_are_gone_within_its_clock_and_
 fn an_agent_that_talks_and_changes_nothing_is_ended_by_the_other_clock() {
     let shop = Shop::new(
         "while :; do echo thinking; sleep 0.1; done",
-        &format!("{ONCE}[watchdog]\nwork_product = \"1s\""),
+        &format!("{ONCE}[watchdog]\nwork_product = \"1s\"\nstart_grace = \"1ms\""),
     );
     let attempt = shop.run();
     assert_eq!(attempt.failure, Some(FailureKind::NoProgress), "{}", attempt.detail);

@@ -295,13 +295,16 @@ fn approval(text: &str) -> Approval {
 fn watchdog(effective: &Effective) -> watchdog::Limits {
     let ms = |name: &str| u64::try_from(effective.time(name).as_millis()).unwrap_or(u64::MAX);
     let no_progress_ms = ms("watchdog.no_progress");
+    // A stage ends its own program at these limits, with what was learned; the watchdog is for one that does not.
+    let is_kept_by_stage = effective.text("agent.kind") == "command";
+    let last_ms = |name: &str| ms(name).saturating_add(if is_kept_by_stage { A_MINUTE_MS } else { 0 });
     watchdog::Limits {
         beat_ms: ms("watchdog.beat"),
         handler_ms: ms("watchdog.handler"),
         no_progress_ms,
-        stage_ms: ms("watchdog.stage"),
-        work_product_ms: ms("watchdog.work_product"),
-        silence_ms: ms("watchdog.agent_silence"),
+        stage_ms: last_ms("watchdog.stage"),
+        work_product_ms: last_ms("watchdog.work_product"),
+        silence_ms: last_ms("watchdog.agent_silence"),
         process_ms: ms("work.test_timeout").saturating_add(A_MINUTE_MS),
         look_ms: no_progress_ms.saturating_add(A_MINUTE_MS),
         grace_ms: ms("watchdog.start_grace"),
