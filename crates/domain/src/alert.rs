@@ -3,7 +3,7 @@
 //! A [`rules::Rule`] turns events into signals that a condition holds or has passed. The [`lifecycle`] makes of them an
 //! incident: inactive, pending for a while, firing, and resolved after a hold-down. [`evaluate`] folds a batch of events
 //! over all rules, lets a firing rule silence those that only follow from it, and says what must be delivered.
-//! [`delivery`] decides when a message is sent, sent again or given up; [`format`] writes its exact body.
+//! [`delivery`] decides when a message is sent, sent again or given up; [`mod@format`] writes its exact body.
 
 pub mod delivery;
 pub mod evaluate;

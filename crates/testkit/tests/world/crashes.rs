@@ -198,6 +198,13 @@ async fn has_gone_on(engine: &Engine) {
     }
 }
 
+/// Waits, in real time, until the zombie has let go of the money that was set aside for it.
+async fn is_all_settled(engine: &Engine) {
+    while !engine.reader.open_calls().await.unwrap().is_empty() {
+        tokio::time::sleep(5.millis()).await;
+    }
+}
+
 #[test]
 fn an_attempt_that_ignores_its_cancellation_is_fenced_and_can_neither_write_nor_spend() {
     let hold = Hold::default();
@@ -210,6 +217,7 @@ fn an_attempt_that_ignores_its_cancellation_is_fenced_and_can_neither_write_nor_
         timeout(45.secs(), has_gone_on(&engine)).await.unwrap();
         all_is_refused(&engine, old).await;
         blocked.release();
+        timeout(45.secs(), is_all_settled(&engine)).await.unwrap();
     });
     let ran = World::seed(1)
         .backlog(beads::tasks(1))
