@@ -286,3 +286,21 @@ fn a_dry_run_tells_order_exclusions_and_cost_and_writes_nothing() {
     assert_eq!(scratch.git(&["status", "--porcelain", "--ignored"]), before);
     assert!(!scratch.repo().join(".git/glitchlab").exists(), "the repository is not even held");
 }
+
+#[test]
+fn a_dry_run_counts_what_the_ledger_holds_and_says_what_is_paused() {
+    let scratch = Scratch::new();
+    let backlog = scratch.backlog(&["a", "b", "c"].map(|id| bead(id, 1, "")).concat());
+    let (store, model) = (scratch.store(), ["--model", "simulated/fast?seed=3", "--allow-untested"]);
+    let caps = ["--budget-per-hour", "0.03", "--max-open", "0", "--backlog", text(&backlog)];
+    let run = scratch.start(&[&model[..], &caps].concat());
+    run.until_printed("admission.refused");
+    run.signal("TERM");
+    run.wait().expect_code(0);
+    let store = ["--store", text(&store)];
+    assert_eq!(output(&scratch, &[&["pause"], &store[..]].concat()).status.code(), Some(0));
+    let dry = ["continuous", "--dry-run", "--json"];
+    let report = json(&output(&scratch, &[&dry[..], &model, &caps, &store].concat()));
+    assert!(report["order"][0]["admitted_s"].as_i64() > Some(0), "the hour is partly used up: {report}");
+    assert!(report["held"].as_str().is_some_and(|held| held.starts_with("paused by")), "{report}");
+}

@@ -169,7 +169,7 @@ fn backlog(config: &Config, process: Option<&ProcessRow>) -> Option<PathBuf> {
 }
 
 /// Names the ledger that an engine of these settings would spend from.
-fn scope(config: &Config, repo_id: &str) -> String {
+pub(crate) fn scope(config: &Config, repo_id: &str) -> String {
     let is_simulated = config.model.parse::<Choice>().is_ok_and(|choice| choice.simulated());
     // The money of a program that edits is real, whatever plans and reviews.
     scope_of(is_simulated && !agents::is_command(config), repo_id)

@@ -1,24 +1,28 @@
 //! `glitchlab continuous --dry-run`: what an engine would do and what it could cost at most. Nothing is claimed, written
 //! or asked of a model; a store that is not there is not made.
 
+mod outlook;
+
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use anyhow::Context;
 use glitchlab_domain::board::Board;
+use glitchlab_domain::dispatch::full_of_requests;
 use glitchlab_domain::money::MicroUsd;
-use glitchlab_domain::pacing::{Bucket, Flow};
 use glitchlab_domain::task::TaskRow;
+use glitchlab_domain::why::Facts;
 use glitchlab_store::clock;
 use serde::Serialize;
 
+use self::outlook::Outlook;
 use super::alone;
 use super::config::{SettingReport, reports, text as settings_text};
 use crate::config::Config;
 use crate::exit::{Code, OrStop, Stop};
 use crate::output::{one_line, remark, say};
 use crate::standing::Standing;
-use crate::{compose, here};
+use crate::{compose, here, times};
 
 /// How many tasks are named in their order.
 const NAMED: usize = 20;
@@ -31,6 +35,8 @@ struct Report {
     settings: Vec<SettingReport>,
     notes: Vec<String>,
     ready: usize,
+    /// What lets none of them start, whatever money there is.
+    held: Option<String>,
     /// The first of them, in the order in which they would start.
     order: Vec<Next>,
     /// Everything else that is open, by reason.
@@ -86,9 +92,9 @@ async fn look(config: &Config, as_json: bool) -> Result<ExitCode, Stop> {
     let standing = standing.or_stop(Code::Configuration)?;
     standing.faults().iter().for_each(|fault| remark(&format!("backlog: {}", one_line(fault))));
     let facts = standing.facts();
-    let learned = facts.ledger.and_then(|head| head.costs.expected(&repo_id, None));
-    let (usual, _tokens) = compose::money(config).usual_hold(model.price());
-    let report = report(config, facts.board, learned.unwrap_or(usual));
+    let ledgers = outlook::ledgers(config, &repo_id, reader.as_ref(), model.price(), now_ms);
+    let outlook = Outlook { ledgers: ledgers.await.or_stop(Code::Configuration)?, now_ms };
+    let report = report(config, &facts, outlook);
     if as_json {
         say(&serde_json::to_string_pretty(&report).context("the report is plain data")?);
     } else {
@@ -97,8 +103,10 @@ async fn look(config: &Config, as_json: bool) -> Result<ExitCode, Stop> {
     Ok(Code::Done.into())
 }
 
-fn report(config: &Config, board: &Board, hold: MicroUsd) -> Report {
+fn report(config: &Config, facts: &Facts<'_>, outlook: Outlook) -> Report {
+    let board = facts.board;
     let ready: Vec<&TaskRow> = board.startable().collect();
+    let cost = cost(config, ready.len(), outlook.expected());
     let next = |(task, admitted_s): (&&TaskRow, i64)| Next {
         id: task.bead_id.to_string(),
         priority: task.priority,
@@ -109,23 +117,21 @@ fn report(config: &Config, board: &Board, hold: MicroUsd) -> Report {
         settings: reports(&config.effective),
         notes: config.effective.notes.clone(),
         ready: ready.len(),
-        order: ready.iter().zip(admissions(config, hold)).take(NAMED).map(next).collect(),
+        held: held(config, facts),
+        order: ready.iter().zip(outlook.admissions()).take(NAMED).map(next).collect(),
         excluded: excluded(board),
-        cost: cost(config, ready.len(), hold),
+        cost,
     }
 }
 
-/// When one task after the other is admitted, in seconds from the start, if each costs what is expected and a slot is
-/// free.
-fn admissions(config: &Config, hold: MicroUsd) -> impl Iterator<Item = i64> {
-    let spread = compose::money(config).spread;
-    let flow = Flow::of(spread, config.per_hour, config.per_day);
-    let (mut bucket, mut now_ms) = (Bucket { spread, ..Bucket::default() }, 0);
-    std::iter::repeat_with(move || {
-        now_ms = bucket.wait_for(flow, hold, now_ms).unwrap_or(now_ms);
-        bucket = bucket.take(flow, hold, now_ms);
-        now_ms / 1_000
-    })
+/// Says what lets nothing start whatever money there is.
+fn held(config: &Config, facts: &Facts<'_>) -> Option<String> {
+    let gate = facts.gate.and_then(|gate| gate.wait(facts.now_ms)).map(|wait| {
+        let until = wait.until_ms.map(|until| format!(", until {}", times::until(until, facts.now_ms)));
+        format!("{}{}", wait.reason, until.unwrap_or_default())
+    });
+    let full = || full_of_requests(config.max_open, facts.board.in_review()).map(|reason| reason.to_string());
+    gate.or_else(full)
 }
 
 fn excluded(board: &Board) -> BTreeMap<String, Vec<String>> {
@@ -167,6 +173,7 @@ fn hours(amount: i64, hour: i64, day: i64) -> i64 {
 fn text(config: &Config, report: &Report) -> String {
     let mut lines = vec![settings_text(&config.effective), String::new()];
     lines.push(format!("{} tasks are ready; the first would start in this order:", report.ready));
+    lines.extend(report.held.iter().map(|held| format!("  but nothing starts: {}", one_line(held))));
     lines.extend(report.order.iter().map(|next| {
         let (id, title) = (one_line(&next.id), one_line(&next.title));
         let minutes = next.admitted_s / 60;
