@@ -95,8 +95,8 @@ pub(super) async fn ledgers(
     let caps = (config.per_hour, config.per_day);
     let mut ledgers = vec![Ledger::of(found(&scope).await?, caps, (repo_id, usual), (config, now_ms))];
     if let Some(tokens) = rules.tokens_per_day {
-        let [cap, usual] = [tokens, usual_tokens]
-            .map(|count| MicroUsd::new(i64::try_from(count).unwrap_or(i64::MAX)));
+        let [cap, usual] =
+            [tokens, usual_tokens].map(|count| MicroUsd::new(i64::try_from(count).unwrap_or(i64::MAX)));
         let found = found(&tokens_scope(&scope)).await?;
         ledgers.push(Ledger::of(found, (cap, cap), (repo_id, usual), (config, now_ms)));
     }
