@@ -9,8 +9,9 @@ use glitchlab_domain::id::AttemptId;
 use glitchlab_domain::ledger::Departures;
 use glitchlab_domain::money::MicroUsd;
 use glitchlab_domain::reason::{Reason, Window};
-use glitchlab_domain::rows::CallRow;
+use glitchlab_domain::rows::{AttemptRow, CallRow};
 use glitchlab_domain::snapshot::{Activity, Lane, LaneTask, Snapshot, Trouble};
+use glitchlab_domain::task::TaskRow;
 use glitchlab_runtime::{Actor, Context, Failure, MessageKind};
 use glitchlab_store::Committed;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -123,41 +124,58 @@ async fn first_snapshot(engine: &Engine) -> Result<Snapshot, Failure> {
 
 /// Finds in the store what runs in lanes whose events are too long ago.
 async fn fill_lanes(engine: &Engine, snapshot: &mut Snapshot) -> Result<(), Failure> {
-    let (running, open) = (engine.reader.running_attempts().await?, engine.reader.open_calls().await?);
-    let attempts = engine.live.borrow().retry.attempts;
+    let stored = Stored::read(engine).await?;
     for (lane, slot) in snapshot.lanes.iter_mut().zip(engine.slots.iter()) {
         let Some(given) = slot.assignment() else { continue };
         let attempt_id = &given.claimed.attempt.attempt_id;
-        let is_known = lane.task.as_ref().is_some_and(|task| task.attempt_id == *attempt_id);
-        let Some(attempt) = running.iter().find(|row| row.attempt_id == *attempt_id && !is_known) else {
-            continue;
-        };
-        let steps = engine.reader.steps(attempt_id).await?;
-        let reserved = reserved(&open, attempt_id);
-        lane.task = Some(LaneTask::of(&given.claimed.task, attempt, &steps, reserved, attempts));
+        if lane.task.as_ref().is_none_or(|task| task.attempt_id != *attempt_id) {
+            let found = stored.lane(engine, &given.claimed.task, attempt_id).await?;
+            lane.task = found.or(lane.task.take());
+        }
     }
     Ok(())
 }
 
 /// Finds in the store what an attempt that goes on had reached and spent: the events of that are another boot's.
 async fn recall(engine: &Engine, snapshot: &mut Snapshot, resumed: &[AttemptId]) -> Result<(), Failure> {
-    let (running, open) = (engine.reader.running_attempts().await?, engine.reader.open_calls().await?);
-    let attempts = engine.live.borrow().retry.attempts;
+    let stored = Stored::read(engine).await?;
     let lanes = snapshot.lanes.iter_mut().filter_map(|lane| lane.task.as_mut());
-    for lane in lanes.filter(|task| resumed.contains(&task.attempt_id)) {
-        let attempt = running.iter().find(|row| row.attempt_id == lane.attempt_id);
-        let task = engine.reader.task(&lane.task_key).await?;
-        if let (Some(attempt), Some(task)) = (attempt, task) {
-            let steps = engine.reader.steps(&attempt.attempt_id).await?;
-            let reserved = reserved(&open, &attempt.attempt_id);
-            *lane = LaneTask::of(&task, attempt, &steps, reserved, attempts);
+    for lane in lanes.filter(|lane| resumed.contains(&lane.attempt_id)) {
+        let Some(task) = engine.reader.task(&lane.task_key).await? else { continue };
+        if let Some(found) = stored.lane(engine, &task, &lane.attempt_id).await? {
+            *lane = found;
         }
     }
     Ok(())
 }
 
-fn reserved(open: &[CallRow], attempt_id: &AttemptId) -> MicroUsd {
-    open.iter().filter(|call| call.key.attempt_id == *attempt_id).map(|call| call.bound).sum()
+/// What runs, as the store has it.
+struct Stored {
+    running: Vec<AttemptRow>,
+    open: Vec<CallRow>,
+}
+
+impl Stored {
+    async fn read(engine: &Engine) -> Result<Self, Failure> {
+        let (running, open) = (engine.reader.running_attempts().await?, engine.reader.open_calls().await?);
+        Ok(Self { running, open })
+    }
+
+    /// Returns what an attempt is at, while it runs.
+    async fn lane(
+        &self,
+        engine: &Engine,
+        task: &TaskRow,
+        attempt_id: &AttemptId,
+    ) -> Result<Option<LaneTask>, Failure> {
+        let attempt = self.running.iter().find(|row| row.attempt_id == *attempt_id);
+        let Some(attempt) = attempt else { return Ok(None) };
+        let held = self.open.iter().filter(|call| call.key.attempt_id == *attempt_id);
+        let reserved = held.map(|call| call.bound).sum();
+        let steps = engine.reader.steps(attempt_id).await?;
+        let most = engine.live.borrow().retry.attempts;
+        Ok(Some(LaneTask::of(task, attempt, &steps, reserved, most)))
+    }
 }
 
 impl HubState {

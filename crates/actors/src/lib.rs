@@ -5,6 +5,7 @@
 
 pub mod activation;
 pub mod admission;
+mod alarm;
 pub mod budget_pacer;
 pub mod carrying;
 pub mod dashboard_hub;

@@ -170,6 +170,16 @@ pub(crate) struct Place {
     pub(crate) json: bool,
 }
 
+impl Place {
+    /// Returns the settings that count there, with the backlog that was named beside it.
+    pub(crate) fn settings(&self, backlog: Option<&String>) -> Continuous {
+        let given = [("backlog.path", backlog), ("store.url", self.store.as_ref())];
+        let set = given.into_iter().filter_map(|(key, word)| Some((key, word?)));
+        let keys = set.fold(Flags::default(), |keys, (key, word)| keys.or(key, word.clone()));
+        Continuous { repo: self.repo.clone(), keys, ..Continuous::default() }
+    }
+}
+
 #[derive(Clone, Debug, Default, Parser)]
 pub(crate) struct Dashboard {
     /// The git repository [default: the current directory]
@@ -190,14 +200,6 @@ impl Dashboard {
     /// Says where the engine is.
     pub(crate) fn place(&self) -> Place {
         Place { repo: self.repo.clone(), store: self.store.clone(), json: false }
-    }
-
-    /// Returns what it sets of the engine's own settings.
-    pub(crate) fn settings(&self) -> Continuous {
-        let given = [("backlog.path", &self.backlog), ("store.url", &self.store)];
-        let set = given.into_iter().filter_map(|(key, word)| Some((key, word.as_ref()?)));
-        let keys = set.fold(Flags::default(), |keys, (key, word)| keys.or(key, word.clone()));
-        Continuous { repo: self.repo.clone(), keys, ..Continuous::default() }
     }
 }
 

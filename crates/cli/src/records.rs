@@ -1,16 +1,14 @@
 //! What the history pages ask, answered by a store.
 
 use async_trait::async_trait;
-use glitchlab_domain::alert::overview::Overview;
+use glitchlab_domain::alert::overview::{DELIVERIES, Overview, PAST};
 use glitchlab_domain::bead::BeadId;
 use glitchlab_domain::history::{TaskPage, TaskQuestion};
 use glitchlab_domain::id::{AttemptId, TaskKey};
 use glitchlab_domain::story::Story;
 use glitchlab_pipeline::implementer::Artifacts;
-use glitchlab_store::{Reader, StoreError};
+use glitchlab_store::{Reader, StoreError, clock};
 use glitchlab_web::{Records, Unavailable};
-
-use crate::commands::alerts::overview;
 
 /// The records of one repository.
 pub(crate) struct StoreRecords {
@@ -44,4 +42,15 @@ impl Records for StoreRecords {
 fn unavailable(error: StoreError) -> Unavailable {
     tracing::warn!(event = "pages.unavailable", "the pages cannot read the store: {error}");
     Unavailable(error.to_string())
+}
+
+/// Reads what is shown of the alerts of a repository.
+///
+/// # Errors
+///
+/// Returns what the store says.
+pub(crate) async fn overview(reader: &Reader, repo_id: &str) -> Result<Overview, StoreError> {
+    let alerts = reader.alerts(repo_id, PAST).await?;
+    let deliveries = reader.deliveries(repo_id, DELIVERIES).await?;
+    Ok(Overview::new(alerts, deliveries, clock::wall()()))
 }

@@ -6,6 +6,7 @@
 mod grant;
 mod judge;
 mod opening;
+mod outlook;
 
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +16,7 @@ use crate::reason::{Reason, Wait, Window};
 
 pub use grant::Grant;
 pub use judge::{Bounds, Lack, lack};
+pub use outlook::{Prospect, admissions};
 
 /// The running totals of one scope of money, one row that every ledger command rewrites.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -271,6 +273,18 @@ impl Head {
             .into_iter()
             .filter_map(|(window, leaving)| self.wait_in(window, need, leaving));
         waits.max_by_key(|wait| wait.until_ms.unwrap_or(i64::MAX))
+    }
+
+    /// Says how long the caps keep a task from starting that is expected to cost so much.
+    ///
+    /// It may start when every cap has room for the smaller of its expected cost and a tenth of that cap, so that a small
+    /// cap still admits tasks that are usually cheaper than their estimate. A cap of nothing admits as well: waiting would
+    /// never end, and a call that costs something is then told that it exceeds the cap.
+    #[must_use]
+    pub fn cap_wait(&self, expected: MicroUsd, departures: &Departures) -> Option<Wait> {
+        let tenth = MicroUsd::new(self.cap_hour.min(self.cap_day).micro() / 10);
+        let least = MicroUsd::new(1).min(self.cap_hour).min(self.cap_day);
+        self.wait_for(expected.min(tenth).max(least), departures)
     }
 
     fn wait_in(&self, window: Window, need: MicroUsd, leaving: &[(i64, MicroUsd)]) -> Option<Wait> {

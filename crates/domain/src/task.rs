@@ -65,6 +65,12 @@ impl TaskState {
         }
     }
 
+    /// Tells whether a person must say what becomes of the task.
+    #[must_use]
+    pub const fn needs_a_person(self) -> bool {
+        matches!(self, Self::NeedsHuman | Self::Failed)
+    }
+
     /// Tells whether only a person, or a change of the issue, can open the task again.
     #[must_use]
     pub const fn is_terminal(self) -> bool {

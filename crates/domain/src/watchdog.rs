@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use clock::Clock;
-pub use ladder::Measure;
+pub use ladder::{Measure, SCHEDULER};
 pub use limits::Limits;
 pub use look::{Agent, Attempt, Engine, Handler, Look, Task};
 pub use rest::{Rest, Standing, is_progress};

@@ -64,6 +64,9 @@ impl MessageKind for SchedulerMsg {
 /// The actor.
 pub struct Scheduler;
 
+/// The names of the attached tasks that should come to an end; what people ask for is heard for ever.
+pub(crate) const FINITE: [&str; 4] = ["backlog poll", "request poll", "closings", "claim inspection"];
+
 /// The attached tasks of the scheduler.
 #[derive(Clone)]
 pub struct SchedulerTasks {
@@ -87,11 +90,12 @@ impl SchedulerTasks {
             let look = engine.handles.look.clone();
             TaskSlot::new(name, Grace::default(), move || look.fire())
         }
+        let [backlog, reviews, closings, claims] = FINITE;
         Self {
-            backlog: slot(engine, "backlog poll"),
-            reviews: slot(engine, "request poll"),
-            closings: slot(engine, "closings"),
-            claims: slot(engine, "claim inspection"),
+            backlog: slot(engine, backlog),
+            reviews: slot(engine, reviews),
+            closings: slot(engine, closings),
+            claims: slot(engine, claims),
             controls: slot(engine, "control poll"),
         }
     }

@@ -6,35 +6,27 @@ use glitchlab_domain::bead::BeadId;
 use glitchlab_domain::command::Command;
 use glitchlab_domain::event::{About, EventKind};
 use glitchlab_runtime::{Context, Failure};
-use tokio::task::AbortHandle;
 
 use super::backlog_poll::{self, Changed, Reading};
 use super::{SchedulerMsg, SchedulerState, claims, reviews};
+use crate::alarm::Alarm;
 
 /// How often claims are compared with what the slots really run, beside every restart.
 const INSPECTION: Duration = Duration::from_secs(30);
 
-/// The timers of the scheduler, one of each: a second look makes no second chain of them.
+/// The timers of the scheduler.
 #[derive(Default)]
 pub(super) struct Alarms {
-    look: Option<AbortHandle>,
-    poll: Option<AbortHandle>,
-    inspect: Option<AbortHandle>,
-}
-
-impl Alarms {
-    fn set(place: &mut Option<AbortHandle>, next: Option<AbortHandle>) {
-        if let Some(old) = std::mem::replace(place, next) {
-            old.abort();
-        }
-    }
+    look: Alarm,
+    poll: Alarm,
+    inspect: Alarm,
 }
 
 impl SchedulerState {
     /// Starts to read the backlog and to ask for open requests, and plans the next time.
     pub(super) fn poll(&mut self, context: &Context<SchedulerMsg>) -> Result<(), Failure> {
         let next = context.send_after(self.engine.live.borrow().poll_interval, SchedulerMsg::Poll);
-        Alarms::set(&mut self.alarms.poll, Some(next));
+        self.alarms.poll.set(Some(next));
         self.take_exits()?;
         if self.tasks.backlog.running().is_none() {
             let known = self.faults.iter().chain(&self.unreadable).cloned().collect();
@@ -56,7 +48,7 @@ impl SchedulerState {
 
     /// Starts to compare claims and slots, and plans the next time.
     pub(super) fn inspect(&mut self, context: &Context<SchedulerMsg>) -> Result<(), Failure> {
-        Alarms::set(&mut self.alarms.inspect, Some(context.send_after(INSPECTION, SchedulerMsg::Inspect)));
+        self.alarms.inspect.set(Some(context.send_after(INSPECTION, SchedulerMsg::Inspect)));
         self.take_exits()?;
         if self.tasks.claims.running().is_none() {
             self.tasks.claims.spawn(claims::inspection(&self.engine))?;
@@ -72,7 +64,7 @@ impl SchedulerState {
             let rest = u64::try_from(at - now_ms).unwrap_or(0);
             context.send_after(Duration::from_millis(rest), SchedulerMsg::Look)
         });
-        Alarms::set(&mut self.alarms.look, next);
+        self.alarms.look.set(next);
     }
 
     /// Takes what ended tasks brought. One that failed fails the scheduler with it.

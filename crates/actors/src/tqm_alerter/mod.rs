@@ -19,9 +19,9 @@ use glitchlab_domain::task::TaskRow;
 use glitchlab_runtime::{Actor, Context, Failure, Grace, MessageKind, TaskSlot};
 use glitchlab_store::{Committed, Following, StoreError};
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::task::AbortHandle;
 
 use crate::activation::Activation;
+use crate::alarm::Alarm;
 use crate::engine::Engine;
 
 /// How many events are looked at in one transaction.
@@ -84,8 +84,8 @@ pub struct AlerterState {
     has_caught_up: bool,
     /// When time alone changes an alert, ms UTC.
     due_ms: Option<i64>,
-    look: Option<AbortHandle>,
-    compare: Option<AbortHandle>,
+    look: Alarm,
+    compare: Alarm,
 }
 
 impl Actor for TqmAlerter {
@@ -116,8 +116,8 @@ impl Actor for TqmAlerter {
             activation,
             has_caught_up: false,
             due_ms: None,
-            look: None,
-            compare: None,
+            look: Alarm::default(),
+            compare: Alarm::default(),
         })
     }
 
@@ -156,7 +156,7 @@ impl AlerterState {
         self.take_commits();
         let compared = self.compare_all().await;
         self.rest(context, compared)?;
-        plan(&mut self.compare, Some(context.send_after(COMPARE, AlerterMsg::Compare)));
+        self.compare.set(Some(context.send_after(COMPARE, AlerterMsg::Compare)));
         Ok(())
     }
 
@@ -187,7 +187,7 @@ impl AlerterState {
                 Some(context.send_after(OUTAGE_REST, AlerterMsg::Compare))
             }
         };
-        plan(&mut self.look, rest);
+        self.look.set(rest);
         Ok(())
     }
 
@@ -286,12 +286,5 @@ fn waiting_task(task: &TaskRow) -> Waiting {
         bead_id: task.bead_id.clone(),
         why: task.reason.as_ref().map(ToString::to_string).unwrap_or_default(),
         trace_id: task.trace_id.clone(),
-    }
-}
-
-/// Sets a timer anew: a second one makes no second chain of looks.
-fn plan(place: &mut Option<AbortHandle>, next: Option<AbortHandle>) {
-    if let Some(old) = std::mem::replace(place, next) {
-        old.abort();
     }
 }

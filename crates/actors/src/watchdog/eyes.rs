@@ -5,18 +5,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use glitchlab_domain::watchdog::{self as rules, Attempt, Handler, Look, Rest, Standing, Task};
+use glitchlab_domain::watchdog::{self as rules, Attempt, Handler, Look, Rest, SCHEDULER, Standing, Task};
 use glitchlab_runtime::{Budgets, ChildKind, NodeSnapshot, NodeState, TreeSnapshot};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::engine::Engine;
+use crate::scheduler::FINITE;
 use crate::slots::Slot;
 
-/// The actor whose looks keep the loop going.
-const SCHEDULER: &str = "glitchlab/work/scheduler";
-/// Its work that should come to an end; what people ask for is heard for ever.
-const FINITE: [&str; 4] = ["backlog poll", "request poll", "closings", "claim inspection"];
 /// Reading every task again takes so many times as long as anything else may.
 const REBUILD: u32 = 5;
 /// The watchdog's own place.

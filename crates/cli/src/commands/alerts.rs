@@ -9,11 +9,11 @@ use glitchlab_actors::tqm_alerter::webhook::{HttpTransport, Receiver, Receivers}
 use glitchlab_domain::alert::delivery::{Answer, OutboxState};
 use glitchlab_domain::alert::evaluate::Notice;
 use glitchlab_domain::alert::format::Origin;
-use glitchlab_domain::alert::overview::{DELIVERIES, Delivery, Overview, PAST};
+use glitchlab_domain::alert::overview::{Delivery, Overview};
 use glitchlab_domain::alert::rows::{AlertRow, Evidence, Told};
 use glitchlab_domain::alert::rules::{Condition, Rule};
 use glitchlab_domain::alert::{Labels, Severity};
-use glitchlab_store::{Reader, StoreError, clock};
+use glitchlab_store::clock;
 use serde_json::json;
 
 use super::alone;
@@ -23,6 +23,7 @@ use crate::config::{self, Config};
 use crate::exit::{Code, OrStop, Stop};
 use crate::here::Here;
 use crate::output::{one_line, say};
+use crate::records::overview;
 use crate::table::{Side, table};
 
 /// Runs the command.
@@ -51,17 +52,6 @@ fn list(place: &Place) -> Result<ExitCode, Stop> {
         print(&overview);
     }
     Ok(Code::Done.into())
-}
-
-/// Reads what is shown of the alerts of a repository.
-///
-/// # Errors
-///
-/// Returns what the store says.
-pub(crate) async fn overview(reader: &Reader, repo_id: &str) -> Result<Overview, StoreError> {
-    let alerts = reader.alerts(repo_id, PAST).await?;
-    let deliveries = reader.deliveries(repo_id, DELIVERIES).await?;
-    Ok(Overview::new(alerts, deliveries, clock::wall()()))
 }
 
 fn print(overview: &Overview) {
@@ -123,15 +113,15 @@ fn test(flags: &TestAlerts) -> Result<ExitCode, Stop> {
     };
     let answers = alone(told(found, &origin))?;
     if flags.json {
-        let report = |(receiver, answer): &(Receiver, Answer)| json!({ "receiver": receiver.endpoint.name, "format": receiver.endpoint.format, "ok": is_taken(answer), "answer": answer.to_string() });
+        let report = |(receiver, answer): &(Receiver, Answer)| json!({ "receiver": receiver.endpoint.name, "format": receiver.endpoint.format, "ok": answer.is_taken(), "answer": answer.to_string() });
         say(&json!(answers.iter().map(report).collect::<Vec<_>>()).to_string());
     } else {
         for (receiver, answer) in &answers {
-            let word = if is_taken(answer) { "taken" } else { "not taken" };
+            let word = if answer.is_taken() { "taken" } else { "not taken" };
             say(&format!("{}: {word}: {}", receiver.endpoint.name, one_line(&answer.to_string())));
         }
     }
-    let all_taken = answers.iter().all(|(_, answer)| is_taken(answer));
+    let all_taken = answers.iter().all(|(_, answer)| answer.is_taken());
     Ok(if all_taken { Code::Done } else { Code::Unexpected }.into())
 }
 
@@ -147,10 +137,6 @@ async fn told(found: Vec<Receiver>, origin: &Origin) -> Vec<(Receiver, Answer)> 
     });
     let answers = join_all(sent).await;
     found.into_iter().zip(answers).collect()
-}
-
-const fn is_taken(answer: &Answer) -> bool {
-    matches!(answer, Answer::Status { code: 200..=299, .. })
 }
 
 /// An alert that says that it is none, and is over in a minute.

@@ -13,7 +13,7 @@ use crate::args;
 use crate::config::Config;
 use crate::dashboard::Tail;
 use crate::exit::{Code, OrStop, Stop};
-use crate::here::{self, Here};
+use crate::here::Here;
 use crate::output::say;
 use crate::pages;
 
@@ -27,12 +27,13 @@ pub(crate) fn run(flags: &args::Dashboard) -> Result<ExitCode, Stop> {
 }
 
 async fn dashboard(flags: &args::Dashboard) -> Result<ExitCode, Stop> {
-    let config = Config::load(&flags.settings()).or_stop(Code::Configuration)?;
-    let Here { repo_id, .. } = Here::open(&flags.place()).await?;
-    let Some(reader) = here::reader(&config.store).await? else {
+    let place = flags.place();
+    let config = Config::load(&place.settings(flags.backlog.as_ref())).or_stop(Code::Configuration)?;
+    let Here { repo_id, store, reader, .. } = Here::open(&place).await?;
+    let Some(reader) = reader else {
         let error = anyhow::anyhow!(
             "no engine has run here: there is no store at {}; start one with `glitchlab continuous`",
-            config.store.display()
+            store.display()
         );
         return Err(Stop::new(Code::NotRunning, error));
     };

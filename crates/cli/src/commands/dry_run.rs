@@ -1,7 +1,7 @@
 //! `glitchlab continuous --dry-run`: what an engine would do and what it could cost at most. Nothing is claimed, written
 //! or asked of a model; a store that is not there is not made.
 
-mod outlook;
+mod prospects;
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -9,13 +9,13 @@ use std::process::ExitCode;
 use anyhow::Context;
 use glitchlab_domain::board::Board;
 use glitchlab_domain::dispatch::full_of_requests;
+use glitchlab_domain::ledger::{Prospect, admissions};
 use glitchlab_domain::money::MicroUsd;
 use glitchlab_domain::task::TaskRow;
 use glitchlab_domain::why::Facts;
 use glitchlab_store::clock;
 use serde::Serialize;
 
-use self::outlook::Outlook;
 use super::alone;
 use super::config::{SettingReport, reports, text as settings_text};
 use crate::config::Config;
@@ -92,9 +92,8 @@ async fn look(config: &Config, as_json: bool) -> Result<ExitCode, Stop> {
     let standing = standing.or_stop(Code::Configuration)?;
     standing.faults().iter().for_each(|fault| remark(&format!("backlog: {}", one_line(fault))));
     let facts = standing.facts();
-    let ledgers = outlook::ledgers(config, &repo_id, reader.as_ref(), model.price(), now_ms);
-    let outlook = Outlook { ledgers: ledgers.await.or_stop(Code::Configuration)?, now_ms };
-    let report = report(config, &facts, outlook);
+    let prospects = prospects::read(config, &repo_id, reader.as_ref(), model.price(), now_ms).await;
+    let report = report(config, &facts, prospects.or_stop(Code::Configuration)?);
     if as_json {
         say(&serde_json::to_string_pretty(&report).context("the report is plain data")?);
     } else {
@@ -103,10 +102,11 @@ async fn look(config: &Config, as_json: bool) -> Result<ExitCode, Stop> {
     Ok(Code::Done.into())
 }
 
-fn report(config: &Config, facts: &Facts<'_>, outlook: Outlook) -> Report {
+fn report(config: &Config, facts: &Facts<'_>, prospects: Vec<Prospect>) -> Report {
     let board = facts.board;
     let ready: Vec<&TaskRow> = board.startable().collect();
-    let cost = cost(config, ready.len(), outlook.expected());
+    let hold = prospects.first().map_or(MicroUsd::ZERO, Prospect::hold);
+    let admitted = admissions(prospects, facts.now_ms).map(|at_ms| (at_ms - facts.now_ms) / 1_000);
     let next = |(task, admitted_s): (&&TaskRow, i64)| Next {
         id: task.bead_id.to_string(),
         priority: task.priority,
@@ -118,9 +118,9 @@ fn report(config: &Config, facts: &Facts<'_>, outlook: Outlook) -> Report {
         notes: config.effective.notes.clone(),
         ready: ready.len(),
         held: held(config, facts),
-        order: ready.iter().zip(outlook.admissions()).take(NAMED).map(next).collect(),
+        order: ready.iter().zip(admitted).take(NAMED).map(next).collect(),
         excluded: excluded(board),
-        cost,
+        cost: cost(config, ready.len(), hold),
     }
 }
 

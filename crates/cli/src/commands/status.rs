@@ -1,34 +1,31 @@
 //! `glitchlab status`: what the engine of a repository does and what it has spent, read from the store.
 
 mod tokens;
+mod waiting;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use glitchlab_domain::bead::argument;
 use glitchlab_domain::control::Said;
 use glitchlab_domain::event::{Event, EventKind};
-use glitchlab_domain::id::TaskKey;
 use glitchlab_domain::ledger::{REAL, Usage, simulated_scope};
-use glitchlab_domain::reason::{Group, Reason, ReasonKind};
-use glitchlab_domain::rows::{AttemptRow, GateRow};
+use glitchlab_domain::rows::AttemptRow;
 use glitchlab_domain::task::{TaskRow, TaskState};
 use glitchlab_domain::watchdog::Clock;
-use glitchlab_domain::why::{Entry, Obstacle, Why, explain};
 use glitchlab_store::{Reader, clock};
 use serde::Serialize;
 use serde_json::json;
 
 use self::tokens::Tokens;
+use self::waiting::{Held, NeedsYou, Waits, held, needs_you, of_gate, of_rows, waits, why};
 use super::alone;
-use super::why::settings;
 use crate::args::Place;
 use crate::config::Config;
 use crate::exit::{Code, OrStop, Stop};
 use crate::here::Here;
-use crate::output::{one_line, remark, say};
-use crate::standing::{Standing, running};
+use crate::output::{one_line, say};
+use crate::standing::running;
 use crate::times;
 
 /// How long it is shown what the watchdog did, ms.
@@ -54,36 +51,6 @@ struct Report {
     simulated: Option<Usage>,
     real_tokens: Option<Tokens>,
     simulated_tokens: Option<Tokens>,
-}
-
-#[derive(Debug, Serialize)]
-struct Held {
-    /// The reason's name, such as `Paused`.
-    reason: &'static str,
-    words: String,
-    since_ms: Option<i64>,
-    until_ms: Option<i64>,
-    unblocks: String,
-}
-
-/// Something that a person must decide or do.
-#[derive(Debug, Serialize)]
-struct NeedsYou {
-    /// The task; empty for what is of none.
-    task: String,
-    title: String,
-    reason: String,
-    since_ms: Option<i64>,
-    unblocks: String,
-}
-
-/// How many tasks wait for the same reason.
-#[derive(Debug, Serialize)]
-struct Waits {
-    reason: &'static str,
-    tasks: u64,
-    /// When the first of them goes on by itself.
-    until_ms: Option<i64>,
 }
 
 /// Something that hung, and what was done about it.
@@ -116,7 +83,7 @@ pub(crate) fn run(flags: &Place) -> Result<ExitCode, Stop> {
 async fn status(flags: &Place) -> Result<ExitCode, Stop> {
     let Here { repo_id, store, reader, .. } = Here::open(flags).await?;
     // An engine that runs is seen although its settings are not sound any more.
-    let config = Config::load(&settings(flags, None));
+    let config = Config::load(&flags.settings(None));
     let Some(reader) = reader else {
         let why = format!("no engine has run here: there is no store at {}", store.display());
         say(&if flags.json { json!({ "running": false, "why": why }).to_string() } else { why });
@@ -200,104 +167,8 @@ fn working(tasks: &[TaskRow], attempt: AttemptRow, put_down: Option<&String>) ->
     })
 }
 
-/// Says why nothing starts, as `glitchlab why` does; nothing when the settings are not sound or the backlog cannot be
-/// read, which is said.
-async fn why(config: anyhow::Result<Config>, reader: &Reader, repo_id: &str, now_ms: i64) -> Option<Why> {
-    let standing = match config {
-        Ok(config) => Standing::read(&config, repo_id, Some(reader), now_ms).await,
-        Err(error) => Err(error),
-    };
-    match standing {
-        Ok(standing) => Some(explain(&standing.facts(), usize::MAX)),
-        Err(error) => {
-            remark(&format!("what waits is not known in full: {}", one_line(&format!("{error:#}"))));
-            None
-        }
-    }
-}
-
-/// What the reasons are that hold up everything but are no trouble: work goes on as fast as it may.
-const fn is_calm(kind: ReasonKind) -> bool {
-    matches!(kind, ReasonKind::NoFreeWorker)
-}
-
-fn held(why: &Why) -> Option<Held> {
-    let headline = &why.headline;
-    let reason = headline.reason.as_ref();
-    let reason = reason.filter(|reason| reason.kind().holds_admission() && !is_calm(reason.kind()))?;
-    let entries = why.groups.iter().flat_map(|lines| &lines.entries);
-    let since_ms = entries.filter(|entry| entry.reason == *reason).find_map(|entry| entry.since_ms);
-    Some(said_of(reason, since_ms, headline.until_ms))
-}
-
-fn said_of(reason: &Reason, since_ms: Option<i64>, until_ms: Option<i64>) -> Held {
-    let (words, unblocks) = (reason.to_string(), reason.unblocks("ID"));
-    Held { reason: reason.name(), words, since_ms, until_ms, unblocks }
-}
-
-fn of_gate(gate: &GateRow, now_ms: i64) -> Option<Held> {
-    let Obstacle { wait, since_ms } = Obstacle::of_gate(gate, now_ms)?;
-    Some(said_of(&wait.reason, since_ms, wait.until_ms))
-}
-
-/// What waits for a person, without the branches that only wait for a merge.
-fn needs_you(why: &Why) -> Vec<NeedsYou> {
-    let entries = why.lines(Group::You).map_or(&[][..], |lines| &lines.entries);
-    let entries = entries.iter().filter(|entry| entry.reason.kind() != ReasonKind::InReview);
-    let line = |entry: &Entry| NeedsYou {
-        task: entry.task.as_ref().map(ToString::to_string).unwrap_or_default(),
-        title: entry.what.clone(),
-        reason: entry.says.clone(),
-        since_ms: entry.since_ms,
-        unblocks: entry.unblocks.clone(),
-    };
-    let mut waiting: Vec<NeedsYou> = entries.map(line).collect();
-    waiting.sort_by_key(|line| line.since_ms);
-    waiting
-}
-
-/// How many tasks wait for what.
-fn waits(why: &Why) -> Vec<Waits> {
-    let mut by_reason: BTreeMap<&'static str, Waits> = BTreeMap::new();
-    let waiting = why.groups.iter().filter(|lines| lines.group != Group::Skipped);
-    for entry in waiting.flat_map(|lines| &lines.entries).filter(|entry| entry.task.is_some()) {
-        let reason = entry.reason.name();
-        let waits = by_reason.entry(reason).or_insert(Waits { reason, tasks: 0, until_ms: None });
-        waits.tasks += entry.count;
-        waits.until_ms = waits.until_ms.into_iter().chain(entry.until_ms).min();
-    }
-    by_reason.into_values().collect()
-}
-
-/// The tasks that wait for a person as far as the rows say, those that have waited longest first.
-fn of_rows(tasks: &[TaskRow]) -> Vec<NeedsYou> {
-    let by_key: HashMap<&TaskKey, &TaskRow> = tasks.iter().map(|task| (&task.key, task)).collect();
-    // A part of what was begun again or closed since is of no use to anybody.
-    let is_it = |task: &&TaskRow| {
-        matches!(task.state, TaskState::NeedsHuman | TaskState::Failed)
-            && !task.is_superseded(|key| by_key.get(key).copied())
-    };
-    let mut waiting: Vec<&TaskRow> = tasks.iter().filter(is_it).collect();
-    waiting.sort_by_key(|task| (task.since(), &task.bead_id));
-    let line = |task: &TaskRow| {
-        let (id, word) = (task.bead_id.as_str(), argument(task.bead_id.as_str()));
-        let retry = || format!("`glitchlab retry {word}` or `glitchlab drop {word}`");
-        NeedsYou {
-            task: id.to_owned(),
-            title: task.title.clone(),
-            reason: task.reason.as_ref().map_or_else(|| task.state.name().to_owned(), ToString::to_string),
-            since_ms: Some(task.since()),
-            unblocks: task.reason.as_ref().map_or_else(retry, |reason| reason.unblocks(id)),
-        }
-    };
-    waiting.into_iter().map(line).collect()
-}
-
-/// What holds up everything until a person does something.
-const PEOPLE: [&str; 3] = ["Paused", "DiskLow", "StoreUnavailable"];
-
 fn code(report: &Report) -> Code {
-    let is_stopped = report.held.as_ref().is_some_and(|held| PEOPLE.contains(&held.reason));
+    let is_stopped = report.held.as_ref().is_some_and(Held::lasts_until_somebody_acts);
     match report.running {
         false => Code::NotRunning,
         true if is_stopped || !report.needs_you.is_empty() => Code::NeedsPerson,
@@ -352,14 +223,6 @@ impl Working {
         }
         let waits = self.waits_for.as_ref().map(|why| format!(", waits: {why}")).unwrap_or_default();
         format!("  {} in {}, {} so far{waits}", one_line(&self.task), self.slot, self.cost)
-    }
-}
-
-impl NeedsYou {
-    fn line(&self) -> String {
-        let [task, title, reason, unblocks] =
-            [&self.task, &self.title, &self.reason, &self.unblocks].map(|text| one_line(text));
-        format!("  {}: {reason}. {unblocks}", format!("{task} {title}").trim_start())
     }
 }
 

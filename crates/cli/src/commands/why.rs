@@ -15,9 +15,8 @@ use serde::Serialize;
 
 use super::alone;
 use super::status::not_done;
-use crate::args::{self, Continuous, Place};
+use crate::args;
 use crate::config::Config;
-use crate::config::flags::Flags;
 use crate::exit::{Code, OrStop, Stop};
 use crate::output::{one_line, remark, say};
 use crate::standing::Standing;
@@ -39,8 +38,7 @@ pub(crate) fn run(flags: &args::Why) -> Result<ExitCode, Stop> {
 }
 
 async fn why(flags: &args::Why) -> Result<ExitCode, Stop> {
-    let config =
-        Config::load(&settings(&flags.place, flags.backlog.as_ref())).or_stop(Code::Configuration)?;
+    let config = Config::load(&flags.place.settings(flags.backlog.as_ref())).or_stop(Code::Configuration)?;
     let repo = compose::git_repo(&config.repo, &RepoOptions::new(config::environment())).await?;
     let reader = here::reader(&config.store).await?;
     let now_ms = clock::wall()();
@@ -79,14 +77,6 @@ async fn plan(reader: Option<&Reader>, why: &TaskWhy) -> anyhow::Result<Option<P
     let (Some(reader), Some(asks)) = (reader, asks) else { return Ok(None) };
     let steps = reader.steps(&asks.attempt_id).await?;
     Ok(steps.iter().rev().find_map(Plan::of))
-}
-
-/// Returns the settings that count at a place, with the backlog that was named there.
-pub(super) fn settings(place: &Place, backlog: Option<&String>) -> Continuous {
-    let given = [("backlog.path", backlog), ("store.url", place.store.as_ref())];
-    let set = given.into_iter().filter_map(|(key, word)| Some((key, word?)));
-    let keys = set.fold(Flags::default(), |keys, (key, word)| keys.or(key, word.clone()));
-    Continuous { repo: place.repo.clone(), keys, ..Continuous::default() }
 }
 
 fn tell(flags: &args::Why, standing: &Standing) -> Result<ExitCode, Stop> {

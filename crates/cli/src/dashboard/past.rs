@@ -4,7 +4,7 @@ use glitchlab_domain::event::{Event, EventKind};
 use glitchlab_domain::ledger::{REAL, Usage, simulated_scope};
 use glitchlab_domain::rows::ProcessRow;
 use glitchlab_domain::snapshot::{Activity, Snapshot};
-use glitchlab_domain::why::{Why, explain};
+use glitchlab_domain::why::{LINES, Why, explain};
 use glitchlab_store::Reader;
 
 use crate::config::Config;
@@ -14,8 +14,6 @@ use crate::standing::Standing;
 const EVENTS: u32 = 400;
 /// How far back spend by hour is shown, ms.
 const DAY_MS: i64 = 86_400_000;
-/// How many lines of a group `/why` shows.
-const LINES: usize = 50;
 
 /// The store and the settings of a repository.
 pub(super) struct Past {

@@ -145,7 +145,7 @@ impl OutboxRow {
         self.tries += 1;
         self.answer = Some(answer.to_string());
         match answer {
-            Answer::Status { code: 200..=299, .. } => self.end(OutboxState::Delivered, now_ms),
+            taken if taken.is_taken() => self.end(OutboxState::Delivered, now_ms),
             Answer::Status { code: 410, .. } => {
                 self.end(OutboxState::Dead, now_ms);
                 return Receiver::Gone;
@@ -179,6 +179,14 @@ impl OutboxRow {
     fn end(&mut self, state: OutboxState, now_ms: i64) {
         self.state = state;
         self.done_ms = Some(now_ms);
+    }
+}
+
+impl Answer {
+    /// Tells whether the receiver has taken the message.
+    #[must_use]
+    pub const fn is_taken(&self) -> bool {
+        matches!(self, Self::Status { code: 200..=299, .. })
     }
 }
 

@@ -66,7 +66,7 @@ impl<'a> Admission<'a> {
         let none = Departures::default();
         let waits = self.ledgers.iter().flat_map(|(head, hold)| {
             let departures = rows.departures.get(&head.scope).unwrap_or(&none);
-            [pace_wait(head, *hold, now_ms), cap_wait(head, *hold, departures)]
+            [pace_wait(head, *hold, now_ms), head.cap_wait(*hold, departures)]
         });
         waits.flatten().max_by_key(|wait| wait.until_ms.unwrap_or(i64::MAX))
     }
@@ -98,15 +98,6 @@ fn pace_wait(head: &Head, hold: MicroUsd, now_ms: i64) -> Option<Wait> {
     };
     let in_tokens = head.unit() == Unit::Tokens;
     Some(Wait { reason: Reason::Paced { spread, in_tokens }, until_ms: Some(until_ms) })
-}
-
-/// A task may start when every cap has room for the smaller of its expected cost and a tenth of that cap, so that a
-/// small cap still admits tasks that are usually cheaper than their estimate. A cap of nothing admits as well: waiting
-/// would never end, and a call that costs something is then told that it exceeds the cap.
-fn cap_wait(head: &Head, expected: MicroUsd, departures: &Departures) -> Option<Wait> {
-    let tenth = MicroUsd::new(head.cap_hour.min(head.cap_day).micro() / 10);
-    let least = MicroUsd::new(1).min(head.cap_hour).min(head.cap_day);
-    head.wait_for(expected.min(tenth).max(least), departures)
 }
 
 /// Gives back what an attempt that ends held and did not spend, and learns what it cost. What it spent beyond its hold was

@@ -314,7 +314,6 @@ fn finished_event(task: &TaskRow, attempt: &AttemptRow, finish: &Finish) -> Even
 }
 
 pub(super) fn human_event(task: &TaskRow) -> Option<EventKind> {
-    let waits = matches!(task.state, TaskState::NeedsHuman | TaskState::Failed);
-    let why = task.reason.as_ref().filter(|_| waits)?.to_string();
+    let why = task.reason.as_ref().filter(|_| task.state.needs_a_person())?.to_string();
     Some(EventKind::HumanNeeded { why })
 }

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::clock::Clock;
 use super::limits::Limits;
 
-/// The actor that is blamed when nothing starts.
-const SCHEDULER: &str = "glitchlab/work/scheduler";
+/// The actor whose looks keep the loop going, and that is blamed when nothing starts.
+pub const SCHEDULER: &str = "glitchlab/work/scheduler";
 
 /// What is done about something that hangs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

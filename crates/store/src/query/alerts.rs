@@ -92,11 +92,10 @@ impl Reader {
     ///
     /// Returns what the database says.
     pub async fn tasks_that_wait(&self, repo_id: &str) -> Result<Vec<TaskRow>, StoreError> {
-        let waits = |task: &TaskRow| matches!(task.state, TaskState::NeedsHuman | TaskState::Failed);
         match self {
             Self::Memory(memory) => Ok(memory.read(|contents| {
                 let ours = contents.rows.tasks.values().filter(|task| task.repo_id == repo_id);
-                ours.filter(|task| waits(task)).cloned().collect()
+                ours.filter(|task| task.state.needs_a_person()).cloned().collect()
             })),
             Self::Sqlite(pool) => {
                 let query = sqlx::query("SELECT body FROM task WHERE repo_id = ? AND state IN (?, ?)");
