@@ -3,6 +3,7 @@
 use crate::command::{Bearer, Claim, Claimed, Finish, Refusal, Reply, Stamp, TakeOver};
 use crate::dispatch;
 use crate::event::EventKind;
+use crate::id::BootId;
 use crate::money::MicroUsd;
 use crate::outcome::{Outcome, Status};
 use crate::reason::Wait;
@@ -88,7 +89,30 @@ fn admit(claim: &Claim, task: &TaskRow, repo_id: &str, holds: Holds, stamp: &Sta
     task.runs += 1;
     task.trace_id.get_or_insert_with(|| claim.trace_id.clone());
     task.updated_ms = stamp.now_ms;
-    let attempt = AttemptRow {
+    let attempt = begun(claim, &task, holds, stamp);
+    let row = ClaimRow {
+        task_key: task.key.clone(),
+        repo_id: repo_id.to_owned(),
+        attempt_id: attempt.attempt_id.clone(),
+        boot_id: claim.by.boot_id.clone(),
+        slot: claim.slot.clone(),
+        suspended: false,
+        fence: claim.fence.clone(),
+    };
+    let event = EventKind::TaskClaimed {
+        title: task.title.clone(),
+        n: task.failures + 1,
+        max_attempts: claim.max_attempts,
+        slot: claim.slot.clone(),
+        model: claim.model.clone(),
+        simulated: claim.simulated,
+    };
+    at_work(task, attempt, row, event)
+}
+
+/// The row of a new attempt at a task.
+fn begun(claim: &Claim, task: &TaskRow, holds: Holds, stamp: &Stamp) -> AttemptRow {
+    AttemptRow {
         attempt_id: claim.attempt_id.clone(),
         task_key: task.key.clone(),
         bead_id: task.bead_id.clone(),
@@ -117,34 +141,34 @@ fn admit(claim: &Claim, task: &TaskRow, repo_id: &str, holds: Holds, stamp: &Sta
         consents: Vec::new(),
         started_ms: stamp.now_ms,
         ended_ms: None,
-    };
-    let row = ClaimRow {
-        task_key: task.key.clone(),
-        repo_id: repo_id.to_owned(),
-        attempt_id: attempt.attempt_id.clone(),
-        boot_id: claim.by.boot_id.clone(),
-        slot: claim.slot.clone(),
-        suspended: false,
-        fence: claim.fence.clone(),
-    };
-    let event = EventKind::TaskClaimed {
-        title: task.title.clone(),
-        n: task.failures + 1,
-        max_attempts: claim.max_attempts,
-        slot: claim.slot.clone(),
-        model: claim.model.clone(),
-        simulated: claim.simulated,
-    };
+    }
+}
+
+/// Writes down that an attempt is at work under a claim, and answers with both.
+pub(super) fn at_work(task: TaskRow, attempt: AttemptRow, claim: ClaimRow, event: EventKind) -> Writes {
     let about = about_attempt(&attempt);
-    let reply = claimed(&task, &attempt, &row);
+    let reply = claimed(&task, &attempt, &claim);
     Writes {
-        rows: vec![Write::Task(task), Write::Attempt(attempt), Write::Claim(row)],
+        rows: vec![Write::Task(task), Write::Attempt(attempt), Write::Claim(claim)],
         events: vec![(about, event)],
         reply,
     }
 }
 
-pub(super) fn claimed(task: &TaskRow, attempt: &AttemptRow, claim: &ClaimRow) -> Reply {
+/// Says that an attempt goes on in another slot, or under another boot than `from`.
+pub(super) fn resumed(task: &TaskRow, attempt: &AttemptRow, max_attempts: u32, from: &BootId) -> EventKind {
+    EventKind::AttemptResumed {
+        title: task.title.clone(),
+        n: task.failures + 1,
+        max_attempts,
+        slot: attempt.slot.clone(),
+        model: attempt.model.clone(),
+        simulated: attempt.simulated,
+        from: from.clone(),
+    }
+}
+
+fn claimed(task: &TaskRow, attempt: &AttemptRow, claim: &ClaimRow) -> Reply {
     Reply::Claimed(Box::new(Claimed {
         task: task.clone(),
         attempt: attempt.clone(),
@@ -197,22 +221,8 @@ fn resume(take: &TakeOver, task: &TaskRow, attempt: &AttemptRow, old: &ClaimRow,
         fence: take.fence.clone(),
         ..old.clone()
     };
-    let event = EventKind::AttemptResumed {
-        title: task.title.clone(),
-        n: task.failures + 1,
-        max_attempts: take.max_attempts,
-        slot: take.slot.clone(),
-        model: attempt.model.clone(),
-        simulated: attempt.simulated,
-        from: old.boot_id.clone(),
-    };
-    let about = about_attempt(&attempt);
-    let reply = claimed(&task, &attempt, &claim);
-    Writes {
-        rows: vec![Write::Task(task), Write::Attempt(attempt), Write::Claim(claim)],
-        events: vec![(about, event)],
-        reply,
-    }
+    let event = resumed(&task, &attempt, take.max_attempts, &old.boot_id);
+    at_work(task, attempt, claim, event)
 }
 
 pub(super) fn suspend(rows: &Rows, by: &Bearer) -> Result<Writes, Refusal> {

@@ -11,7 +11,7 @@ use crate::rows::{AttemptRow, ClaimRow, Rows, Write};
 use crate::task::{TaskRow, TaskState};
 
 use super::admission::{self, Admission, Spent};
-use super::attempt::{claimed, human_event, refuse};
+use super::attempt::{at_work, human_event, refuse, resumed};
 use super::{Writes, about_attempt, parts};
 
 /// Puts an attempt down until a person answers. Its claim stays, so that its worktree does.
@@ -96,11 +96,10 @@ impl<'a> GoingOn<'a> {
             fence: claim.fence.clone(),
             ..self.held.clone()
         };
-        let events = vec![(about_attempt(&attempt), self.resumed(&task, claim))];
-        let reply = claimed(&task, &attempt, &row);
-        let mut rows = vec![Write::Task(task), Write::Attempt(attempt), Write::Claim(row)];
-        rows.extend(admission.take(stamp));
-        Ok(Writes { rows, events, reply })
+        let event = resumed(&task, &attempt, claim.max_attempts, &self.held.boot_id);
+        let mut writes = at_work(task, attempt, row, event);
+        writes.rows.extend(admission.take(stamp));
+        Ok(writes)
     }
 
     fn task(&self, stamp: &Stamp) -> TaskRow {
@@ -124,17 +123,5 @@ impl<'a> GoingOn<'a> {
         };
         attempt.consents.push(self.answer.consent);
         attempt
-    }
-
-    fn resumed(&self, task: &TaskRow, claim: &Claim) -> EventKind {
-        EventKind::AttemptResumed {
-            title: task.title.clone(),
-            n: task.failures + 1,
-            max_attempts: claim.max_attempts,
-            slot: claim.slot.clone(),
-            model: self.attempt.model.clone(),
-            simulated: self.attempt.simulated,
-            from: self.held.boot_id.clone(),
-        }
     }
 }

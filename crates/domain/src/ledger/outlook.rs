@@ -90,7 +90,7 @@ mod tests {
         let leaves = vec![(NOW_MS - HOUR_MS / 2, spent)];
         let departures = Departures { hour: leaves.clone(), day: leaves };
         let money = prospect((used, departures), 1_000, 50);
-        assert_eq!(first([money.clone()].into()), [1_800, 1_800, 1_800]);
+        assert_eq!(first([money.clone()].into()), [1_800, 1_800, 1_980]);
         let tight = prospect(Default::default(), 100, tokens(50).micro());
         let [_, second] = first([money, tight].into());
         assert!(second > 1_800, "the other one has room for one task alone: {second}");
