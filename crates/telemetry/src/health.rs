@@ -1,0 +1,1 @@
+//! How the way to the receiver is, for `/health`, the dashboard and `status`.

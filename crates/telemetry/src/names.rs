@@ -1,0 +1,3 @@
+//! Every name that leaves the program. `docs/telemetry.md` is made from these constants.
+
+pub mod attribute;
