@@ -16,7 +16,7 @@ use glitchlab_store::StoreError;
 use tokio::task::AbortHandle;
 
 use crate::engine::Engine;
-use crate::ids::{random, span};
+use crate::ids::random;
 use crate::offer::Candidate;
 use crate::scheduler::SchedulerMsg;
 use crate::slots::Booking;
@@ -235,7 +235,6 @@ fn claim(
         simulated: engine.tools.is_simulated(),
         max_attempts: engine.live.borrow().retry.attempts,
         trace_id: random(),
-        span_id: span(),
     })
 }
 

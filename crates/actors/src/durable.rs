@@ -19,7 +19,6 @@ use glitchlab_runtime::TaskScope;
 use glitchlab_store::{Queue, StoreError};
 
 use crate::engine::Engine;
-use crate::ids;
 use crate::slots::Ending;
 use crate::watchdog::Vitals;
 
@@ -134,9 +133,8 @@ fn unexpected(reply: &Reply) -> Lost {
 #[async_trait]
 impl Durable for StoreDurable {
     async fn begin(&self, n: u32, stage: Stage, input_hash: &str) -> Result<Begun, Lost> {
-        let span_id = ids::span();
         let by = self.bearer.clone();
-        let command = Command::BeginStep { by, n, stage, input_hash: input_hash.to_owned(), span_id };
+        let command = Command::BeginStep { by, n, stage, input_hash: input_hash.to_owned() };
         match self.submit(command).await? {
             Reply::Run => {
                 self.vitals.begin(n, stage);

@@ -6,10 +6,3 @@ use uuid::Uuid;
 pub(crate) fn random() -> String {
     Uuid::new_v4().simple().to_string()
 }
-
-/// Returns the id of a span, 16 random hex digits.
-pub(crate) fn span() -> String {
-    let mut id = random();
-    id.truncate(16);
-    id
-}

@@ -29,5 +29,6 @@ pub mod snapshot;
 pub mod stage;
 pub mod story;
 pub mod task;
+pub mod trace;
 pub mod watchdog;
 pub mod why;

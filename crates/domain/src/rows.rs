@@ -109,8 +109,9 @@ pub struct AttemptRow {
     pub size: Option<Size>,
     /// The branch.
     pub branch: String,
-    /// The attempt's span, 16 hex digits.
-    pub span_id: String,
+    /// When its task was first claimed since it was last opened, ms UTC: its span is under that one's.
+    #[serde(default)]
+    pub accepted_ms: Option<i64>,
     /// The estimate that admission took.
     pub hold: MicroUsd,
     /// The same in tokens, where they have a ledger.
@@ -167,8 +168,6 @@ pub struct StepRow {
     pub ok: bool,
     /// One line for people.
     pub summary: String,
-    /// The stage's span, 16 hex digits.
-    pub span_id: String,
     /// When it began, ms UTC.
     pub started_ms: i64,
     /// When its output became durable, ms UTC.

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::bead::BeadId;
 use crate::consent::GoesOn;
-use crate::id::TaskKey;
+use crate::id::{AttemptId, TaskKey};
 use crate::outcome::{Learned, Size};
 use crate::reason::Reason;
 
@@ -140,8 +140,15 @@ pub struct TaskRow {
     pub learned: Vec<Learned>,
     /// The trace of the root task, 32 hex digits.
     pub trace_id: Option<String>,
-    /// The root span, 16 hex digits.
-    pub root_span_id: Option<String>,
+    /// The attempt that made it, for sub-tasks of ours: their spans are under that one's.
+    #[serde(default)]
+    pub made_by: Option<AttemptId>,
+    /// When it was first claimed since it was last opened, ms UTC: its span begins there.
+    #[serde(default)]
+    pub accepted_ms: Option<i64>,
+    /// When we were done with it, ms UTC: its span ends there, be it merged later or not.
+    #[serde(default)]
+    pub over_ms: Option<i64>,
     /// The open or last request or branch.
     pub request: Option<String>,
     /// The merge commit.
@@ -233,8 +240,29 @@ impl TaskRow {
         self.since_ms.unwrap_or(self.updated_ms)
     }
 
-    /// Notes since when it is as it is: from `now_ms` on when its state or its kind of reason is another than `before`.
-    pub(crate) fn note_since(&mut self, before: Option<&Self>, now_ms: i64) {
+    /// Tells whether we are done with it, unless somebody opens it again. What asks a person goes on with its answer.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        match self.state {
+            TaskState::InReview | TaskState::Completed | TaskState::Failed | TaskState::Dropped => true,
+            TaskState::NeedsHuman => !self.asks_a_person(),
+            TaskState::Open | TaskState::Running | TaskState::Decomposed | TaskState::Blocked => false,
+        }
+    }
+
+    /// Notes when what it is now began: see [`TaskRow::since_ms`], [`TaskRow::accepted_ms`] and [`TaskRow::over_ms`].
+    pub(crate) fn note_times(&mut self, before: Option<&Self>, now_ms: i64) {
+        self.note_since(before, now_ms);
+        match (before.filter(|before| before.is_over()), self.is_over()) {
+            (Some(before), true) => self.over_ms = before.over_ms,
+            (None, true) => self.over_ms = Some(now_ms),
+            (Some(_), false) => (self.accepted_ms, self.over_ms) = (None, None),
+            (None, false) => {}
+        }
+    }
+
+    /// From `now_ms` on when its state or its kind of reason is another than `before`.
+    fn note_since(&mut self, before: Option<&Self>, now_ms: i64) {
         let kind = |task: &Self| (task.state, task.generation, task.reason.as_ref().map(Reason::kind));
         self.since_ms = match before.filter(|before| kind(before) == kind(self)) {
             Some(before) => Some(before.since()),
@@ -320,7 +348,9 @@ impl SourceTask {
             size: None,
             learned: Vec::new(),
             trace_id: None,
-            root_span_id: None,
+            made_by: None,
+            accepted_ms: None,
+            over_ms: None,
             request: None,
             merged: None,
             approved: false,

@@ -200,14 +200,13 @@ fn claim(by: &BootBearer, worker: &Bearer) -> Command {
         simulated: true,
         max_attempts: 3,
         trace_id: "0af7651916cd43dd8448eb211c80319c".to_owned(),
-        span_id: "b7ad6b7169203331".to_owned(),
         branch: format!("glitchlab/{}", worker.task_key),
     })
 }
 
 fn begin(by: &Bearer, n: u32, stage: Stage) -> Command {
-    let (input_hash, span_id) = ("0123456789abcdef".repeat(4), "b7ad6b7169203331".to_owned());
-    Command::BeginStep { by: by.clone(), n, stage, input_hash, span_id }
+    let input_hash = "0123456789abcdef".repeat(4);
+    Command::BeginStep { by: by.clone(), n, stage, input_hash }
 }
 
 fn finish_step(by: &Bearer, n: u32) -> Command {

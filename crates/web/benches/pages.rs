@@ -221,6 +221,7 @@ fn attempts() -> String {
         trace_id: Some("4bf92f3577b34da6a3ce929d0e0e4736".to_owned()),
         n: 1,
         generation: 0,
+        accepted_ms: None,
         slot: "worker-1".to_owned(),
         boot_id: "b".into(),
         fence: "f".into(),
@@ -228,7 +229,6 @@ fn attempts() -> String {
         simulated: true,
         size: None,
         branch: "glitchlab/branch".to_owned(),
-        span_id: "00f067aa0ba902b7".to_owned(),
         hold: MicroUsd::new(600_000),
         hold_tokens: 0,
         tokens: 0,
@@ -264,7 +264,6 @@ fn steps() -> String {
         output: None,
         ok: true,
         summary: "it went as planned".to_owned(),
-        span_id: "00f067aa0ba902b7".to_owned(),
         started_ms: NOW_MS,
         ended_ms: Some(NOW_MS + 4_000),
     };

@@ -119,8 +119,6 @@ pub enum Command {
         stage: Stage,
         /// A hash of what it is given.
         input_hash: String,
-        /// The stage's span, 16 hex digits.
-        span_id: String,
     },
     /// Makes the output of a step durable.
     FinishStep(FinishStep),
@@ -248,8 +246,6 @@ pub struct Claim {
     pub max_attempts: u32,
     /// The trace to use when the task has none, 32 hex digits.
     pub trace_id: String,
-    /// The attempt's span, 16 hex digits.
-    pub span_id: String,
     /// The branch that the attempt will write.
     pub branch: String,
 }

@@ -88,6 +88,7 @@ fn admit(claim: &Claim, task: &TaskRow, repo_id: &str, holds: Holds, stamp: &Sta
     task.rest(TaskState::Running, None, None);
     task.runs += 1;
     task.trace_id.get_or_insert_with(|| claim.trace_id.clone());
+    task.accepted_ms.get_or_insert(stamp.now_ms);
     task.updated_ms = stamp.now_ms;
     let attempt = begun(claim, &task, holds, stamp);
     let row = ClaimRow {
@@ -127,7 +128,7 @@ fn begun(claim: &Claim, task: &TaskRow, holds: Holds, stamp: &Stamp) -> AttemptR
         simulated: claim.simulated,
         size: None,
         branch: claim.branch.clone(),
-        span_id: claim.span_id.clone(),
+        accepted_ms: task.accepted_ms,
         hold: holds.money,
         hold_tokens: holds.tokens,
         tokens: 0,

@@ -52,7 +52,7 @@ pub fn decide(rows: &Rows, command: &Command, stamp: &Stamp) -> Result<Writes, R
     let mut writes = decided(rows, command, stamp)?;
     for write in &mut writes.rows {
         if let Write::Task(task) = write {
-            task.note_since(rows.tasks.get(&task.key), stamp.now_ms);
+            task.note_times(rows.tasks.get(&task.key), stamp.now_ms);
         }
     }
     Ok(writes)
@@ -74,8 +74,8 @@ fn decided(rows: &Rows, command: &Command, stamp: &Stamp) -> Result<Writes, Refu
         Command::TakeOver(take) => attempt::take_over(rows, take, stamp),
         Command::Suspend { by } => attempt::suspend(rows, by),
         Command::NoteWait { by, wait } => attempt::note_wait(rows, by, wait),
-        Command::BeginStep { by, n, stage, input_hash, span_id } => {
-            step::begin(rows, by, (*n, *stage), input_hash, span_id, stamp)
+        Command::BeginStep { by, n, stage, input_hash } => {
+            step::begin(rows, by, (*n, *stage), input_hash, stamp)
         }
         Command::FinishStep(finish) => step::finish(rows, finish, stamp),
         Command::Reserve(reserve) => money::reserve(rows, reserve, stamp),

@@ -54,7 +54,8 @@ pub(super) fn split(
         others.filter_map(|before| ids.get(*before).cloned()).collect()
     };
     let parts = subtasks.iter().enumerate().zip(&ids);
-    parts.map(|((place, sub), id)| part(parent, id, sub, before(place, sub), now_ms)).collect()
+    let parts = parts.map(|((place, sub), id)| part(parent, id, sub, before(place, sub), now_ms));
+    parts.map(|part| TaskRow { made_by: Some(attempt_id.clone()), ..part }).collect()
 }
 
 fn part(parent: &TaskRow, id: &BeadId, sub: &SubTask, after: Vec<BeadId>, now_ms: i64) -> TaskRow {
@@ -85,6 +86,8 @@ fn part(parent: &TaskRow, id: &BeadId, sub: &SubTask, after: Vec<BeadId>, now_ms
         request: None,
         merged: None,
         approved: false,
+        accepted_ms: None,
+        over_ms: None,
         goes_on: None,
         updated_ms: now_ms,
         ..parent.clone()

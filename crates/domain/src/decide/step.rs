@@ -13,7 +13,6 @@ pub(super) fn begin(
     by: &Bearer,
     (n, stage): (u32, Stage),
     input_hash: &str,
-    span_id: &str,
     stamp: &Stamp,
 ) -> Result<Writes, Refusal> {
     let held = hold(rows, by)?;
@@ -33,7 +32,6 @@ pub(super) fn begin(
         output: None,
         ok: false,
         summary: String::new(),
-        span_id: span_id.to_owned(),
         started_ms: stamp.now_ms,
         ended_ms: None,
     };

@@ -124,7 +124,7 @@ fn a_merge_is_kept_on_the_task() {
 fn lost(crashes: u32) -> AttemptRow {
     let json = serde_json::json!({
         "attempt_id": "a", "task_key": "t", "root_key": "t", "n": 1, "generation": 0, "slot": "worker-1",
-        "boot_id": "b", "model": "m", "simulated": false, "size": null, "branch": "x", "span_id": "s", "hold": 1,
+        "boot_id": "b", "model": "m", "simulated": false, "size": null, "branch": "x", "hold": 1,
         "tokens": 0, "cost": 0, "status": null, "failure": null, "detail": "", "files_changed": 0,
         "crashes": crashes, "waiting": null, "started_ms": 0, "ended_ms": null
     });

@@ -212,7 +212,7 @@ fn rows_tell_of_a_lane_what_its_events_would() {
     };
     let row = serde_json::json!({
         "attempt_id": "a", "task_key": "t", "root_key": "t", "n": 1, "generation": 0, "slot": "w", "boot_id": "b",
-        "model": "m", "simulated": false, "size": "S", "branch": "", "span_id": "", "hold": 0, "tokens": 7, "cost": 20,
+        "model": "m", "simulated": false, "size": "S", "branch": "", "hold": 0, "tokens": 7, "cost": 20,
         "status": null, "failure": null, "detail": "", "files_changed": 0, "crashes": 0, "waiting": null,
         "started_ms": 1_000, "ended_ms": null
     });
@@ -224,7 +224,6 @@ fn rows_tell_of_a_lane_what_its_events_would() {
         output: None,
         ok: true,
         summary: String::new(),
-        span_id: String::new(),
         started_ms,
         ended_ms,
     };

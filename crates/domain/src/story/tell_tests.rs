@@ -102,7 +102,6 @@ fn long_replies_are_cut_on_a_character_boundary_and_late_ones_are_left_out() {
         output: None,
         ok: false,
         summary: String::new(),
-        span_id: String::new(),
         started_ms: 1,
         ended_ms: None,
     };

@@ -227,7 +227,7 @@ fn attempt(wait: &Wait) -> AttemptRow {
     let json = serde_json::json!({
         "attempt_id": "x", "task_key": TaskKey::of("r", &BeadId::from("a")), "bead_id": "a", "root_key": "a",
         "n": 2, "generation": 0, "slot": "worker-1", "boot_id": "b", "model": "m", "simulated": true, "size": null,
-        "branch": "", "span_id": "", "hold": 0, "tokens": 0, "cost": 0, "status": null, "failure": null,
+        "branch": "", "hold": 0, "tokens": 0, "cost": 0, "status": null, "failure": null,
         "detail": "", "files_changed": 0, "crashes": 0, "waiting": wait, "started_ms": 0, "ended_ms": null,
     });
     serde_json::from_value(json).expect("it is a row")

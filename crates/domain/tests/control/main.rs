@@ -5,4 +5,5 @@
 mod gate;
 mod office;
 mod question;
+mod rounds;
 mod verbs;

@@ -267,7 +267,6 @@ fn claim(id: &str, attempt: &str) -> Command {
         simulated: false,
         max_attempts: 3,
         trace_id: "0".repeat(32),
-        span_id: "0".repeat(16),
         branch: "branch".to_owned(),
     })
 }

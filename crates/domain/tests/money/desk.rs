@@ -269,7 +269,6 @@ pub(crate) fn claim(by: &BootBearer, attempt: &str, hold: i64) -> Command {
         simulated: false,
         max_attempts: 3,
         trace_id: "0".repeat(32),
-        span_id: "0".repeat(16),
         branch: "branch".to_owned(),
     })
 }

@@ -68,7 +68,6 @@ fn claim() -> Claim {
         simulated: true,
         max_attempts: 3,
         trace_id: String::new(),
-        span_id: String::new(),
         branch: "branch".into(),
     }
 }

@@ -80,7 +80,7 @@ fn unexpected(reply: &Reply) -> Lost {
 impl Durable for MemoryDurable {
     async fn begin(&self, n: u32, stage: Stage, input_hash: &str) -> Result<Begun, Lost> {
         let (by, input_hash) = (self.bearer.clone(), input_hash.to_owned());
-        match self.reply(Command::BeginStep { by, n, stage, input_hash, span_id: String::new() }).await? {
+        match self.reply(Command::BeginStep { by, n, stage, input_hash }).await? {
             Reply::Run => Ok(Begun::Run),
             Reply::StepDone { output, ok } => Ok(Begun::Done { output, ok }),
             other => Err(unexpected(&other)),

@@ -148,7 +148,6 @@ impl MemoryLog {
             simulated: true,
             max_attempts: 3,
             trace_id: String::new(),
-            span_id: String::new(),
             branch: format!("glitchlab/{bead_id}-{attempt}"),
         };
         claimed(self.submit(&Command::Claim(claim)))

@@ -85,7 +85,6 @@ async fn reserve(queue: &Queue) {
         simulated: false,
         max_attempts: 3,
         trace_id: "0".repeat(32),
-        span_id: "0".repeat(16),
         branch: "branch".to_owned(),
     };
     queue.submit(Command::Claim(claim)).await.unwrap().unwrap();

@@ -75,7 +75,6 @@ pub(crate) fn claim(by: &BootBearer, task: &str, attempt: &str, scope: &str, hol
         simulated: false,
         max_attempts: 3,
         trace_id: "0".repeat(32),
-        span_id: "0".repeat(16),
         branch: "branch".to_owned(),
     })
 }

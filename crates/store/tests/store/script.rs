@@ -201,8 +201,8 @@ impl Client {
     fn step(&mut self) -> Command {
         let (by, n) = (self.bearer(), u32::try_from(self.chance(2)).expect("small"));
         if self.chance(2) == 0 {
-            let (input_hash, span_id) = ("i".to_owned(), "0".repeat(16));
-            return Command::BeginStep { by, n, stage: Stage::ArchitectTriage, input_hash, span_id };
+            let input_hash = "i".to_owned();
+            return Command::BeginStep { by, n, stage: Stage::ArchitectTriage, input_hash };
         }
         let (output, summary) = ("{\"a\": \"ü\"}".to_owned(), "one line".to_owned());
         Command::FinishStep(FinishStep { by, n, output, ok: true, summary, size: Some(Size::M) })

@@ -82,7 +82,6 @@ impl Ledger {
             simulated: true,
             max_attempts: 3,
             trace_id: String::new(),
-            span_id: String::new(),
             branch: String::new(),
         };
         match self.ask(&Command::Claim(claim), now_ms) {

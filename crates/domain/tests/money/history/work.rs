@@ -31,7 +31,6 @@ pub(super) fn claim(run: &mut Run, a: u32, b: u32) -> Result<(), Fault> {
         simulated: false,
         max_attempts: 3,
         trace_id: "0".repeat(32),
-        span_id: "0".repeat(16),
         branch: "branch".to_owned(),
     };
     run.send(boot, Command::Claim(claim)).map(drop)
@@ -98,8 +97,8 @@ pub(super) fn work_on_step(run: &mut Run, a: u32, b: u32) -> Result<(), Fault> {
     let Some(at) = running_worker(run, a) else { return Ok(()) };
     let (boot, by) = (run.workers[at].boot, run.workers[at].by.clone());
     let command = if b & 1 == 0 {
-        let (input_hash, span_id) = ("i".to_owned(), "0".repeat(16));
-        Command::BeginStep { by, n: 0, stage: Stage::Implement, input_hash, span_id }
+        let input_hash = "i".to_owned();
+        Command::BeginStep { by, n: 0, stage: Stage::Implement, input_hash }
     } else {
         let output = run.fresh("o");
         Command::FinishStep(FinishStep { by, n: 0, output, ok: true, summary: String::new(), size: None })
