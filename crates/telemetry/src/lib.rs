@@ -4,6 +4,14 @@
 //! an outage of its receiver ([`spans`]). **Metrics** are one fold over committed events ([`metrics`]). **Logs** are what
 //! `tracing` is given, each with the trace of its task ([`logs`]).
 
+mod client;
+pub mod config;
+mod exporters;
 pub mod health;
 pub mod names;
 pub mod outlet;
+pub mod providers;
+pub mod signal;
+mod watched;
+
+pub use providers::Telemetry;

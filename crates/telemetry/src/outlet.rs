@@ -3,7 +3,13 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use opentelemetry_sdk::trace::SpanData;
+use http::StatusCode;
+use opentelemetry_sdk::error::OTelSdkError;
+use opentelemetry_sdk::trace::{SpanData, SpanExporter as _};
+use tokio::sync::Mutex;
+
+use crate::client::Answer;
+use crate::watched::Watched;
 
 /// Takes finished spans to a receiver.
 #[async_trait]
@@ -26,4 +32,87 @@ pub enum Unsent {
     /// It will not take these spans, however often they are sent.
     #[error("{0}")]
     Never(String),
+}
+
+/// The outlet to an OTLP receiver.
+pub(crate) struct OtlpOutlet {
+    /// One request at a time: the answer is that of the last.
+    exporter: Mutex<Watched<opentelemetry_otlp::SpanExporter>>,
+}
+
+impl OtlpOutlet {
+    pub(crate) fn new(exporter: Watched<opentelemetry_otlp::SpanExporter>) -> Self {
+        Self { exporter: Mutex::new(exporter) }
+    }
+}
+
+#[async_trait]
+impl SpanOutlet for OtlpOutlet {
+    async fn send(&self, spans: Vec<SpanData>) -> Result<(), Unsent> {
+        let exporter = self.exporter.lock().await;
+        let count = spans.len();
+        let result = exporter.inner.export(spans).await;
+        let answer = exporter.answers.take();
+        let unsent = result.as_ref().err().map(|error| unsent(error, answer.as_ref()));
+        let lost = if matches!(unsent, Some(Unsent::Never(_))) { count } else { 0 };
+        exporter.note(&result, answer, lost);
+        unsent.map_or(Ok(()), Err)
+    }
+}
+
+/// The names of the gRPC codes after which OTLP has the same data sent again.
+const RETRYABLE: [&str; 7] =
+    ["Cancelled", "DeadlineExceeded", "Aborted", "OutOfRange", "Unavailable", "DataLoss", "timed out"];
+
+/// Tells what an error means for the spans, as the specifications of OTLP/HTTP and OTLP/gRPC have it.
+fn unsent(error: &OTelSdkError, answer: Option<&Answer>) -> Unsent {
+    match answer {
+        Some(Answer::Status { code, after, .. }) if is_retryable(*code) => {
+            Unsent::Later { what: format!("status {code}"), after: *after }
+        }
+        Some(Answer::Status { code, .. }) => Unsent::Never(format!("status {code}")),
+        Some(Answer::Nothing(why)) => Unsent::Later { what: why.clone(), after: None },
+        // What HTTP did not answer was not sent, such as a request that is too large; gRPC leaves no answer.
+        None => {
+            let what = error.to_string();
+            let is_retryable = RETRYABLE.iter().any(|code| what.contains(code));
+            if is_retryable { Unsent::Later { what, after: None } } else { Unsent::Never(what) }
+        }
+    }
+}
+
+const fn is_retryable(code: StatusCode) -> bool {
+    matches!(code.as_u16(), 429 | 502 | 503 | 504)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn after(code: u16) -> Unsent {
+        let code = StatusCode::from_u16(code).expect("a status");
+        let asked = Some(Duration::from_secs(5));
+        let answer = Answer::Status { code, after: asked, body: bytes::Bytes::new() };
+        unsent(&OTelSdkError::InternalFailure("it failed".to_owned()), Some(&answer))
+    }
+
+    #[test]
+    fn what_a_status_means_is_what_otlp_says() {
+        for code in [429, 502, 503, 504] {
+            let Unsent::Later { after, .. } = after(code) else { panic!("{code} is for later") };
+            assert_eq!(after, Some(Duration::from_secs(5)));
+        }
+        for code in [301, 400, 401, 404, 413, 500, 501] {
+            assert!(matches!(after(code), Unsent::Never(_)), "{code}");
+        }
+    }
+
+    #[test]
+    fn a_receiver_that_cannot_be_reached_is_tried_again_and_an_impossible_request_is_not() {
+        let error = |text: &str| OTelSdkError::InternalFailure(text.to_owned());
+        let nothing = Answer::Nothing("Connection refused".to_owned());
+        assert!(matches!(unsent(&error("x"), Some(&nothing)), Unsent::Later { .. }));
+        assert!(matches!(unsent(&error("request body is too large"), None), Unsent::Never(_)));
+        assert!(matches!(unsent(&error("export failed: Unavailable"), None), Unsent::Later { .. }));
+    }
 }

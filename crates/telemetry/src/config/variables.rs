@@ -1,0 +1,172 @@
+//! The standard variables, typed. What is wrong with one is gathered, so that all is told at once.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use http::{HeaderName, HeaderValue};
+
+use super::Protocol;
+use crate::signal::Signal;
+
+/// What one reading of the variables found.
+pub(super) struct Variables<'a> {
+    all: &'a BTreeMap<String, String>,
+    notes: Vec<String>,
+    faults: Vec<String>,
+}
+
+/// What is known to the specification and has no effect here.
+const UNUSED: &[(&str, &str)] = &[
+    ("CERTIFICATE", "receivers are trusted by the machine's certificates"),
+    ("CLIENT_CERTIFICATE", "this program shows no certificate of its own"),
+    ("CLIENT_KEY", "this program shows no certificate of its own"),
+    ("COMPRESSION", "what is sent is not compressed"),
+];
+
+/// Names a variable of one signal, such as `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`.
+pub(super) fn for_signal(signal: Signal, what: &str) -> String {
+    format!("OTEL_EXPORTER_OTLP_{}_{what}", signal.name().to_uppercase())
+}
+
+fn for_all(what: &str) -> String {
+    format!("OTEL_EXPORTER_OTLP_{what}")
+}
+
+impl<'a> Variables<'a> {
+    pub(super) const fn new(all: &'a BTreeMap<String, String>) -> Self {
+        Self { all, notes: Vec::new(), faults: Vec::new() }
+    }
+
+    /// Returns a variable; an empty one is not set.
+    pub(super) fn text(&self, name: &str) -> Option<&'a str> {
+        self.all.get(name).map(|text| text.trim()).filter(|text| !text.is_empty())
+    }
+
+    /// Adds a fault; each is told once, however many signals meet it.
+    pub(super) fn fault(&mut self, fault: String) {
+        if !self.faults.contains(&fault) {
+            self.faults.push(fault);
+        }
+    }
+
+    /// Returns the notes and the faults.
+    pub(super) fn end(self) -> (Vec<String>, Vec<String>) {
+        (self.notes, self.faults)
+    }
+
+    /// Reads yes or no; the specification takes anything but `true` as no.
+    pub(super) fn switch(&mut self, name: &str) -> bool {
+        let Some(text) = self.text(name) else { return false };
+        let is_on = text.eq_ignore_ascii_case("true");
+        if !is_on && !text.eq_ignore_ascii_case("false") {
+            self.notes.push(format!("{name} is neither true nor false and counts as false"));
+        }
+        is_on
+    }
+
+    pub(super) fn millis(&mut self, name: &str) -> Option<Duration> {
+        let text = self.text(name)?;
+        let millis = text.parse::<u64>().ok().filter(|millis| *millis > 0);
+        if millis.is_none() {
+            self.fault(format!("{name}: `{text}` is no time in ms; write such as 10000"));
+        }
+        millis.map(Duration::from_millis)
+    }
+
+    /// Tells whether a signal is to be sent.
+    pub(super) fn wants(&mut self, signal: Signal) -> bool {
+        let name = format!("OTEL_{}_EXPORTER", signal.name().to_uppercase());
+        match self.text(&name) {
+            None | Some("otlp") => true,
+            Some("none") => false,
+            Some(other) => {
+                self.fault(format!("{name}: `{other}` is not known here; write otlp or none"));
+                false
+            }
+        }
+    }
+
+    pub(super) fn timeout(&mut self, signal: Signal) -> Option<Duration> {
+        let name = self.nearest(signal, "TIMEOUT")?;
+        self.millis(&name)
+    }
+
+    pub(super) fn protocol(&mut self, signal: Signal) -> Protocol {
+        let Some(name) = self.nearest(signal, "PROTOCOL") else { return Protocol::HttpProtobuf };
+        match self.text(&name).unwrap_or_default() {
+            "http/protobuf" => return Protocol::HttpProtobuf,
+            "grpc" if cfg!(feature = "otlp-grpc") => return Protocol::Grpc,
+            "grpc" => self.fault(format!(
+                "{name}: this build does not speak grpc; write http/protobuf, whose usual port is 4318, or build with --features otlp-grpc"
+            )),
+            other => {
+                self.fault(format!("{name}: `{other}` is not spoken here; write http/protobuf"));
+            }
+        }
+        Protocol::HttpProtobuf
+    }
+
+    pub(super) fn headers(&mut self, signal: Signal) -> Vec<(HeaderName, HeaderValue)> {
+        let Some(name) = self.nearest(signal, "HEADERS") else { return Vec::new() };
+        let header = |(key, value): (String, String)| {
+            Some((HeaderName::try_from(key).ok()?, HeaderValue::try_from(value).ok()?))
+        };
+        let pairs = self.pairs(&name);
+        let headers: Option<Vec<_>> = pairs.into_iter().map(header).collect();
+        if headers.is_none() {
+            self.fault(format!("{name}: an entry is no header of HTTP; write name=value,name=value"));
+        }
+        headers.unwrap_or_default()
+    }
+
+    /// Reads `key=value,key=value` with values in percent encoding, as in the headers of W3C Baggage.
+    pub(super) fn pairs(&mut self, name: &str) -> Vec<(String, String)> {
+        let pair = |entry: &str| {
+            let (key, value) = entry.split_once('=')?;
+            let key = key.trim();
+            (!key.is_empty()).then_some((key.to_owned(), decoded(value.trim())?))
+        };
+        let entries = self.text(name).unwrap_or_default().split(',').map(str::trim);
+        let pairs: Option<Vec<_>> = entries.filter(|entry| !entry.is_empty()).map(pair).collect();
+        if pairs.is_none() {
+            self.fault(format!("{name}: an entry is not name=value; write name=value,name=value"));
+        }
+        pairs.unwrap_or_default()
+    }
+
+    /// Notes what somebody set and this program does not use.
+    pub(super) fn note_unused(&mut self) {
+        for (what, why) in UNUSED {
+            let names = Signal::ALL.map(|signal| for_signal(signal, what)).into_iter().chain([for_all(what)]);
+            let set = names.filter(|name| self.text(name).is_some_and(|text| text != "none"));
+            let notes: Vec<_> = set.map(|name| format!("{name} does not count: {why}")).collect();
+            self.notes.extend(notes);
+        }
+    }
+
+    /// Names the variable that counts for a signal: its own, else that of all.
+    fn nearest(&self, signal: Signal, what: &str) -> Option<String> {
+        [for_signal(signal, what), for_all(what)].into_iter().find(|name| self.text(name).is_some())
+    }
+}
+
+/// Takes the percent encoding out of a text; none when what it spells is no text.
+fn decoded(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, after @ ..] = rest {
+        let spelled = after.get(..2).filter(|_| *first == b'%');
+        let spelled = spelled.and_then(|digits| std::str::from_utf8(digits).ok());
+        match spelled.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &after[2..];
+            }
+            None => {
+                bytes.push(*first);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8(bytes).ok()
+}
