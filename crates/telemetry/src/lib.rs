@@ -7,7 +7,9 @@
 mod client;
 pub mod config;
 mod exporters;
+pub mod filter;
 pub mod health;
+pub mod logs;
 pub mod names;
 pub mod outlet;
 pub mod providers;

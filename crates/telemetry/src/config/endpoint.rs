@@ -24,7 +24,7 @@ pub(super) fn read(text: &str, path: &str) -> Result<Uri, String> {
         return Ok(uri);
     }
     if uri.query().is_some() {
-        return Err(format!("{path} is appended to it, so it cannot have a query; {WANTED}"));
+        return Err(format!("a path is appended to it, so it cannot have a query; {WANTED}"));
     }
     let whole = format!("{}{path}", full.trim_end_matches('/'));
     whole.parse().map_err(|_| format!("this is no address; {WANTED}"))

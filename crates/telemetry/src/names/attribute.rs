@@ -2,6 +2,8 @@
 
 /// The task's id in the backlog.
 pub const TASK_ID: &str = "glitchlab.task_id";
+/// The attempt at it.
+pub const ATTEMPT_ID: &str = "glitchlab.attempt_id";
 /// Which part of the engine worked: the stage's role.
 pub const AGENT: &str = "glitchlab.agent";
 /// The model, as the catalogue names it.
