@@ -244,7 +244,9 @@ impl HubState {
         let gate = closed.filter(|_| !self.engine.gate.is_draining());
         let stopped = gate.map(|wait| (true, format!("Nothing new starts: {}", wait.reason)));
         let config = self.engine.config_faults.borrow().clone();
-        let minor = board.faults.into_iter().chain(config).map(|fault| (false, fault));
+        self.snapshot.telemetry = self.engine.telemetry.borrow().clone();
+        let unreached = Some(self.snapshot.telemetry.what.clone()).filter(|what| !what.is_empty());
+        let minor = board.faults.into_iter().chain(config).chain(unreached).map(|fault| (false, fault));
         let found = stopped.into_iter().chain(minor);
         self.snapshot.troubles = found.map(|(critical, what)| self.trouble(critical, what)).collect();
     }

@@ -13,7 +13,7 @@ use glitchlab_domain::id::{BootId, Fence};
 use glitchlab_domain::policy::{LEASE_MS, MoneyRules, RetryRules, WorkFilter};
 use glitchlab_domain::reason::Wait;
 use glitchlab_domain::rows::ProcessRow;
-use glitchlab_domain::snapshot::{Queue as QueueCounts, Snapshot};
+use glitchlab_domain::snapshot::{self, Queue as QueueCounts, Snapshot};
 use glitchlab_domain::task::TaskState;
 use glitchlab_domain::watchdog;
 use glitchlab_domain::why::{Rules, Why};
@@ -58,6 +58,8 @@ pub struct Engine {
     pub live: watch::Sender<Live>,
     /// What is wrong with the configuration as it now stands in its files, one sentence each.
     pub config_faults: watch::Sender<Vec<String>>,
+    /// How the way to the receivers of telemetry is.
+    pub telemetry: watch::Sender<snapshot::Telemetry>,
     /// The wall clock, or a test's.
     pub clock: Clock,
     /// The store's writer; only the journal runs it.
@@ -100,6 +102,8 @@ pub struct Engine {
 
 /// What an engine is put together from; everything else follows.
 pub struct Parts {
+    /// This boot, with an id of its own: what the process says of itself before it has an engine carries it too.
+    pub boot_id: BootId,
     /// The machine's name.
     pub host: String,
     /// The repository.
@@ -276,7 +280,7 @@ impl Engine {
     #[must_use]
     pub fn new(parts: Parts) -> Arc<Self> {
         let Parts { mut settings, tools, clock, .. } = parts;
-        let boot = BootBearer { boot_id: BootId::new(random()), fence: Fence::new(random()) };
+        let boot = BootBearer { boot_id: parts.boot_id, fence: Fence::new(random()) };
         let (writer, queue) = Writer::new(parts.backend, boot.boot_id.clone(), parts.writer_clock, QUEUE);
         settings.about.boot_id = boot.boot_id.clone();
         settings.about.started_ms = clock();
@@ -292,6 +296,7 @@ impl Engine {
             settings,
             live: watch::Sender::new(parts.live),
             config_faults: watch::Sender::new(Vec::new()),
+            telemetry: watch::Sender::new(snapshot::Telemetry::default()),
             clock,
             writer,
             queue,

@@ -12,7 +12,7 @@ pub mod dashboard_hub;
 pub mod durable;
 pub mod engine;
 pub mod feed;
-mod ids;
+pub mod ids;
 pub mod janitor;
 pub mod journal;
 pub mod offer;

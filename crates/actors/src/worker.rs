@@ -9,10 +9,13 @@ use std::time::Duration;
 use glitchlab_domain::command::{Bearer, Command, Finish};
 use glitchlab_domain::dispatch::crashed_too_often;
 use glitchlab_domain::outcome::Outcome;
+use glitchlab_domain::rows::AttemptRow;
+use glitchlab_domain::trace::attempt_span;
 use glitchlab_models::Prompts;
 use glitchlab_pipeline::attempt::{self, Ended, Job};
 use glitchlab_pipeline::durable::Lost;
 use glitchlab_runtime::{Actor, Context, Failure, MessageKind, Task, TaskExit, TaskScope};
+use tracing::{Instrument as _, Span};
 
 use crate::durable::StoreDurable;
 use crate::engine::Engine;
@@ -116,11 +119,22 @@ fn working(engine: &Arc<Engine>, slot: &Arc<Slot>, assignment: Assignment) -> Ta
     let (engine, slot) = (Arc::clone(engine), Arc::clone(slot));
     let name = assignment.claimed.task.bead_id.to_string();
     let (fenced, bearer) = (Arc::clone(&engine), assignment.bearer());
-    let task = Task::new(name, move |scope| async move {
-        work(&engine, &slot, &assignment, &scope).await;
-        Ok(())
+    let span = span(&assignment.claimed.attempt);
+    let task = Task::new(name, move |scope| {
+        async move {
+            work(&engine, &slot, &assignment, &scope).await;
+            Ok(())
+        }
+        .instrument(span)
     });
     task.fenced(move || fence_off(Arc::clone(&fenced), bearer.clone()))
+}
+
+/// The span that every line of an attempt takes its task and its trace from.
+fn span(attempt: &AttemptRow) -> Span {
+    let (task, id) = (&attempt.bead_id, &attempt.attempt_id);
+    let trace = attempt.trace_id.as_deref().unwrap_or_default();
+    tracing::info_span!("attempt", %task, attempt = %id, trace, span = %attempt_span(id))
 }
 
 /// Takes the power to write and to spend from an attempt that cannot be ended: a suspended claim answers nobody.

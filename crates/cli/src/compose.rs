@@ -39,6 +39,7 @@ use crate::boot::RepoHold;
 use crate::config::receivers::receivers;
 use crate::config::{self, Config};
 use crate::exit::{Code, OrStop, Stop};
+use crate::exports::Exports;
 use crate::own_process::ThisProcess;
 use crate::pages;
 
@@ -68,7 +69,7 @@ pub(crate) struct Composed {
 /// # Errors
 ///
 /// Returns the first thing that does not allow a start, with its exit code and how to mend it.
-pub(crate) async fn compose(config: &Config) -> Result<Composed, Stop> {
+pub(crate) async fn compose(config: &Config, exports: &Arc<Exports>) -> Result<Composed, Stop> {
     let repo = open_repo(config).await?;
     let hold = RepoHold::take(&repo).await.or_stop(Code::Locked)?;
     let source =
@@ -94,6 +95,7 @@ pub(crate) async fn compose(config: &Config) -> Result<Composed, Stop> {
     let process = Process::current();
     let thread = WatchThread::start().context("the watchdog's thread cannot start")?;
     let engine = Engine::new(Parts {
+        boot_id: exports.boot_id.clone(),
         host: process.host.clone(),
         repo_id,
         scope,
@@ -108,7 +110,7 @@ pub(crate) async fn compose(config: &Config) -> Result<Composed, Stop> {
         writer_clock: Arc::clone(&clock),
         clock,
         folder: absolute(state_of(config)).join("watchdog"),
-        own: Arc::new(ThisProcess::new(address)),
+        own: Arc::new(ThisProcess::new(address, Arc::clone(exports))),
         watch_on: Some(thread.runtime().clone()),
     });
     let process = engine.process_row(process.pid, process.start_ticks, address.to_string());

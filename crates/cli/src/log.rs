@@ -1,32 +1,64 @@
-//! Log lines on stderr: the time, the level, the event's name, then what happened and its fields.
+//! Log lines on stderr, for people on a terminal and as JSON elsewhere, and the same as records for a receiver.
 
-use std::fmt::{self, Write as _};
+mod human;
 
 use glitchlab_actors::activation::Activation;
 use glitchlab_actors::feed::Feed;
 use glitchlab_domain::event::{Event, EventKind};
-use tracing::field::{Field, Visit};
-use tracing_subscriber::fmt::FmtContext;
-use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, Writer};
-use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
-use tracing_subscriber::registry::LookupSpan;
-use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::SubscriberInitExt};
+use glitchlab_domain::trace::attempt_span;
+use glitchlab_store::clock;
+use glitchlab_telemetry::filter::{is_carrier_span, is_exported};
+use glitchlab_telemetry::logs::{Carrying, JsonLines, LogRecords};
+use glitchlab_telemetry::Telemetry;
+use tracing::Metadata;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::{FilterExt as _, FilterFn, filter_fn};
+use tracing_subscriber::layer::{Filter, Layer, SubscriberExt as _};
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Registry};
 
-use crate::output::one_line;
+use self::human::HumanLines;
+use crate::config::telemetry::LogFormat;
 use crate::progress::Foot;
 use crate::times;
 
-/// Starts logging. `ractor` itself only speaks up when something is wrong.
-///
-/// `filter` is such as `debug` or `info,glitchlab_pipeline=debug`; what is wrong in it is left out.
-pub(crate) fn start(filter: Option<String>, foot: Foot) {
-    let filter = EnvFilter::builder()
-        .with_default_directive(tracing::Level::INFO.into())
-        .parse_lossy(filter.unwrap_or_default())
-        .add_directive("ractor=warn".parse().expect("the directive is sound"));
-    let lines = tracing_subscriber::fmt::layer().with_writer(foot).event_format(Line).with_filter(filter);
+/// Starts logging: what `filter` wants, such as `debug` or `info,glitchlab_pipeline=debug`, is written on stderr and sent to
+/// where telemetry goes. What is wrong in it is left out.
+pub(crate) fn start(filter: Option<String>, format: LogFormat, foot: Foot, telemetry: Option<&Telemetry>) {
+    let filter = filter.unwrap_or_default();
+    let lines = tracing_subscriber::fmt::layer().with_writer(foot);
+    let lines = match format {
+        LogFormat::Human => lines.event_format(HumanLines).boxed(),
+        LogFormat::Json => lines.event_format(JsonLines).boxed(),
+    };
+    let mut layers: Vec<Box<dyn Layer<Registry> + Send + Sync>> =
+        vec![Carrying.with_filter(carriers()).boxed(), lines.with_filter(wanted(&filter).or(carriers())).boxed()];
+    if let Some(telemetry) = telemetry {
+        let records = LogRecords::new(telemetry, clock::wall());
+        layers.extend(records.map(|records| records.with_filter(exported(&filter)).boxed()));
+        layers.extend(telemetry.messages().map(|messages| messages.layer().boxed()));
+    }
     // A second start, as in tests, keeps the first.
-    let _ = tracing_subscriber::registry().with(lines).try_init();
+    let _ = tracing_subscriber::registry().with(layers).try_init();
+}
+
+/// `ractor` itself only speaks up when something is wrong.
+fn wanted(filter: &str) -> EnvFilter {
+    EnvFilter::builder()
+        .with_default_directive(tracing::Level::INFO.into())
+        .parse_lossy(filter)
+        .add_directive("ractor=warn".parse().expect("the directive is sound"))
+}
+
+/// Lines take their task from these spans, whatever lines are wanted.
+fn carriers() -> FilterFn {
+    FilterFn::new(is_carrier_span as fn(&Metadata<'_>) -> bool).with_max_level_hint(LevelFilter::INFO)
+}
+
+/// What the way to a receiver says of itself must not go there.
+fn exported(filter: &str) -> impl Filter<Registry> + use<> {
+    let is_exported = filter_fn(is_exported).with_max_level_hint(LevelFilter::TRACE);
+    wanted(filter).and(is_exported).or(carriers())
 }
 
 /// Writes a line for every committed event that a person would read.
@@ -45,9 +77,10 @@ fn tell(event: &Event) {
     let task = about(event.about.bead_id.as_ref().map(ToString::to_string));
     let attempt = about(event.about.attempt_id.as_ref().map(ToString::to_string));
     let trace = about(event.about.trace_id.clone());
+    let span = about(event.about.attempt_id.as_ref().map(|id| attempt_span(id).to_string()));
     match (&event.kind, event.kind.sentence()) {
         (EventKind::BudgetReserved { bound, usage, .. }, _) => {
-            tracing::debug!(event = name, task, attempt, trace, "{bound} set aside, {} open", usage.reserved);
+            tracing::debug!(event = name, task, attempt, trace, span, "{bound} set aside, {} open", usage.reserved);
         }
         (EventKind::BudgetSettled { actual, bound, usage, .. }, _) => {
             tracing::debug!(
@@ -55,18 +88,19 @@ fn tell(event: &Event) {
                 task,
                 attempt,
                 trace,
+                span,
                 "{actual} paid of {bound}, {} this hour",
                 usage.hour
             );
         }
         (kind, Some(sentence)) if is_trouble(kind) => {
-            tracing::warn!(event = name, task, attempt, trace, "{sentence}");
+            tracing::warn!(event = name, task, attempt, trace, span, "{sentence}");
         }
         (kind, Some(sentence)) => {
             let until = until(kind);
-            tracing::info!(event = name, task, attempt, trace, until, "{sentence}");
+            tracing::info!(event = name, task, attempt, trace, span, until, "{sentence}");
         }
-        (_, None) => tracing::debug!(event = name, task, attempt, trace),
+        (_, None) => tracing::debug!(event = name, task, attempt, trace, span),
     }
 }
 
@@ -91,63 +125,4 @@ const fn is_trouble(kind: &EventKind) -> bool {
             | EventKind::AlertFiring { .. }
             | EventKind::AlertUndelivered { .. }
     )
-}
-
-/// The format of a line.
-struct Line;
-
-impl<S, N> FormatEvent<S, N> for Line
-where
-    S: tracing::Subscriber + for<'a> LookupSpan<'a>,
-    N: for<'a> FormatFields<'a> + 'static,
-{
-    fn format_event(
-        &self,
-        _context: &FmtContext<'_, S, N>,
-        mut writer: Writer<'_>,
-        event: &tracing::Event<'_>,
-    ) -> fmt::Result {
-        let mut parts = Parts::default();
-        event.record(&mut parts);
-        SystemTime.format_time(&mut writer)?;
-        let metadata = event.metadata();
-        let own_name = Some(metadata.name()).filter(|name| !name.starts_with("event "));
-        let name = parts.event.as_deref().or(own_name).unwrap_or(metadata.target());
-        write!(writer, " {:5} {name}", metadata.level())?;
-        if let Some(task) = parts.task.as_deref().filter(|task| !task.is_empty()) {
-            write!(writer, " {task}")?;
-        }
-        writeln!(writer, " {}{}", parts.message, parts.rest)
-    }
-}
-
-#[derive(Default)]
-struct Parts {
-    event: Option<String>,
-    task: Option<String>,
-    message: String,
-    rest: String,
-}
-
-impl Parts {
-    fn take(&mut self, name: &str, value: String) {
-        match name {
-            "message" => self.message = value,
-            "event" => self.event = Some(value),
-            "task" => self.task = Some(value),
-            _ if value.is_empty() => {}
-            // Writing to a string cannot fail.
-            _ => drop(write!(self.rest, " {name}={value}")),
-        }
-    }
-}
-
-impl Visit for Parts {
-    fn record_str(&mut self, field: &Field, value: &str) {
-        self.take(field.name(), one_line(value));
-    }
-
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.take(field.name(), one_line(&format!("{value:?}")));
-    }
 }

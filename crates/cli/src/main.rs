@@ -10,6 +10,7 @@ mod config;
 mod dashboard;
 mod demo;
 mod exit;
+mod exports;
 mod here;
 mod history_file;
 mod log;

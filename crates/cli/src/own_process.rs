@@ -6,12 +6,14 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
+use std::sync::Arc;
 
 use glitchlab_actors::watchdog::{OwnProcess, Said};
 use sd_notify::NotifyState;
 
 use crate::config;
 use crate::exit::Code;
+use crate::exports::Exports;
 
 /// This program as the kernel knows it, also when its file was replaced or removed since.
 const PROGRAM: &str = "/proc/self/exe";
@@ -21,13 +23,15 @@ pub(crate) struct ThisProcess {
     arguments: Vec<OsString>,
     /// Who started it starts it again.
     is_managed: bool,
+    /// What telemetry still waits is sent before it ends.
+    exports: Arc<Exports>,
 }
 
 impl ThisProcess {
     /// Describes this process, which serves its pages at `address`.
-    pub(crate) fn new(address: SocketAddr) -> Self {
+    pub(crate) fn new(address: SocketAddr, exports: Arc<Exports>) -> Self {
         let arguments = on_address(config::own_arguments(), address);
-        Self { arguments, is_managed: config::is_managed_service() }
+        Self { arguments, is_managed: config::is_managed_service(), exports }
     }
 }
 
@@ -38,9 +42,11 @@ impl OwnProcess for ThisProcess {
                 event = "engine.restarting",
                 "ending, so that the service manager starts it again"
             );
+            self.exports.end();
             std::process::exit(Code::Stalled as i32);
         }
         tracing::error!(event = "engine.restarting", "the process replaces itself");
+        self.exports.end();
         // Files and sockets close with it; what was paid, and what was not, is in the store.
         Command::new(PROGRAM).arg0("glitchlab").args(&self.arguments).exec()
     }
@@ -48,6 +54,7 @@ impl OwnProcess for ThisProcess {
     #[expect(clippy::print_stderr, reason = "this is where the program speaks to the person who started it")]
     fn give_up(&self, why: &str) {
         eprintln!("error: {why}");
+        self.exports.end();
         std::process::exit(Code::Breach as i32);
     }
 

@@ -41,10 +41,39 @@ pub struct Snapshot {
     /// How many alerts fire.
     #[serde(default)]
     pub firing: Firing,
+    /// How the way to the receivers of telemetry is.
+    #[serde(default)]
+    pub telemetry: Telemetry,
     /// What a person must see at the top of every page.
     pub troubles: Vec<Trouble>,
     /// The last [`FEED`] events that have a sentence, newest first.
     pub feed: VecDeque<Event>,
+}
+
+/// How the way to the receivers of telemetry is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Telemetry {
+    /// Whether any is sent, and arrives.
+    pub state: Delivery,
+    /// What does not arrive, in one sentence without its end; empty while all does.
+    pub what: String,
+    /// Since when it is so, ms UTC.
+    pub since_ms: Option<i64>,
+    /// How many records were given up since the start, at least.
+    pub lost: u64,
+}
+
+/// Whether telemetry arrives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Delivery {
+    /// None is sent.
+    #[default]
+    Off,
+    /// All that was sent last arrived.
+    Ok,
+    /// Some of it does not arrive.
+    Degraded,
 }
 
 /// What does not change during a boot.

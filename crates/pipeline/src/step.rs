@@ -2,6 +2,7 @@
 
 use glitchlab_domain::outcome::{FailureKind, Size};
 use glitchlab_domain::stage::Stage;
+use glitchlab_domain::trace;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -57,7 +58,9 @@ impl Run<'_> {
         if let Begun::Done { output, .. } = begun {
             return restore(&output, stage);
         }
-        let span = tracing::info_span!("stage", stage = stage.name(), n, task = %self.job.task.bead_id);
+        let id = trace::step_span(&self.job.attempt.attempt_id, stage, n);
+        let span =
+            tracing::info_span!("stage", stage = stage.name(), n, task = %self.job.task.bead_id, span = %id);
         self.finish(step, n).instrument(span).await
     }
 

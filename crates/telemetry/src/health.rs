@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 
 use crate::signal::Signal;
 
@@ -22,6 +23,7 @@ pub struct Health(Arc<Inner>);
 struct Inner {
     clock: Clock,
     known: Mutex<Known>,
+    said: watch::Sender<Report>,
 }
 
 #[derive(Default)]
@@ -93,10 +95,7 @@ impl fmt::Display for Report {
             let so_far = if place == 0 { "telemetry is degraded: " } else { "; " };
             write!(f, "{so_far}{signal} do not arrive ({what})")?;
         }
-        match self.lost {
-            lost if lost > 0 && !self.troubles.is_empty() => write!(f, ", at least {lost} records are lost"),
-            _ => Ok(()),
-        }
+        Ok(())
     }
 }
 
@@ -112,7 +111,8 @@ impl Health {
     pub fn new(clock: Clock, sent: &[Signal]) -> Self {
         let way = |signal| Way { is_sent: sent.contains(&signal), ..Way::default() };
         let known = Known { signals: Signal::ALL.map(way), ..Known::default() };
-        Self(Arc::new(Inner { clock, known: Mutex::new(known) }))
+        let said = watch::Sender::new(known.report());
+        Self(Arc::new(Inner { clock, known: Mutex::new(known), said }))
     }
 
     /// Makes the state of a program that sends nothing.
@@ -124,19 +124,13 @@ impl Health {
     /// Returns how it is now.
     #[must_use]
     pub fn report(&self) -> Report {
-        let known = self.known();
-        let ways = || Signal::ALL.into_iter().zip(&known.signals);
-        let unreached = |(signal, way): (Signal, &Way)| {
-            let Trouble { since_ms, what } = way.trouble.clone()?;
-            Some(Unreached { signal, since_ms, what, lost: way.lost })
-        };
-        let troubles: Vec<_> = ways().filter_map(unreached).collect();
-        let state = match (ways().any(|(_, way)| way.is_sent), troubles.is_empty()) {
-            (false, _) => State::Off,
-            (true, true) => State::Ok,
-            (true, false) => State::Degraded,
-        };
-        Report { state, troubles, lost: ways().map(|(_, way)| way.lost).sum() }
+        self.known().report()
+    }
+
+    /// Returns what changes when it does.
+    #[must_use]
+    pub fn subscribe(&self) -> watch::Receiver<Report> {
+        self.0.said.subscribe()
     }
 
     /// Notes that a signal arrived.
@@ -145,6 +139,7 @@ impl Health {
         let was_lost = known.way(signal).trouble.take().is_some();
         let is_over = was_lost && known.signals.iter().all(|way| way.trouble.is_none());
         let is_told = is_over && std::mem::take(&mut known.is_told);
+        self.say(&known);
         drop(known);
         if is_told {
             tracing::info!(event = "telemetry.recovered", "telemetry arrives again");
@@ -161,9 +156,10 @@ impl Health {
         way.trouble = Some(Trouble { since_ms, what: what.to_owned() });
         let may_tell = known.may_tell();
         known.is_told |= may_tell;
+        self.say(&known);
+        let report = known.report();
         drop(known);
         if may_tell {
-            let report = self.report();
             tracing::warn!(event = "telemetry.degraded", lost = report.lost, "{report}");
         }
     }
@@ -174,6 +170,7 @@ impl Health {
         let way = known.way(signal);
         way.lost = way.lost.saturating_add(records);
         let may_tell = known.may_tell();
+        self.say(&known);
         drop(known);
         if may_tell {
             let signal = signal.name();
@@ -186,6 +183,16 @@ impl Health {
         let mut known = self.known();
         let way = known.way(signal);
         way.lost = way.lost.saturating_add(records);
+        self.say(&known);
+    }
+
+    fn say(&self, known: &Known) {
+        let report = known.report();
+        self.0.said.send_if_modified(|said| {
+            let is_new = *said != report;
+            *said = report;
+            is_new
+        });
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
@@ -194,6 +201,21 @@ impl Health {
 }
 
 impl Known {
+    fn report(&self) -> Report {
+        let ways = || Signal::ALL.into_iter().zip(&self.signals);
+        let unreached = |(signal, way): (Signal, &Way)| {
+            let Trouble { since_ms, what } = way.trouble.clone()?;
+            Some(Unreached { signal, since_ms, what, lost: way.lost })
+        };
+        let troubles: Vec<_> = ways().filter_map(unreached).collect();
+        let state = match (ways().any(|(_, way)| way.is_sent), troubles.is_empty()) {
+            (false, _) => State::Off,
+            (true, true) => State::Ok,
+            (true, false) => State::Degraded,
+        };
+        Report { state, troubles, lost: ways().map(|(_, way)| way.lost).sum() }
+    }
+
     fn way(&mut self, signal: Signal) -> &mut Way {
         &mut self.signals[signal as usize]
     }
@@ -224,15 +246,18 @@ mod tests {
     #[test]
     fn each_signal_is_lost_and_found_by_itself_and_keeps_since_when() {
         let health = health();
+        let said = health.subscribe();
         health.failed(Signal::Traces, "Connection refused", 0);
+        assert_eq!(*said.borrow(), health.report());
         health.failed(Signal::Logs, "no answer within 1 s", 512);
         health.failed(Signal::Logs, "status 503", 3);
         let report = health.report();
         assert_eq!(report.state, State::Degraded);
         assert_eq!(
             report.to_string(),
-            "telemetry is degraded: traces do not arrive (Connection refused); logs do not arrive (status 503), at least 515 records are lost"
+            "telemetry is degraded: traces do not arrive (Connection refused); logs do not arrive (status 503)"
         );
+        assert_eq!(report.lost, 515);
         health.arrived(Signal::Logs);
         assert_eq!(health.report().troubles.len(), 1);
         assert_eq!(health.report().troubles[0].since_ms, 7);

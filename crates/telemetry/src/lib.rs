@@ -14,6 +14,7 @@ pub mod names;
 pub mod outlet;
 pub mod providers;
 pub mod signal;
+pub mod trace_context;
 mod watched;
 
 pub use providers::Telemetry;

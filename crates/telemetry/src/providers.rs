@@ -14,10 +14,9 @@ use opentelemetry_otlp::ExporterBuildError;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::logs::{self, BatchLogProcessor, SdkLogger, SdkLoggerProvider};
-use opentelemetry_sdk::metrics::reader::MetricReader;
 use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider};
 use opentelemetry_sdk::resource::TelemetryResourceDetector;
-use opentelemetry_sdk::trace::{self, BatchSpanProcessor, Sampler, SdkTracer, SdkTracerProvider};
+use opentelemetry_sdk::trace::{self, BatchSpanProcessor, Sampler, SdkTracerProvider};
 use tokio::runtime::Handle;
 
 use crate::config::Config;
@@ -25,6 +24,7 @@ use crate::exporters::Exporters;
 use crate::health::{Clock, Health};
 use crate::outlet::{OtlpOutlet, SpanOutlet};
 use crate::signal::Signal;
+use crate::trace_context::Messages;
 
 /// The most records that wait to be sent; what is beyond is given up.
 pub(crate) const QUEUE: usize = 2_048;
@@ -36,6 +36,9 @@ const DELAY: Duration = Duration::from_secs(1);
 pub const LAST_WORDS: Duration = Duration::from_secs(3);
 /// The name of the instrumentation scope of everything that is sent.
 pub const SCOPE: &str = "glitchlab";
+
+/// What also reads the instruments, for a scrape.
+pub type Reader = opentelemetry_prometheus::PrometheusExporter;
 
 /// Whose telemetry it is.
 #[derive(Clone, Debug, Default)]
@@ -57,6 +60,7 @@ pub struct Telemetry {
     meters: SdkMeterProvider,
     loggers: Option<(SdkLoggerProvider, Arc<AtomicU64>)>,
     tracers: Option<SdkTracerProvider>,
+    messages: u32,
 }
 
 impl Telemetry {
@@ -66,12 +70,12 @@ impl Telemetry {
     /// # Errors
     ///
     /// Returns why an exporter cannot be made.
-    pub fn start<R: MetricReader>(
+    pub fn start(
         config: &Config,
         origin: &Origin,
         clock: Clock,
         on: &Handle,
-        reader: Option<R>,
+        reader: Option<Reader>,
     ) -> Result<Self, ExporterBuildError> {
         let sent = Signal::ALL.map(|signal| config.destination(signal).map(|_| signal));
         let health = Health::new(clock, &sent.into_iter().flatten().collect::<Vec<_>>());
@@ -82,6 +86,7 @@ impl Telemetry {
             meters: meters(config, &exporters, &resource, reader)?,
             loggers: loggers(config, &exporters, &resource)?,
             tracers: tracers(config, &exporters, resource)?,
+            messages: config.messages,
             health,
         })
     }
@@ -112,8 +117,9 @@ impl Telemetry {
 
     /// Returns what makes live spans of messages; none when they are not wanted.
     #[must_use]
-    pub fn tracer(&self) -> Option<SdkTracer> {
-        self.tracers.as_ref().map(|provider| provider.tracer(SCOPE))
+    pub fn messages(&self) -> Option<Messages> {
+        let tracer = self.tracers.as_ref()?.tracer(SCOPE);
+        Some(Messages::new(tracer, self.messages))
     }
 
     /// Sends what still waits and ends, all signals at once, and returns after `within` at the latest. What a receiver has
@@ -174,11 +180,11 @@ fn spans(
     Ok(Some(Arc::new(OtlpOutlet::new(exporter))))
 }
 
-fn meters<R: MetricReader>(
+fn meters(
     config: &Config,
     exporters: &Exporters,
     resource: &Resource,
-    reader: Option<R>,
+    reader: Option<Reader>,
 ) -> Result<SdkMeterProvider, ExporterBuildError> {
     let mut builder = SdkMeterProvider::builder().with_resource(resource.clone());
     if let Some(reader) = reader {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use glitchlab_actors::watchdog::OwnProcess;
-use glitchlab_actors::{Engine, Parts, Tools, recovery, tree};
+use glitchlab_actors::{Engine, Parts, Tools, ids, recovery, tree};
 use glitchlab_backlog::Source;
 use glitchlab_models::Model;
 use glitchlab_pipeline::forge::Forge;
@@ -47,6 +47,7 @@ pub struct Surroundings {
 pub fn compose(setup: &Setup, around: Surroundings) -> Arc<Engine> {
     let Surroundings { workspace, forge, model, .. } = around;
     Engine::new(Parts {
+        boot_id: ids::boot(),
         host: "world".to_owned(),
         repo_id: REPO.to_owned(),
         scope: SCOPE.to_owned(),

@@ -17,8 +17,9 @@ use crate::agents;
 use crate::args::Continuous;
 use crate::boot::RepoHold;
 use crate::compose::{Composed, compose};
-use crate::config::{self, Config};
+use crate::config::{self, Config, telemetry};
 use crate::exit::{Code, OrStop, Stop};
+use crate::exports::Exports;
 use crate::history_file::HistoryFile;
 use crate::output::{one_line, say};
 use crate::progress::Foot;
@@ -33,21 +34,17 @@ use crate::{banner, boot, demo, log, pages, reload};
 /// Returns why it could not start, or why it ended otherwise than it should.
 pub(crate) fn run(flags: &Continuous) -> Result<ExitCode, Stop> {
     let foot = Foot::new();
-    log::start(config::log_filter(), foot.clone());
     let (config, demo) = settings(flags)?;
+    let format = telemetry::log_format(&config.effective);
     if flags.dry_run {
+        log::start(config::log_filter(), format, foot, None);
         return dry_run::run(&config, flags.json);
     }
-    let threads = usize::try_from(config.workers).unwrap_or(1) + 4;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(threads)
-        .enable_all()
-        .build()
-        .context("the runtime cannot start")?;
-    let code = runtime.block_on(work(config, &foot));
-    foot.clear();
-    // What still blocks a thread now was fenced off: it is not waited for.
-    runtime.shutdown_background();
+    let exports = Exports::start(&config)?;
+    log::start(config::log_filter(), format, foot.clone(), Some(exports.telemetry()));
+    exports.tell_notes();
+    let code = on_a_runtime(&config, &foot, &exports);
+    exports.end();
     if let Some(demo) = demo {
         say(&format!(
             "The demo stays in {}: `git -C {} log --graph`",
@@ -55,6 +52,20 @@ pub(crate) fn run(flags: &Continuous) -> Result<ExitCode, Stop> {
             demo.repo.display()
         ));
     }
+    code
+}
+
+fn on_a_runtime(config: &Config, foot: &Foot, exports: &Arc<Exports>) -> Result<ExitCode, Stop> {
+    let threads = usize::try_from(config.workers).unwrap_or(1) + 4;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads)
+        .enable_all()
+        .build()
+        .context("the runtime cannot start")?;
+    let code = runtime.block_on(work(config, foot, exports));
+    foot.clear();
+    // What still blocks a thread now was fenced off: it is not waited for.
+    runtime.shutdown_background();
     code
 }
 
@@ -67,15 +78,15 @@ fn settings(flags: &Continuous) -> Result<(Config, Option<demo::Demo>), Stop> {
     Ok((config, Some(demo)))
 }
 
-async fn work(config: Config, foot: &Foot) -> Result<ExitCode, Stop> {
+async fn work(config: &Config, foot: &Foot, exports: &Arc<Exports>) -> Result<ExitCode, Stop> {
     let mut signals = Signals::listen()?;
     let up = tokio::select! {
-        up = start(&config, foot) => up?,
+        up = start(config, foot, exports) => up?,
         name = signals.next() => return Ok(at_once(name, None).await),
     };
-    let end = until_told(&config, &up, &mut signals).await;
+    let end = until_told(config, &up, &mut signals).await;
     tokio::select! {
-        code = go_down(&config, &up, end) => {
+        code = go_down(config, &up, end) => {
             up.history.end().await;
             Ok(code.into())
         }
@@ -96,10 +107,11 @@ struct Up {
     _thread: WatchThread,
 }
 
-async fn start(config: &Config, foot: &Foot) -> Result<Up, Stop> {
+async fn start(config: &Config, foot: &Foot, exports: &Arc<Exports>) -> Result<Up, Stop> {
     let Composed { engine, process, repo, workspace, listener, address, hold, thread } =
-        compose(config).await?;
+        compose(config, exports).await?;
     log::follow(&engine.feed);
+    exports.follow(&engine);
     let history = HistoryFile::keep(&engine, &repo).await;
     let caps = (config.per_hour, config.per_day);
     let found = boot::begin(&engine, process, caps, &repo, &workspace).await.or_stop(Code::Configuration)?;

@@ -1,5 +1,6 @@
 //! The layers put together: for every key the value that counts and where it was set.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -23,6 +24,8 @@ pub(crate) struct Sources {
     pub(crate) user_file: Option<PathBuf>,
     /// The variables of the environment.
     pub(crate) environment: Vec<(String, String)>,
+    /// The standard variables of OpenTelemetry in it.
+    pub(crate) standard: BTreeMap<String, String>,
     /// The flags.
     pub(crate) flags: Flags,
 }

@@ -1,5 +1,6 @@
 //! The only reader of the environment.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -62,6 +63,13 @@ pub(crate) fn own_variables() -> Vec<(String, String)> {
     let mut ours: Vec<_> = all.filter(|(name, _)| name.starts_with(PREFIX)).collect();
     ours.sort();
     ours
+}
+
+/// Returns the standard variables of OpenTelemetry. What is no text is left out, as if it were not set.
+#[must_use]
+pub(crate) fn standard_variables() -> BTreeMap<String, String> {
+    let all = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    all.filter(|(name, _)| name.starts_with("OTEL_")).collect()
 }
 
 /// Returns which log lines are wanted.

@@ -257,16 +257,15 @@ mod tests {
     #[test]
     fn what_is_planned_is_refused_as_not_supported_yet() {
         assert_eq!(
-            wrong("[telemetry]\notlp_endpoint = \"x\"\n"),
-            "config.toml:1: this version does not support [telemetry] yet; take it out"
+            wrong("[tqm]\ncreate_beads = true\n"),
+            "config.toml:1: this version does not support [tqm] yet; take it out"
         );
         assert!(
             wrong("[forge]\nkind = \"github\"\n")
                 .contains("config.toml:2: this version does not support forge.kind yet")
         );
         assert!(
-            variable("GLITCHLAB_TELEMETRY_OTLP_ENDPOINT", "x").wrong[0]
-                .contains("does not support telemetry yet")
+            variable("GLITCHLAB_TQM_CREATE_BEADS", "true").wrong[0].contains("does not support tqm yet")
         );
     }
 

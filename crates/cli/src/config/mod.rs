@@ -12,6 +12,7 @@ pub(crate) mod place;
 pub(crate) mod receivers;
 pub(crate) mod schema;
 pub(crate) mod suggest;
+pub(crate) mod telemetry;
 #[cfg(test)]
 mod tests;
 pub(crate) mod values;
@@ -181,7 +182,10 @@ impl Config {
             .or("forge.max_open", "0")
             .or("budget.per_hour", dollars(demo.cap_hour))
             .or("budget.per_day", dollars(demo.cap_day));
-        let sources = Sources { flags: given, ..Sources::default() };
+        // Nothing of a demo goes to a receiver that was not named for it.
+        let is_sent = given.get("telemetry.otlp_endpoint").is_some();
+        let standard = is_sent.then(environment::standard_variables).unwrap_or_default();
+        let sources = Sources { flags: given, standard, ..Sources::default() };
         let config = Self::read(sources, demo.repo.clone())?;
         let only = flags.only.as_deref().map(BeadId::from);
         Ok(Self { script: Some(demo.script.clone()), until_idle: flags.until_idle, only, ..config })
@@ -211,6 +215,7 @@ pub(crate) fn sources(repo: &Path, flags: Flags) -> Sources {
         repo_file: Some(place::main_checkout(repo).join(place::FILE)),
         user_file: environment::user_file(),
         environment: environment::own_variables(),
+        standard: environment::standard_variables(),
         flags,
     }
 }
