@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::alert::Severity;
 use crate::bead::BeadId;
-use crate::id::{AttemptId, BootId, TaskKey};
+use crate::id::{AttemptId, BootId, TaskKey, TryKey};
 use crate::ledger::Usage;
 use crate::money::MicroUsd;
 use crate::outcome::{FailureKind, Size, Status};
@@ -108,6 +108,8 @@ pub enum EventKind {
         ok: bool,
         unknown: bool,
         usage: Usage,
+        #[serde(default, rename = "try")]
+        key: Option<TryKey>,
     },
     /// A provider billed more than the bound.
     #[serde(rename = "budget.overrun")]

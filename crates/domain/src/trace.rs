@@ -10,10 +10,12 @@
 //!         └── task (part)                       and so on
 //! ```
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use sha2::{Digest, Sha256};
 
+use crate::event::{Event, EventKind};
 use crate::id::{AttemptId, TaskKey, TryKey};
 use crate::rows::{AttemptRow, CallRow, PurseRow, StepRow};
 use crate::stage::Stage;
@@ -87,6 +89,49 @@ pub fn call_span(key: &TryKey) -> SpanId {
 pub fn traceparent(trace_id: &str, span: SpanId) -> Option<String> {
     let is_trace = trace_id.len() == 32 && trace_id.bytes().all(|digit| digit.is_ascii_hexdigit());
     is_trace.then(|| format!("00-{trace_id}-{span}-01"))
+}
+
+/// The keys of the rows whose spans some events have ended, and of those that these lie in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// Tasks that began or may be over.
+    pub tasks: BTreeSet<TaskKey>,
+    /// Attempts.
+    pub attempts: BTreeSet<AttemptId>,
+    /// Steps that ended.
+    pub steps: BTreeSet<(AttemptId, u32)>,
+    /// Tries that were settled.
+    pub calls: BTreeSet<TryKey>,
+}
+
+impl Wanted {
+    /// The names of the events that end a span.
+    pub const KINDS: [&'static str; 8] = [
+        "stage.finished",
+        "budget.settled",
+        "task.claimed",
+        "task.finished",
+        "task.closed",
+        "task.reopened",
+        "human.needed",
+        "control.done",
+    ];
+
+    /// Returns what these events ask for.
+    #[must_use]
+    pub fn of(events: &[Event]) -> Self {
+        let mut wanted = Self::default();
+        for Event { about, kind, .. } in events {
+            let attempt_id = about.attempt_id.clone();
+            match (kind, &attempt_id) {
+                (EventKind::StageFinished { n, .. }, Some(id)) => wanted.steps.extend([(id.clone(), *n)]),
+                (EventKind::BudgetSettled { key, .. }, _) => wanted.calls.extend(key.clone()),
+                _ => wanted.tasks.extend(about.task_key.clone()),
+            }
+            wanted.attempts.extend(attempt_id);
+        }
+        wanted
+    }
 }
 
 /// The rows that spans are made from.

@@ -8,12 +8,14 @@ mod client;
 pub mod config;
 mod exporters;
 pub mod filter;
+pub mod genai;
 pub mod health;
 pub mod logs;
 pub mod names;
 pub mod outlet;
 pub mod providers;
 pub mod signal;
+pub mod spans;
 pub mod trace_context;
 mod watched;
 

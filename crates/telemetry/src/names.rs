@@ -1,3 +1,4 @@
 //! Every name that leaves the program. `docs/telemetry.md` is made from these constants.
 
 pub mod attribute;
+pub mod span;

@@ -166,6 +166,7 @@ fn settled_event(call: &CallRow, actual: MicroUsd, head: &Head) -> EventKind {
         ok: call.ok,
         unknown: call.state == CallState::Unknown,
         usage: head.usage(),
+        key: Some(call.key.clone()),
     }
 }
 

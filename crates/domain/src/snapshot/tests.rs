@@ -55,6 +55,7 @@ fn settled(bound: i64, actual: i64) -> EventKind {
         ok: true,
         unknown: false,
         usage: usage(0, actual),
+        key: None,
     }
 }
 

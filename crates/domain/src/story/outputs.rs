@@ -135,6 +135,27 @@ impl Output {
     }
 }
 
+/// Returns what the budget gate said: `pass`, `decompose`, `replan`, `too_deep` or `reject`; none for another step.
+#[must_use]
+pub fn verdict(step: &StepRow) -> Option<String> {
+    let value = went(step).filter(|_| step.stage == Stage::BudgetGate)?;
+    value.get("verdict")?.as_str().map(str::to_owned)
+}
+
+/// Returns how many sub-tasks a step has made; none for another step.
+#[must_use]
+pub fn parts(step: &StepRow) -> Option<usize> {
+    let value = went(step).filter(|_| step.stage == Stage::Decompose)?;
+    Some(value.get("subtasks")?.as_array()?.len())
+}
+
+fn went(step: &StepRow) -> Option<Value> {
+    match step.output.as_deref().map(serde_json::from_str) {
+        Some(Ok(Stored::Went(value))) => Some(value),
+        _ => None,
+    }
+}
+
 fn kind<T: DeserializeOwned>(value: Value, make: impl FnOnce(T) -> Output) -> Output {
     serde_json::from_value(value).map_or(Output::Other, make)
 }

@@ -7,6 +7,7 @@ mod live;
 mod recovery;
 mod story;
 mod summaries;
+mod traces;
 
 pub use alerts::Following;
 use glitchlab_domain::id::TaskKey;

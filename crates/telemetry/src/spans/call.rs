@@ -1,0 +1,64 @@
+//! The span of one try of a call.
+
+use glitchlab_domain::agent;
+use glitchlab_domain::rows::{CallRow, CallState};
+use glitchlab_domain::trace::{call_span, step_span};
+
+use super::{Attributes, Rows, Span, trace_id};
+use crate::genai::{provider_and_model, usd};
+use crate::names::{attribute, span};
+
+impl Rows<'_> {
+    /// The span of one try. It begins when the request was made, not when the money was set aside.
+    pub(super) fn call(&self, call: &CallRow) -> Option<Span> {
+        let attempt = self.attempts.get(&call.key.attempt_id)?;
+        let (provider, model) = provider_and_model(&call.model);
+        let is_program = agent::is_unmetered(&call.model);
+        let (operation, subject) = if is_program { (span::INVOKE_AGENT, model) } else { (span::CHAT, model) };
+        let start_ms =
+            call.settled_ms.map_or(call.created_ms, |at| at - call.latency_ms).max(call.created_ms);
+        let attributes = Attributes::default()
+            .text(attribute::TASK_ID, attempt.bead_id.as_str())
+            .maybe(attribute::GENAI_CONVERSATION, self.conversation(&attempt.root_key))
+            .text(attribute::GENAI_OPERATION, operation)
+            .text(attribute::MODEL, &call.model)
+            .int(attribute::CALL, call.key.call_no)
+            .int(attribute::TRY, call.key.try_no)
+            .float(attribute::BOUND_USD, usd(call.bound));
+        let attributes = if is_program {
+            attributes.text(attribute::GENAI_AGENT, model)
+        } else {
+            attributes
+                .text(attribute::GENAI_PROVIDER, provider)
+                .text(attribute::GENAI_REQUEST_MODEL, model)
+                .int(attribute::GENAI_MAX_TOKENS, call.max_out)
+        };
+        let attributes = paid(attributes, call).maybe(attribute::ERROR, call.error.clone());
+        Some(Span {
+            trace_id: trace_id(attempt.trace_id.as_deref())?,
+            span_id: call_span(&call.key),
+            parent: Some(step_span(&call.key.attempt_id, call.stage, call.key.step_n)),
+            name: format!("{operation} {subject}"),
+            is_client: true,
+            start_ms,
+            end_ms: call.settled_ms,
+            attributes: attributes.0,
+            error: call.error.clone(),
+        })
+    }
+}
+
+/// What was billed, by every name that some viewer knows; nothing when nobody knows.
+fn paid(attributes: Attributes, call: &CallRow) -> Attributes {
+    let Some(cost) = call.actual.map(usd) else { return attributes };
+    let attributes = attributes
+        .float(attribute::COST_USD, cost)
+        .float(attribute::GENAI_COST, cost)
+        .text(attribute::LANGFUSE_COST, serde_json::json!({ "total": cost }).to_string());
+    match call.state {
+        CallState::Settled => attributes
+            .int(attribute::GENAI_INPUT_TOKENS, call.input_tokens)
+            .int(attribute::GENAI_OUTPUT_TOKENS, call.output_tokens),
+        CallState::Unknown | CallState::Open => attributes.text(attribute::ERROR_TYPE, "usage_unknown"),
+    }
+}
