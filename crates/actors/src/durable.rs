@@ -146,8 +146,8 @@ impl Durable for StoreDurable {
     }
 
     async fn finish_step(&self, n: u32, done: StepDone) -> Result<(), Lost> {
-        let StepDone { output, ok, summary, size } = done;
-        let step = FinishStep { by: self.bearer.clone(), n, output, ok, summary, size };
+        let StepDone { output, ok, summary, size, decision } = done;
+        let step = FinishStep { by: self.bearer.clone(), n, output, ok, summary, size, decision };
         self.vitals.finish();
         self.hand_in(Command::FinishStep(step)).await
     }

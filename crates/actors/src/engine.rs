@@ -24,6 +24,7 @@ use glitchlab_pipeline::workspace::Workspace;
 use glitchlab_runtime::{Grace, Handle, TreeHandle};
 use glitchlab_store::clock::Clock;
 use glitchlab_store::{Backend, Queue, Reader, Writer};
+use glitchlab_telemetry::metrics::Metrics;
 use tokio::runtime;
 use tokio::sync::watch;
 
@@ -74,6 +75,8 @@ pub struct Engine {
     pub tools: Tools,
     /// What was committed.
     pub feed: Feed,
+    /// What is counted of it.
+    pub metrics: Arc<Metrics>,
     /// The worker slots.
     pub slots: Slots,
     /// The gate before new work.
@@ -130,6 +133,8 @@ pub struct Parts {
     pub clock: Clock,
     /// What the store's writer looks at once for each batch.
     pub writer_clock: Clock,
+    /// Where committed events are counted.
+    pub metrics: Arc<Metrics>,
     /// Where the watchdog keeps its records, beside the store.
     pub folder: PathBuf,
     /// What the watchdog can do to its process.
@@ -304,6 +309,7 @@ impl Engine {
             source: parts.source,
             tools,
             feed: Feed::default(),
+            metrics: parts.metrics,
             gate: Gate::default(),
             board: watch::Sender::new(BoardView::default()),
             why: watch::Sender::new(Arc::default()),

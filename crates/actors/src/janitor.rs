@@ -1,4 +1,5 @@
-//! The process's heartbeat and the disk guard. Owns no state that matters: each tick looks anew.
+//! The process's heartbeat, the disk guard, and what the windows of the budget hold while nothing happens. Owns no state
+//! that matters: each tick looks anew.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use glitchlab_runtime::{Actor, Context, Failure, MessageKind};
 use crate::admission::Keeper;
 use crate::engine::Engine;
 
-/// How often the disks are looked at.
+/// How often the disks and the ledger are looked at.
 const TICK: Duration = Duration::from_secs(5);
 /// The process row beats at every so manieth tick.
 const BEAT_TICKS: u64 = 4;
@@ -80,6 +81,7 @@ impl Actor for Janitor {
 impl JanitorState {
     async fn tick(&mut self) -> Result<(), Failure> {
         self.guard_disk().await;
+        self.tell_budget().await;
         if self.ticks.is_multiple_of(BEAT_TICKS) {
             self.beat().await?;
         }
@@ -110,6 +112,14 @@ impl JanitorState {
             }
         }
         Ok(())
+    }
+
+    /// Money leaves a window without any event. A store that does not answer leaves what was told.
+    async fn tell_budget(&self) {
+        let engine = &self.engine;
+        if let Ok(Some((head, _))) = engine.reader.ledger(&engine.scope, engine.now_ms()).await {
+            engine.metrics.levels().budget(&head.usage());
+        }
     }
 
     async fn guard_disk(&self) {

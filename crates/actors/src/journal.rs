@@ -1,9 +1,10 @@
 //! Owns the store's writer and runs it as its attached task; a kill in mid-commit would lose replies, and an actor gets
-//! one message at a time and could not batch. Publishes each commit to the feed.
+//! one message at a time and could not batch. Counts each commit and publishes it to the feed.
 
 use std::sync::Arc;
 
 use glitchlab_runtime::{Actor, Context, Failure, Grace, MessageKind, Task, TaskExit, TaskSlot};
+use glitchlab_store::Committed;
 
 use crate::engine::Engine;
 use crate::scheduler::SchedulerMsg;
@@ -79,9 +80,18 @@ impl Actor for Journal {
 }
 
 fn writing(engine: &Engine) -> Task<()> {
-    let (writer, feed) = (engine.writer.clone(), engine.feed.clone());
+    let (writer, publish) = (engine.writer.clone(), publishing(engine));
     Task::new("writer", move |scope| async move {
-        writer.run(scope.token().clone(), |committed| feed.publish(committed)).await?;
+        writer.run(scope.token().clone(), publish).await?;
         Ok(())
     })
+}
+
+/// Returns what is done with each commit of this process: its events are counted, at once and each time, and handed out.
+pub(crate) fn publishing(engine: &Engine) -> impl FnMut(Committed) + Send + use<> {
+    let (feed, metrics) = (engine.feed.clone(), Arc::clone(&engine.metrics));
+    move |committed| {
+        committed.events.iter().for_each(|event| metrics.observe(event));
+        feed.publish(committed);
+    }
 }

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::durable::insist;
 use crate::engine::Engine;
+use crate::journal::publishing;
 
 /// Runs the engine's writer for as long as `work` takes: before the tree is there, and after it has gone.
 ///
@@ -18,8 +19,7 @@ use crate::engine::Engine;
 ///
 /// Returns why the writer ended before the work was done.
 pub async fn writing<T>(engine: &Engine, work: impl Future<Output = T>) -> Result<T, Failure> {
-    let feed = engine.feed.clone();
-    while_writing(engine.writer.clone(), move |committed| feed.publish(committed), work).await
+    while_writing(engine.writer.clone(), publishing(engine), work).await
 }
 
 /// Runs a writer for as long as `work` takes.

@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use glitchlab_domain::command::{Breached, Command};
 use glitchlab_domain::event::{About, EventKind};
+use glitchlab_domain::stage::Role;
 use glitchlab_runtime::{
     Backoff, Breach, ChildSpec, LifecycleEvent, Shutdown, StartError, Strategy, SupervisorSpec, Tree,
     start_tree_with,
 };
+use glitchlab_telemetry::metrics::Expected;
 
 use crate::budget_pacer::BudgetPacer;
 use crate::dashboard_hub::DashboardHub;
@@ -30,6 +32,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 ///
 /// Returns a [`StartError`] when a child does not come up; what was started is stopped again.
 pub async fn start(engine: &Arc<Engine>, beside: Vec<ChildSpec>) -> Result<Tree, StartError> {
+    expect(engine);
     let mut events = engine.tree.events();
     let tree = start_tree_with("glitchlab", root(engine, beside), &engine.tree).await?;
     let engine = Arc::clone(engine);
@@ -40,6 +43,18 @@ pub async fn start(engine: &Arc<Engine>, beside: Vec<ChildSpec>) -> Result<Tree,
         }
     });
     Ok(tree)
+}
+
+/// The paths of all supervisors.
+const SUPERVISORS: [&str; 4] = ["glitchlab", "glitchlab/work", "glitchlab/work/workers", "glitchlab/views"];
+
+/// Lets what this engine will likely count begin at nothing.
+fn expect(engine: &Engine) {
+    let tools = &engine.tools;
+    let program =
+        tools.stages.implementer.agent().map(|agent| (agent.name.as_str(), &[Role::Implementer][..]));
+    let models: Vec<_> = std::iter::once((tools.model.id(), &Role::ALL[..])).chain(program).collect();
+    engine.metrics.expect(&Expected { models: &models, supervisors: &SUPERVISORS });
 }
 
 fn root(engine: &Arc<Engine>, beside: Vec<ChildSpec>) -> SupervisorSpec {

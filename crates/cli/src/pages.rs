@@ -9,25 +9,30 @@ use glitchlab_pipeline::implementer::Artifacts;
 use glitchlab_runtime::{ChildSpec, Failure, Task};
 use glitchlab_web::{Guard, Health, Sources};
 
+use crate::metrics::Scrape;
 use crate::records::StoreRecords;
 
 /// Describes the web child of an engine on a bound socket, which also shows what programs said that edited.
-pub(crate) fn child(engine: &Arc<Engine>, listener: TcpListener, artifacts: Artifacts) -> ChildSpec {
-    let engine = Arc::clone(engine);
-    ChildSpec::task("web", move || serving(&engine, &listener, &artifacts))
+pub(crate) fn child(
+    engine: &Arc<Engine>,
+    listener: TcpListener,
+    artifacts: Artifacts,
+    scrape: Scrape,
+) -> ChildSpec {
+    let sources = sources(engine, artifacts, scrape);
+    ChildSpec::task("web", move || serving(sources.clone(), &listener))
 }
 
-fn serving(engine: &Arc<Engine>, listener: &TcpListener, artifacts: &Artifacts) -> Result<Task<()>, Failure> {
+fn serving(sources: Sources, listener: &TcpListener) -> Result<Task<()>, Failure> {
     let guard = Guard::bound_to(listener.local_addr()?);
     let listener = tokio::net::TcpListener::from_std(listener.try_clone()?)?;
-    let sources = sources(engine, artifacts.clone());
     Ok(Task::new("pages", move |scope| async move {
         glitchlab_web::serve(listener, sources, guard, scope.token().clone()).await?;
         Ok(())
     }))
 }
 
-fn sources(engine: &Arc<Engine>, artifacts: Artifacts) -> Sources {
+fn sources(engine: &Arc<Engine>, artifacts: Artifacts, scrape: Scrape) -> Sources {
     let (tree, gate) = (engine.tree.clone(), engine.gate.clone());
     Sources {
         snapshot: engine.snapshot.subscribe(),
@@ -37,6 +42,7 @@ fn sources(engine: &Arc<Engine>, artifacts: Artifacts) -> Sources {
             Some(wait) => Health::Degraded(format!("Nothing new starts: {}", wait.reason)),
             None => Health::Ok,
         }),
+        metrics: Some(scrape),
         records: Arc::new(StoreRecords {
             reader: engine.reader.clone(),
             repo_id: engine.repo_id.clone(),

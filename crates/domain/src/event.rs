@@ -9,7 +9,7 @@ use crate::ledger::Usage;
 use crate::money::MicroUsd;
 use crate::outcome::{FailureKind, Size, Status};
 use crate::reason::Wait;
-use crate::stage::Stage;
+use crate::stage::{Decision, Stage};
 use crate::watchdog::Clock;
 
 /// The place of an event in its boot's gap-free order, and the SSE id.
@@ -92,7 +92,16 @@ pub enum EventKind {
     StageStarted { stage: Stage, n: u32 },
     /// A stage ended and its output is durable.
     #[serde(rename = "stage.finished")]
-    StageFinished { stage: Stage, n: u32, ok: bool, summary: String, took_ms: i64, size: Option<Size> },
+    StageFinished {
+        stage: Stage,
+        n: u32,
+        ok: bool,
+        summary: String,
+        took_ms: i64,
+        size: Option<Size>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        decision: Option<Decision>,
+    },
     /// Money was set aside for one try.
     #[serde(rename = "budget.reserved")]
     BudgetReserved { model: String, bound: MicroUsd, usage: Usage },
@@ -100,10 +109,14 @@ pub enum EventKind {
     #[serde(rename = "budget.settled")]
     BudgetSettled {
         model: String,
+        #[serde(default)]
+        stage: Option<Stage>,
         bound: MicroUsd,
         actual: MicroUsd,
         input_tokens: u64,
         output_tokens: u64,
+        #[serde(default)]
+        charged_tokens: u64,
         latency_ms: i64,
         ok: bool,
         unknown: bool,
@@ -136,13 +149,21 @@ pub enum EventKind {
         cost: MicroUsd,
         took_ms: i64,
         attempts: u32,
+        #[serde(default)]
+        failure: Option<FailureKind>,
+        #[serde(default)]
+        size: Option<Size>,
     },
     /// Sub-tasks were written.
     #[serde(rename = "task.decomposed")]
     TaskDecomposed { subtasks: Vec<BeadId>, depth: u32 },
     /// A parent, an epic or a merged request was closed.
     #[serde(rename = "task.closed")]
-    TaskClosed { why: String },
+    TaskClosed {
+        why: String,
+        #[serde(default)]
+        merged: bool,
+    },
     /// A task changed its state outside an attempt: a person's verb, or the source.
     #[serde(rename = "task.reopened")]
     TaskReopened { why: String },
@@ -283,7 +304,7 @@ impl EventKind {
             Self::TaskDecomposed { subtasks, depth } => {
                 format!("Decomposed into {} sub-tasks at depth {depth}", subtasks.len())
             }
-            Self::TaskClosed { why } => format!("Closed: {why}"),
+            Self::TaskClosed { why, .. } => format!("Closed: {why}"),
             Self::TaskReopened { why } => format!("Back in the queue: {why}"),
             Self::HumanNeeded { why } => format!("Needs you: {why}"),
             Self::ActorRestarted { path, incarnation, reason } => {

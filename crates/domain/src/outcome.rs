@@ -19,6 +19,9 @@ pub enum Size {
 }
 
 impl Size {
+    /// All sizes, the smallest first.
+    pub const ALL: [Self; 4] = [Self::S, Self::M, Self::L, Self::Xl];
+
     /// Returns the size as one or two capital letters.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -64,6 +67,23 @@ pub enum FailureKind {
 }
 
 impl FailureKind {
+    /// All classes.
+    pub const ALL: [Self; 13] = [
+        Self::Transient,
+        Self::RateLimited,
+        Self::Provider,
+        Self::Parse,
+        Self::TestsFailed,
+        Self::ReviewRejected,
+        Self::NoProgress,
+        Self::Stalled,
+        Self::Crashed,
+        Self::Boundary,
+        Self::Budget,
+        Self::Credentials,
+        Self::Permanent,
+    ];
+
     /// Returns the kind as a label.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -274,6 +294,19 @@ pub enum Status {
 }
 
 impl Status {
+    /// All words.
+    pub const ALL: [Self; 9] = [
+        Self::PrCreated,
+        Self::Completed,
+        Self::Decomposed,
+        Self::Deferred,
+        Self::Blocked,
+        Self::NeedsHuman,
+        Self::Retried,
+        Self::Failed,
+        Self::Cancelled,
+    ];
+
     /// Returns the status as a label.
     #[must_use]
     pub const fn name(self) -> &'static str {

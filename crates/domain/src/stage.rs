@@ -88,3 +88,74 @@ impl Stage {
         }
     }
 }
+
+/// The part that a model plays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Judges and splits tasks.
+    Architect,
+    /// Plans.
+    Planner,
+    /// Writes code.
+    Implementer,
+    /// Reads diffs.
+    Reviewer,
+}
+
+impl Role {
+    /// All roles, in the order of an attempt.
+    pub const ALL: [Self; 4] = [Self::Architect, Self::Planner, Self::Implementer, Self::Reviewer];
+
+    /// Returns who does the thinking in a stage.
+    #[must_use]
+    pub const fn of(stage: Stage) -> Self {
+        match stage {
+            Stage::ArchitectTriage | Stage::Decompose => Self::Architect,
+            Stage::Planner | Stage::Replan | Stage::BudgetGate => Self::Planner,
+            Stage::Implement | Stage::Debug | Stage::Test | Stage::PullRequest => Self::Implementer,
+            Stage::Review => Self::Reviewer,
+        }
+    }
+
+    /// Returns the role as a label.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Architect => "architect",
+            Self::Planner => "planner",
+            Self::Implementer => "implementer",
+            Self::Reviewer => "reviewer",
+        }
+    }
+}
+
+/// What the budget gate says to a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decision {
+    /// It fits.
+    Pass,
+    /// It is split.
+    Decompose,
+    /// It is planned once more, smaller.
+    Replan,
+    /// It is for a person: it cannot be paid, or cannot be split any more.
+    Reject,
+}
+
+impl Decision {
+    /// All decisions.
+    pub const ALL: [Self; 4] = [Self::Pass, Self::Decompose, Self::Replan, Self::Reject];
+
+    /// Returns the decision as a label.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Decompose => "decompose",
+            Self::Replan => "replan",
+            Self::Reject => "reject",
+        }
+    }
+}

@@ -3,37 +3,11 @@
 use async_trait::async_trait;
 use glitchlab_domain::bead::BeadId;
 use glitchlab_domain::money::Price;
+pub use glitchlab_domain::stage::Role;
 use glitchlab_domain::stage::Stage;
 use serde::{Deserialize, Serialize};
 
 use crate::reservation::{Reservation, Spent};
-
-/// The part that a model plays.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Role {
-    /// Judges and splits tasks.
-    Architect,
-    /// Plans.
-    Planner,
-    /// Writes code.
-    Implementer,
-    /// Reads diffs.
-    Reviewer,
-}
-
-impl Role {
-    /// Returns who does the thinking in a stage.
-    #[must_use]
-    pub const fn of(stage: Stage) -> Self {
-        match stage {
-            Stage::ArchitectTriage | Stage::Decompose => Self::Architect,
-            Stage::Planner | Stage::Replan | Stage::BudgetGate => Self::Planner,
-            Stage::Implement | Stage::Debug | Stage::Test | Stage::PullRequest => Self::Implementer,
-            Stage::Review => Self::Reviewer,
-        }
-    }
-}
 
 /// Who says a turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -9,7 +9,7 @@ use glitchlab_domain::ledger::Bounds;
 use glitchlab_domain::money::MicroUsd;
 use glitchlab_domain::outcome::{HumanReason, Size};
 use glitchlab_domain::reason::Wait;
-use glitchlab_domain::stage::Stage;
+use glitchlab_domain::stage::{Decision, Stage};
 use glitchlab_models::{Reservation, Settlement};
 
 use crate::process::ChildWatch;
@@ -55,6 +55,8 @@ pub struct StepDone {
     pub summary: String,
     /// The size, when the step judged it.
     pub size: Option<Size>,
+    /// What the step decided, when it was the budget gate.
+    pub decision: Option<Decision>,
 }
 
 /// A question for money: one try of one call of one step.

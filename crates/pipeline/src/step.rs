@@ -1,7 +1,7 @@
 //! The wrapper of every stage: what a step came to is durable, and is never done again.
 
 use glitchlab_domain::outcome::{FailureKind, Size};
-use glitchlab_domain::stage::Stage;
+use glitchlab_domain::stage::{Decision, Stage};
 use glitchlab_domain::trace;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -34,11 +34,13 @@ pub(crate) struct Report {
     pub(crate) summary: String,
     /// The size, when the step judged it.
     pub(crate) size: Option<Size>,
+    /// What was decided, when the step is the budget gate.
+    pub(crate) decision: Option<Decision>,
 }
 
 impl Report {
     pub(crate) fn new(ok: bool, summary: impl Into<String>) -> Self {
-        Self { ok, summary: summary.into(), size: None }
+        Self { ok, summary: summary.into(), size: None, decision: None }
     }
 }
 
@@ -70,12 +72,12 @@ impl Run<'_> {
             Err(Stop::Ended(end)) => Stored::Ended(*end),
             Err(lost) => return Err(lost),
         };
-        let Report { ok, summary, size } = match &stored {
+        let Report { ok, summary, size, decision } = match &stored {
             Stored::Went(output) => S::report(output),
             Stored::Ended(end) => Report::new(false, end.detail.clone()),
         };
         let output = serde_json::to_string(&stored).map_err(|error| unreadable(step.stage(), &error))?;
-        let done = StepDone { output, ok, summary: one_line(&summary), size };
+        let done = StepDone { output, ok, summary: one_line(&summary), size, decision };
         self.job.durable.finish_step(n, done).await?;
         self.job.durable.progress();
         stored.open()

@@ -211,7 +211,15 @@ fn begin(by: &Bearer, n: u32, stage: Stage) -> Command {
 
 fn finish_step(by: &Bearer, n: u32) -> Command {
     let (output, summary) = ("y".repeat(REPLY_BYTES / 4), "one line for people".to_owned());
-    Command::FinishStep(FinishStep { by: by.clone(), n, output, ok: true, summary, size: None })
+    Command::FinishStep(FinishStep {
+        by: by.clone(),
+        n,
+        output,
+        ok: true,
+        summary,
+        size: None,
+        decision: None,
+    })
 }
 
 fn key(by: &Bearer, step_n: u32) -> TryKey {

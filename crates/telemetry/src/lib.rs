@@ -11,6 +11,7 @@ pub mod filter;
 pub mod genai;
 pub mod health;
 pub mod logs;
+pub mod metrics;
 pub mod names;
 pub mod outlet;
 pub mod providers;

@@ -19,6 +19,7 @@ use glitchlab_models::simulated::{Profile, Simulated};
 use glitchlab_pipeline::fakes::{FakeForge, FakeRepo, FakeWorkspace};
 use glitchlab_store::clock::{self, Clock};
 use glitchlab_store::{Backend, Committed, Reader, Sqlite};
+use glitchlab_telemetry::metrics::Metrics;
 use glitchlab_testkit::engine::{Surroundings, compose, start};
 use glitchlab_testkit::mortal::Mortal;
 use glitchlab_testkit::settings::{REPO, SCOPE, Setup};
@@ -113,6 +114,7 @@ async fn engine(
         model: Arc::new(Simulated::new(Profile::Fast, 1, account)),
         clock: Arc::clone(&wall),
         writer_clock: watched(wall, &writing),
+        metrics: Arc::new(Metrics::off()),
         folder: folder.to_owned(),
         own: Arc::new(Mortal::new(&Tripwire::default())),
         watch_on: None,

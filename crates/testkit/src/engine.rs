@@ -12,6 +12,7 @@ use glitchlab_pipeline::workspace::Workspace;
 use glitchlab_runtime::{Failure, Tree};
 use glitchlab_store::clock::Clock;
 use glitchlab_store::{Backend, Reader};
+use glitchlab_telemetry::metrics::Metrics;
 use tokio::runtime::Handle;
 
 use crate::settings::{REPO, SCOPE, Setup};
@@ -34,6 +35,8 @@ pub struct Surroundings {
     pub clock: Clock,
     /// Tells the store's writer the time of each batch.
     pub writer_clock: Clock,
+    /// Where committed events are counted.
+    pub metrics: Arc<Metrics>,
     /// Where the watchdog keeps its records.
     pub folder: PathBuf,
     /// What the watchdog can do to the process.
@@ -61,6 +64,7 @@ pub fn compose(setup: &Setup, around: Surroundings) -> Arc<Engine> {
         receivers: setup.receivers.clone(),
         clock: around.clock,
         writer_clock: around.writer_clock,
+        metrics: around.metrics,
         folder: around.folder,
         own: around.own,
         watch_on: around.watch_on,

@@ -72,6 +72,7 @@ fn composed(world: &Outside, thread: Option<&WatchThread>) -> Arc<Engine> {
         model: Arc::new(Wired::<dyn Model>::new(Arc::clone(&world.model), wire)),
         clock: world.clock.wall(),
         writer_clock: writer_clock(world),
+        metrics: world.meters.metrics(),
         folder: world.folder.path().to_owned(),
         own: Arc::new(Mortal::new(wire)),
         watch_on: thread.map(|thread| thread.runtime().clone()),

@@ -17,6 +17,7 @@ use tokio::runtime::{Builder, Runtime};
 use crate::act::Act;
 use crate::backlog::FakeBacklog;
 use crate::clock::WorldClock;
+use crate::meters::Meters;
 use crate::process::{self, Death};
 use crate::ran::{End, Ran};
 use crate::receiver::FakeReceiver;
@@ -46,6 +47,8 @@ pub struct Outside {
     pub model: Arc<dyn Model>,
     /// Where the outside world is touched.
     pub wire: Tripwire,
+    /// What its processes have counted.
+    pub meters: Meters,
     /// Where the watchdog keeps its records.
     pub folder: TempDir,
     /// It runs in real time, on threads.
@@ -254,7 +257,21 @@ fn outside(
     let model: Arc<dyn Model> = Arc::new(Simulated::new(setup.profile, seed, account.clone()));
     let backlog = FakeBacklog::new(beads);
     let (memory, folder) = (Memory::default(), tempfile::tempdir().expect("a temporary folder"));
-    Outside { setup, clock, memory, backlog, repo, workspace, account, model, wire, folder, is_threaded }
+    let meters = Meters::default();
+    Outside {
+        setup,
+        clock,
+        memory,
+        backlog,
+        repo,
+        workspace,
+        account,
+        model,
+        wire,
+        meters,
+        folder,
+        is_threaded,
+    }
 }
 
 /// A process is a runtime; what it was in the middle of ends with it.

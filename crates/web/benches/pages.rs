@@ -153,6 +153,7 @@ fn site(reader: Reader) -> Router {
         why: watch::channel(Arc::default()).1,
         tree: Arc::new(|| None),
         health: Arc::new(|| Health::Ok),
+        metrics: None,
         records: Arc::new(StoreRecords(reader)),
         clock: Arc::new(|| NOW_MS),
     };

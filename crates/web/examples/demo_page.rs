@@ -35,6 +35,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             Some(tree)
         }),
         health: Arc::new(|| Health::Ok),
+        metrics: None,
         records: Arc::new(records::Made::new(now_ms())),
         clock: Arc::new(now_ms),
     };
@@ -75,10 +76,12 @@ fn next(seq: u64, snapshot: &Snapshot) -> EventKind {
             let model = "simulated".to_owned();
             EventKind::BudgetSettled {
                 model,
+                stage: None,
                 bound,
                 actual,
                 input_tokens,
                 output_tokens,
+                charged_tokens: input_tokens + output_tokens,
                 latency_ms: 900,
                 ok: true,
                 unknown: false,
@@ -94,6 +97,7 @@ fn next(seq: u64, snapshot: &Snapshot) -> EventKind {
                 summary,
                 took_ms: 2_800,
                 size: None,
+                decision: None,
             }
         }
     }

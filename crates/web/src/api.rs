@@ -27,6 +27,18 @@ pub(crate) async fn health(State(site): State<Arc<Site>>) -> Response {
     (status, [(CONTENT_TYPE, "text/plain; charset=utf-8"), (CACHE_CONTROL, "no-store")], word).into_response()
 }
 
+/// The content type of Prometheus's text format.
+const EXPOSITION: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// `GET /metrics`: what Prometheus scrapes; 404 in a process that counts nothing.
+pub(crate) async fn metrics(State(site): State<Arc<Site>>) -> Response {
+    let Some(read) = &site.sources.metrics else { return Refused::NoMetrics.into_response() };
+    match read() {
+        Some(text) => ([(CONTENT_TYPE, EXPOSITION), (CACHE_CONTROL, "no-store")], text).into_response(),
+        None => Refused::BadMetrics.into_response(),
+    }
+}
+
 /// `GET /api/v1/state`: the live snapshot.
 pub(crate) async fn state(State(site): State<Arc<Site>>) -> Response {
     let snapshot = Arc::clone(&site.sources.snapshot.borrow());

@@ -36,6 +36,12 @@ pub(crate) enum Refused {
     /// Nothing is kept of what a program said there.
     #[error("nothing is kept of what was said there: only the newest transcripts are")]
     NoTranscript,
+    /// This process counts nothing.
+    #[error("this process has no metrics: ask the engine's own address, which `glitchlab status` tells")]
+    NoMetrics,
+    /// The metrics cannot be written.
+    #[error("the metrics cannot be written: the engine's log says why")]
+    BadMetrics,
     /// The records cannot be read.
     #[error("the store cannot be read now")]
     NoStore,
@@ -47,7 +53,8 @@ impl Refused {
             Self::Host => StatusCode::MISDIRECTED_REQUEST,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::Query | Self::Name => StatusCode::BAD_REQUEST,
-            Self::NoTask | Self::NoTranscript => StatusCode::NOT_FOUND,
+            Self::NoTask | Self::NoTranscript | Self::NoMetrics => StatusCode::NOT_FOUND,
+            Self::BadMetrics => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Full | Self::Ending | Self::NoTree | Self::NoStore => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -58,7 +65,13 @@ impl Refused {
             Self::Method => Some((ALLOW, "GET, HEAD")),
             Self::Full | Self::NoStore => Some((RETRY_AFTER, "5")),
             Self::Ending | Self::NoTree => Some((RETRY_AFTER, "1")),
-            Self::Host | Self::Query | Self::Name | Self::NoTask | Self::NoTranscript => None,
+            Self::Host
+            | Self::Query
+            | Self::Name
+            | Self::NoTask
+            | Self::NoTranscript
+            | Self::NoMetrics
+            | Self::BadMetrics => None,
         }
     }
 }

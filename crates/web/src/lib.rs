@@ -47,6 +47,9 @@ pub struct Sources {
     pub tree: Arc<dyn Fn() -> Option<TreeSnapshot> + Send + Sync>,
     /// How the engine is; asked once a second and for each `/health`, so it must answer without waiting.
     pub health: Arc<dyn Fn() -> Health + Send + Sync>,
+    /// The metrics in Prometheus's text format, nothing when they cannot be written; `None` in a process that counts
+    /// nothing. Asked for each `/metrics`, so it must answer without waiting.
+    pub metrics: Option<Arc<dyn Fn() -> Option<String> + Send + Sync>>,
     /// What is known of tasks, for the history pages.
     pub records: Arc<dyn Records>,
     /// Now, ms UTC; this crate reads no clock of its own.

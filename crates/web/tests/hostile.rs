@@ -35,6 +35,8 @@ fn poisoned() -> Snapshot {
         cost: Default::default(),
         took_ms: 0,
         attempts: 1,
+        failure: None,
+        size: None,
     };
     snapshot.apply(&sample::event(90, NOW_MS, EVIL, ended));
     snapshot

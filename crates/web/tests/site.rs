@@ -19,6 +19,9 @@ use crate::sample;
 /// 2026-03-02T14:32:07Z.
 pub(crate) const NOW_MS: i64 = 1_772_461_927_000;
 
+/// What the engine has counted.
+pub(crate) const METRICS: &str = "# TYPE a_total counter\na_total 1\n";
+
 pub(crate) const HOST: &str = "127.0.0.1:3000";
 
 /// The engine's side of a dashboard.
@@ -39,6 +42,7 @@ impl Site {
             why: watch::channel(Arc::new(sample::why(NOW_MS))).1,
             tree: Arc::new(|| Some(sample::tree())),
             health: Arc::new(move || asked.lock().expect("no test panics with it").clone()),
+            metrics: Some(Arc::new(|| Some(METRICS.to_owned()))),
             records: Arc::new(Made::new(NOW_MS)),
             clock: Arc::new(|| NOW_MS),
         };

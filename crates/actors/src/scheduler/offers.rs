@@ -69,6 +69,7 @@ impl SchedulerState {
     pub(super) fn publish(&self) {
         let mut queue = self.board.queue();
         queue.read_ms = self.read_ms;
+        self.engine.metrics.levels().queue(queue.pending, queue.blocked);
         let full = self.full_of_requests().map(|reason| Wait { reason, until_ms: None });
         let begun = self.full_of_tasks().map(|reason| Wait { reason, until_ms: None });
         let held = self.gate_wait().or(full).or(begun);

@@ -108,7 +108,7 @@ struct Up {
 }
 
 async fn start(config: &Config, foot: &Foot, exports: &Arc<Exports>) -> Result<Up, Stop> {
-    let Composed { engine, process, repo, workspace, listener, address, hold, thread } =
+    let Composed { engine, process, repo, workspace, listener, address, scrape, hold, thread } =
         compose(config, exports).await?;
     log::follow(&engine.feed);
     exports.follow(&engine);
@@ -119,7 +119,7 @@ async fn start(config: &Config, foot: &Foot, exports: &Arc<Exports>) -> Result<U
     let standing = Standing::read(config, &engine.repo_id, Some(&engine.reader), engine.now_ms()).await;
     let counts = standing.ok().map(|standing| standing.counts());
     say(&banner::text(config, &engine, &repo, &found, counts, address));
-    let pages = pages::child(&engine, listener, agents::artifacts(config));
+    let pages = pages::child(&engine, listener, agents::artifacts(config), scrape);
     let beside = std::iter::once(pages).chain(reload::child(&engine, config)).collect();
     let tree = tree::start(&engine, beside).await.context("the supervision tree did not come up")?;
     foot.follow(engine.snapshot.subscribe());

@@ -56,6 +56,8 @@ impl Tail {
             why: why.subscribe(),
             tree: Arc::new(move || look(&tree).tree),
             health: Arc::new(move || look(&health).health),
+            // What is counted is the engine's own.
+            metrics: None,
             records: Arc::new(StoreRecords {
                 reader: reader.clone(),
                 repo_id: repo_id.clone(),

@@ -17,7 +17,7 @@ use crate::outcome::{FailureKind, HumanReason, Learned, Outcome, Reference, Size
 use crate::policy::RetryRules;
 use crate::reason::Wait;
 use crate::rows::{AttemptRow, ChildRow, ControlRow, ProcessRow};
-use crate::stage::Stage;
+use crate::stage::{Decision, Stage};
 use crate::task::{SourceTask, TaskRow};
 use crate::why::Rules;
 
@@ -286,6 +286,8 @@ pub struct FinishStep {
     pub summary: String,
     /// The size, when this was the triage.
     pub size: Option<Size>,
+    /// What was decided, when this was the budget gate.
+    pub decision: Option<Decision>,
 }
 
 /// See [`Command::Reserve`].

@@ -321,6 +321,8 @@ fn finished_event(task: &TaskRow, attempt: &AttemptRow, finish: &Finish) -> Even
         cost: attempt.cost,
         took_ms: attempt.ended_ms.map_or(0, |ended| ended - attempt.started_ms),
         attempts: task.failures,
+        failure: attempt.failure,
+        size: attempt.size,
     }
 }
 

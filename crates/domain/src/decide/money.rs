@@ -158,10 +158,12 @@ fn settled_row(row: &CallRow, settle: &Settle, fenced: bool, stamp: &Stamp) -> C
 fn settled_event(call: &CallRow, actual: MicroUsd, head: &Head) -> EventKind {
     EventKind::BudgetSettled {
         model: call.model.clone(),
+        stage: Some(call.stage),
         bound: call.bound,
         actual,
         input_tokens: call.input_tokens,
         output_tokens: call.output_tokens,
+        charged_tokens: call.charged_tokens().unwrap_or(0),
         latency_ms: call.latency_ms,
         ok: call.ok,
         unknown: call.state == CallState::Unknown,

@@ -56,6 +56,7 @@ pub(super) fn finish(rows: &Rows, finish: &FinishStep, stamp: &Stamp) -> Result<
         summary: finish.summary.clone(),
         took_ms: stamp.now_ms - step.started_ms,
         size: finish.size,
+        decision: finish.decision,
     };
     let done = StepRow {
         output: Some(finish.output.clone()),

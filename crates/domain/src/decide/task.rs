@@ -55,7 +55,8 @@ pub(super) fn close(
         return Ok(Writes::nothing(Reply::Done));
     }
     dispatch::complete(&mut task, reference);
-    Ok(changed(rows, task, EventKind::TaskClosed { why: why.to_owned() }, stamp))
+    let merged = matches!(reference, Reference::Merge { .. });
+    Ok(changed(rows, task, EventKind::TaskClosed { why: why.to_owned(), merged }, stamp))
 }
 
 pub(super) fn reopen(

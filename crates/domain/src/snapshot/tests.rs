@@ -47,10 +47,12 @@ fn reserved(bound: i64) -> EventKind {
 fn settled(bound: i64, actual: i64) -> EventKind {
     EventKind::BudgetSettled {
         model: "m".to_owned(),
+        stage: None,
         bound: MicroUsd::new(bound),
         actual: MicroUsd::new(actual),
         input_tokens: 3,
         output_tokens: 4,
+        charged_tokens: 7,
         latency_ms: 5,
         ok: true,
         unknown: false,
@@ -68,6 +70,8 @@ fn finished() -> EventKind {
         cost: MicroUsd::new(1),
         took_ms: 1,
         attempts: 1,
+        failure: None,
+        size: None,
     }
 }
 
@@ -126,6 +130,7 @@ fn stages_waits_and_size_show_on_the_lane() {
         summary: "small".to_owned(),
         took_ms: 1,
         size: Some(Size::S),
+        decision: None,
     };
     let wait = Wait { reason: Reason::CapReached { window: Window::Hour }, until_ms: Some(9) };
     let waiting = EventKind::CallWaiting { wait: wait.clone() };
@@ -160,7 +165,7 @@ fn the_first_event_of_another_boot_counts() {
 
 #[test]
 fn the_feed_is_newest_first_and_keeps_only_what_has_a_sentence() {
-    let closed = |n: u64| EventKind::TaskClosed { why: n.to_string() };
+    let closed = |n: u64| EventKind::TaskClosed { why: n.to_string(), merged: false };
     let kinds = (0..FEED as u64 + 5).flat_map(|n| [closed(n), reserved(1)]);
     let snapshot = folded(kinds);
     assert_eq!(snapshot.feed.len(), FEED);
@@ -238,6 +243,7 @@ fn rows_tell_of_a_lane_what_its_events_would() {
         summary: String::new(),
         took_ms: 1,
         size: Some(Size::S),
+        decision: None,
     };
     let started = |stage, n| EventKind::StageStarted { stage, n };
     let begin = [claimed("w"), started(Stage::ArchitectTriage, 0), reserved(50), settled(50, 20), done];

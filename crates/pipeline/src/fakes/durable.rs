@@ -88,8 +88,8 @@ impl Durable for MemoryDurable {
     }
 
     async fn finish_step(&self, n: u32, done: StepDone) -> Result<(), Lost> {
-        let StepDone { output, ok, summary, size } = done;
-        let finish = FinishStep { by: self.bearer.clone(), n, output, ok, summary, size };
+        let StepDone { output, ok, summary, size, decision } = done;
+        let finish = FinishStep { by: self.bearer.clone(), n, output, ok, summary, size, decision };
         self.reply(Command::FinishStep(finish)).await.map(drop)
     }
 

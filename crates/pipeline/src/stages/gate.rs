@@ -3,7 +3,7 @@
 use glitchlab_domain::money::MicroUsd;
 use glitchlab_domain::outcome::Size;
 use glitchlab_domain::policy::Limits;
-use glitchlab_domain::stage::Stage;
+use glitchlab_domain::stage::{Decision, Stage};
 use serde::{Deserialize, Serialize};
 
 use crate::durable::Room;
@@ -25,6 +25,17 @@ pub(crate) enum Verdict {
     TooDeep,
     /// It costs more than its task may, or than a whole day may: neither waiting nor splitting helps.
     Reject,
+}
+
+impl Verdict {
+    const fn decision(self) -> Decision {
+        match self {
+            Self::Pass => Decision::Pass,
+            Self::Decompose => Decision::Decompose,
+            Self::Replan => Decision::Replan,
+            Self::TooDeep | Self::Reject => Decision::Reject,
+        }
+    }
 }
 
 /// What a plan costs at the very least, compared with what may be spent on it.
@@ -124,7 +135,8 @@ impl Step for Gate {
             Verdict::TooDeep => "too large, and as deep as splits go".to_owned(),
             Verdict::Reject => format!("rejected: {}", judged.why),
         };
-        Report::new(!matches!(judged.verdict, Verdict::TooDeep | Verdict::Reject), summary)
+        let decision = judged.verdict.decision();
+        Report { decision: Some(decision), ..Report::new(decision != Decision::Reject, summary) }
     }
 }
 

@@ -205,7 +205,15 @@ impl Client {
             return Command::BeginStep { by, n, stage: Stage::ArchitectTriage, input_hash };
         }
         let (output, summary) = ("{\"a\": \"ü\"}".to_owned(), "one line".to_owned());
-        Command::FinishStep(FinishStep { by, n, output, ok: true, summary, size: Some(Size::M) })
+        Command::FinishStep(FinishStep {
+            by,
+            n,
+            output,
+            ok: true,
+            summary,
+            size: Some(Size::M),
+            decision: None,
+        })
     }
 
     fn effect(&mut self) -> Command {

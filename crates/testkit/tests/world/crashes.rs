@@ -176,6 +176,7 @@ async fn all_is_refused(engine: &Engine, old: Bearer) {
         ok: true,
         summary: String::new(),
         size: None,
+        decision: None,
     });
     for command in [reserve, finish, Command::Suspend { by: old.clone() }] {
         let refused = engine.queue.submit(command).await.unwrap();

@@ -47,6 +47,7 @@ impl World {
             why: watch::channel(Arc::default()).1,
             tree: Arc::new(|| None),
             health: Arc::new(|| Health::Ok),
+            metrics: None,
             records: Arc::new(NoRecords),
             clock: Arc::new(|| NOW_MS),
         };

@@ -152,7 +152,8 @@ fn paced(until_ms: i64) -> Wait {
 }
 
 fn finished(stage: Stage, ok: bool, summary: &str) -> EventKind {
-    EventKind::StageFinished { stage, n: 1, ok, summary: summary.to_owned(), took_ms: 38_000, size: None }
+    let summary = summary.to_owned();
+    EventKind::StageFinished { stage, n: 1, ok, summary, took_ms: 38_000, size: None, decision: None }
 }
 
 fn ended(status: Status, detail: &str, micro: i64) -> EventKind {
@@ -164,6 +165,8 @@ fn ended(status: Status, detail: &str, micro: i64) -> EventKind {
         cost: MicroUsd::new(micro),
         took_ms: 700_000,
         attempts: 1,
+        failure: None,
+        size: None,
     }
 }
 

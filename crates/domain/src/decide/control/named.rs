@@ -108,7 +108,7 @@ fn changed(rows: &Rows, task: TaskRow, why: String, words: impl Into<String>, st
 }
 
 fn closed(rows: &Rows, task: TaskRow, why: String, words: impl Into<String>, stamp: &Stamp) -> Deed {
-    written(rows, task, EventKind::TaskClosed { why }, words, stamp)
+    written(rows, task, EventKind::TaskClosed { why, merged: false }, words, stamp)
 }
 
 fn written(rows: &Rows, mut task: TaskRow, kind: EventKind, words: impl Into<String>, stamp: &Stamp) -> Deed {

@@ -101,7 +101,15 @@ pub(super) fn work_on_step(run: &mut Run, a: u32, b: u32) -> Result<(), Fault> {
         Command::BeginStep { by, n: 0, stage: Stage::Implement, input_hash }
     } else {
         let output = run.fresh("o");
-        Command::FinishStep(FinishStep { by, n: 0, output, ok: true, summary: String::new(), size: None })
+        Command::FinishStep(FinishStep {
+            by,
+            n: 0,
+            output,
+            ok: true,
+            summary: String::new(),
+            size: None,
+            decision: None,
+        })
     };
     run.send(boot, command).map(drop)
 }
