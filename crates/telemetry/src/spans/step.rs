@@ -1,7 +1,7 @@
 //! The span of a step.
 
 use glitchlab_domain::rows::{CallRow, StepRow};
-use glitchlab_domain::stage::Stage;
+use glitchlab_domain::stage::{Role, Stage};
 use glitchlab_domain::story;
 use glitchlab_domain::trace::{attempt_span, step_span};
 
@@ -22,7 +22,7 @@ impl Rows<'_> {
             .text(attribute::TASK_ID, attempt.bead_id.as_str())
             .maybe(attribute::GENAI_CONVERSATION, self.conversation(&attempt.root_key))
             .int(attribute::STEP, step.n)
-            .text(attribute::AGENT, agent(step.stage));
+            .text(attribute::AGENT, Role::of(step.stage).name());
         let attributes = used(doing(attributes, step.stage, calls), calls)
             .maybe(attribute::DECISION, story::verdict(step))
             .text(attribute::SUMMARY, &step.summary)
@@ -55,7 +55,7 @@ fn doing(attributes: Attributes, stage: Stage, calls: &[&CallRow]) -> Attributes
         _ if calls.is_empty() => attributes,
         _ => attributes
             .text(attribute::GENAI_OPERATION, span::INVOKE_AGENT)
-            .text(attribute::GENAI_AGENT, agent(stage)),
+            .text(attribute::GENAI_AGENT, Role::of(stage).name()),
     }
 }
 
@@ -71,14 +71,4 @@ fn used(attributes: Attributes, calls: &[&CallRow]) -> Attributes {
         .int(attribute::TOKENS_COMPLETION, completion)
         .int(attribute::TOKENS_TOTAL, total)
         .float(attribute::COST_USD, usd(cost))
-}
-
-/// Who does the thinking.
-const fn agent(stage: Stage) -> &'static str {
-    match stage {
-        Stage::ArchitectTriage | Stage::Decompose => "architect",
-        Stage::Planner | Stage::Replan | Stage::BudgetGate => "planner",
-        Stage::Implement | Stage::Debug | Stage::Test | Stage::PullRequest => "implementer",
-        Stage::Review => "reviewer",
-    }
 }
