@@ -21,6 +21,7 @@ pub mod scheduler;
 pub mod shutdown;
 pub mod slots;
 pub mod tqm_alerter;
+pub mod trace_exporter;
 pub mod tree;
 pub mod watchdog;
 pub mod worker;

@@ -92,8 +92,13 @@ fn agent(config: &Config) -> anyhow::Result<Agent> {
             wall_ms: ms("watchdog.stage"),
         },
         artifacts: artifacts(config),
-        secrets: Redactor::new(config.environment.secrets(&passed(config))),
+        secrets: secrets(config),
     })
+}
+
+/// Knows what nobody is to read: what the environment holds that looks like a secret.
+pub(crate) fn secrets(config: &Config) -> Redactor {
+    Redactor::new(config.environment.secrets(&passed(config)))
 }
 
 fn amount(config: &Config, name: &str) -> MicroUsd {

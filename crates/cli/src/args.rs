@@ -24,6 +24,8 @@ pub(crate) enum Command {
     Dashboard(Dashboard),
     /// Says why nothing starts, or why one task does not, and what unblocks it
     Why(Why),
+    /// Draws the trace of a task: all its attempts, stages and model calls, and those of its sub-tasks
+    Trace(Named),
     /// Works on one task of the backlog, then ends with its outcome
     Run(Box<Run>),
     /// Starts nothing new until it is resumed; what runs is finished
@@ -251,7 +253,7 @@ pub(crate) struct Pause {
 
 #[derive(Clone, Debug, Default, Parser)]
 pub(crate) struct Named {
-    /// The task's id in the backlog; for `approve` also a model that billed too much
+    /// The task's id in the backlog; for `approve` also a model that billed too much, for `trace` also a trace's id
     #[arg(value_name = "ID")]
     pub(crate) id: String,
     #[command(flatten)]

@@ -199,7 +199,7 @@ fn model(config: &Config, clock: &Clock) -> Result<Arc<dyn Model>, Stop> {
 }
 
 /// The folder of the store, where worktrees and accounts are too.
-fn state_of(config: &Config) -> &Path {
+pub(crate) fn state_of(config: &Config) -> &Path {
     config.store.parent().unwrap_or(Path::new("."))
 }
 

@@ -3,18 +3,22 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context as _;
+use glitchlab_actors::trace_exporter::TraceExporter;
 use glitchlab_actors::{Engine, ids};
 use glitchlab_domain::id::BootId;
 use glitchlab_domain::snapshot::{self, Delivery};
 use glitchlab_pipeline::process::engine::Engine as Process;
-use glitchlab_runtime::{Propagator, TraceContext, install_propagator};
+use glitchlab_runtime::{ChildSpec, Propagator, TraceContext, install_propagator};
 use glitchlab_store::clock;
 use glitchlab_telemetry::Telemetry;
 use glitchlab_telemetry::health::{Report, State};
 use glitchlab_telemetry::providers::{LAST_WORDS, Origin};
+use glitchlab_telemetry::spans::Redact;
 use glitchlab_telemetry::trace_context::{Messages, Sender};
 use tokio::runtime::{Builder, Runtime};
 
+use crate::agents;
+use crate::compose::state_of;
 use crate::config::{Config, telemetry};
 use crate::exit::{Code, OrStop, Stop};
 
@@ -83,6 +87,19 @@ impl Exports {
                 }
             }
         });
+    }
+
+    /// Describes the child that sends the spans of tasks; none where spans are not sent.
+    pub(crate) fn traces(&self, engine: &Arc<Engine>, config: &Config) -> Option<ChildSpec> {
+        let secrets = agents::secrets(config);
+        let redact = move |text: &str| secrets.redact(text);
+        let exporter = TraceExporter {
+            engine: Arc::clone(engine),
+            outlet: self.telemetry.outlet()?,
+            bookmark: state_of(config).join(format!("traces-{}.json", engine.repo_id)),
+            redact: config.effective.switch("telemetry.prompts").then(|| Arc::new(redact) as Redact),
+        };
+        Some(exporter.child())
     }
 
     /// Sends what still waits, for a while, and ends. Called again it does nothing.

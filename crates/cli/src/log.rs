@@ -7,9 +7,9 @@ use glitchlab_actors::feed::Feed;
 use glitchlab_domain::event::{Event, EventKind};
 use glitchlab_domain::trace::attempt_span;
 use glitchlab_store::clock;
+use glitchlab_telemetry::Telemetry;
 use glitchlab_telemetry::filter::{is_carrier_span, is_exported};
 use glitchlab_telemetry::logs::{Carrying, JsonLines, LogRecords};
-use glitchlab_telemetry::Telemetry;
 use tracing::Metadata;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::{FilterExt as _, FilterFn, filter_fn};
@@ -31,8 +31,10 @@ pub(crate) fn start(filter: Option<String>, format: LogFormat, foot: Foot, telem
         LogFormat::Human => lines.event_format(HumanLines).boxed(),
         LogFormat::Json => lines.event_format(JsonLines).boxed(),
     };
-    let mut layers: Vec<Box<dyn Layer<Registry> + Send + Sync>> =
-        vec![Carrying.with_filter(carriers()).boxed(), lines.with_filter(wanted(&filter).or(carriers())).boxed()];
+    let mut layers: Vec<Box<dyn Layer<Registry> + Send + Sync>> = vec![
+        Carrying.with_filter(carriers()).boxed(),
+        lines.with_filter(wanted(&filter).or(carriers())).boxed(),
+    ];
     if let Some(telemetry) = telemetry {
         let records = LogRecords::new(telemetry, clock::wall());
         layers.extend(records.map(|records| records.with_filter(exported(&filter)).boxed()));
@@ -80,7 +82,15 @@ fn tell(event: &Event) {
     let span = about(event.about.attempt_id.as_ref().map(|id| attempt_span(id).to_string()));
     match (&event.kind, event.kind.sentence()) {
         (EventKind::BudgetReserved { bound, usage, .. }, _) => {
-            tracing::debug!(event = name, task, attempt, trace, span, "{bound} set aside, {} open", usage.reserved);
+            tracing::debug!(
+                event = name,
+                task,
+                attempt,
+                trace,
+                span,
+                "{bound} set aside, {} open",
+                usage.reserved
+            );
         }
         (EventKind::BudgetSettled { actual, bound, usage, .. }, _) => {
             tracing::debug!(

@@ -42,6 +42,7 @@ fn main() -> ExitCode {
         Command::Dashboard(flags) => commands::dashboard::run(&flags),
         Command::Service(flags) => commands::service::run(&flags),
         Command::Why(flags) => commands::why::run(&flags),
+        Command::Trace(named) => commands::trace::run(&named),
         Command::Run(flags) => commands::run::run(&flags),
         Command::Pause(flags) => commands::control::pause(&flags),
         Command::Resume(place) => commands::control::resume(&place),

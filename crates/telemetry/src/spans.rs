@@ -8,6 +8,7 @@ mod tree;
 mod whole;
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use glitchlab_domain::event::{Event, EventKind};
 use glitchlab_domain::id::{AttemptId, TaskKey, TryKey};
@@ -15,7 +16,7 @@ use glitchlab_domain::rows::{AttemptRow, CallRow, PurseRow, StepRow};
 use glitchlab_domain::task::TaskRow;
 use glitchlab_domain::trace::{Material, SpanId};
 
-pub use export::data;
+pub use export::{data, scope};
 pub use tree::tree;
 
 /// One span.
@@ -73,11 +74,15 @@ impl Span {
     }
 }
 
+/// Makes of what was said in a call what may leave the process: without secrets, as its owner knows them.
+pub type Redact = Arc<dyn Fn(&str) -> String + Send + Sync>;
+
 /// Returns the spans that these events have ended, in their order; `material` holds what
-/// [`Wanted`](glitchlab_domain::trace::Wanted) names for them. What is not there has no span.
+/// [`Wanted`](glitchlab_domain::trace::Wanted) names for them. What is not there has no span. What was said in calls is
+/// told only through `redact`.
 #[must_use]
-pub fn ended(events: &[Event], material: &Material) -> Vec<Span> {
-    let rows = Rows::of(material);
+pub fn ended(events: &[Event], material: &Material, redact: Option<&Redact>) -> Vec<Span> {
+    let rows = Rows { redact, ..Rows::of(material) };
     let mut spans = Vec::new();
     let mut known = HashSet::new();
     for event in events {
@@ -105,6 +110,7 @@ struct Rows<'a> {
     calls: HashMap<&'a TryKey, &'a CallRow>,
     calls_of: HashMap<(&'a AttemptId, u32), Vec<&'a CallRow>>,
     purses: HashMap<&'a TaskKey, &'a PurseRow>,
+    redact: Option<&'a Redact>,
 }
 
 impl<'a> Rows<'a> {
@@ -120,6 +126,7 @@ impl<'a> Rows<'a> {
             calls: material.calls.iter().map(|call| (&call.key, call)).collect(),
             calls_of,
             purses: material.purses.iter().map(|purse| (&purse.root_key, purse)).collect(),
+            redact: None,
         }
     }
 

@@ -182,7 +182,8 @@ mod tests {
     #[test]
     fn a_message_is_a_child_of_the_one_that_it_was_sent_in() {
         let spans = recorded(Sampler::AlwaysOn, |messages| {
-            let received = |path: &str, kind| messages.receive(messages.capture().expect("sampled"), path, kind);
+            let received =
+                |path: &str, kind| messages.receive(messages.capture().expect("sampled"), path, kind);
             let first = received("root/a", "tick");
             let second = first.in_scope(|| received("root/b", "look"));
             drop(second);

@@ -86,6 +86,7 @@ fn next(seq: u64, snapshot: &Snapshot) -> EventKind {
                 ok: true,
                 unknown: false,
                 usage,
+                key: None,
             }
         }
         _ => {

@@ -120,7 +120,8 @@ async fn start(config: &Config, foot: &Foot, exports: &Arc<Exports>) -> Result<U
     let counts = standing.ok().map(|standing| standing.counts());
     say(&banner::text(config, &engine, &repo, &found, counts, address));
     let pages = pages::child(&engine, listener, agents::artifacts(config), scrape);
-    let beside = std::iter::once(pages).chain(reload::child(&engine, config)).collect();
+    let beside = [Some(pages), reload::child(&engine, config), exports.traces(&engine, config)];
+    let beside = beside.into_iter().flatten().collect();
     let tree = tree::start(&engine, beside).await.context("the supervision tree did not come up")?;
     foot.follow(engine.snapshot.subscribe());
     Ok(Up { engine, tree, history, before, foot: foot.clone(), _hold: hold, _thread: thread })

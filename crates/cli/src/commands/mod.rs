@@ -16,6 +16,7 @@ pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod service;
 pub(crate) mod status;
+pub(crate) mod trace;
 pub(crate) mod why;
 
 /// Runs a command that looks or asks, and is no engine. What still waits for something that hangs is left behind.

@@ -75,7 +75,8 @@ pub(crate) fn own_variables() -> Vec<(String, String)> {
 /// Returns the standard variables of OpenTelemetry. What is no text is left out, as if it were not set.
 #[must_use]
 pub(crate) fn standard_variables() -> BTreeMap<String, String> {
-    let all = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let all = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     all.filter(|(name, _)| name.starts_with("OTEL_")).collect()
 }
 

@@ -264,9 +264,7 @@ mod tests {
             wrong("[forge]\nkind = \"github\"\n")
                 .contains("config.toml:2: this version does not support forge.kind yet")
         );
-        assert!(
-            variable("GLITCHLAB_TQM_CREATE_BEADS", "true").wrong[0].contains("does not support tqm yet")
-        );
+        assert!(variable("GLITCHLAB_TQM_CREATE_BEADS", "true").wrong[0].contains("does not support tqm yet"));
     }
 
     #[test]

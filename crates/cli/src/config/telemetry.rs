@@ -48,7 +48,8 @@ mod tests {
 
     fn sources(file: Option<&str>, flag: Option<&str>, variable: Option<&str>) -> Sources {
         let own = file.map(|file| ("GLITCHLAB_TELEMETRY_OTLP_ENDPOINT".to_owned(), file.to_owned()));
-        let flags = flag.map_or_else(Flags::default, |flag| Flags::default().or("telemetry.otlp_endpoint", flag));
+        let flags =
+            flag.map_or_else(Flags::default, |flag| Flags::default().or("telemetry.otlp_endpoint", flag));
         let standard = variable.map(|text| ("OTEL_EXPORTER_OTLP_ENDPOINT".to_owned(), text.to_owned()));
         Sources {
             environment: own.into_iter().collect(),

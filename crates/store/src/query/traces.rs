@@ -17,16 +17,21 @@ use crate::rows::{Stored, step_id};
 const TREE: usize = 2_000;
 
 impl Reader {
-    /// Returns the rows that these keys name, without replies, and with a step all its tries; what is not there is left
-    /// out, and so is what belongs to another repository.
+    /// Returns the rows that these keys name, and with a step all its tries; what is not there is left out, and so is what
+    /// belongs to another repository. Replies come along only where they are asked for: they are large.
     ///
     /// # Errors
     ///
     /// Returns what the database says; so do all reads here.
-    pub async fn material(&self, repo_id: &str, wanted: &Wanted) -> Result<Material, StoreError> {
+    pub async fn material(
+        &self,
+        repo_id: &str,
+        wanted: &Wanted,
+        with_replies: bool,
+    ) -> Result<Material, StoreError> {
         let mut material = match self {
-            Self::Memory(memory) => memory.read(|contents| remembered(contents, wanted)),
-            Self::Sqlite(pool) => loaded(pool, wanted).await?,
+            Self::Memory(memory) => memory.read(|contents| remembered(contents, wanted, with_replies)),
+            Self::Sqlite(pool) => loaded(pool, wanted, with_replies).await?,
         };
         keep_own(repo_id, &mut material);
         Ok(material)
@@ -47,7 +52,7 @@ impl Reader {
             }
             wanted.tasks.insert(task.key);
         }
-        self.material(repo_id, &wanted).await
+        self.material(repo_id, &wanted, false).await
     }
 
     async fn tree(&self, root_key: &TaskKey) -> Result<Vec<TaskRow>, StoreError> {
@@ -78,7 +83,7 @@ fn keep_own(repo_id: &str, material: &mut Material) {
     material.calls.retain(|call| ours.contains(&call.key.attempt_id));
 }
 
-fn remembered(contents: &Contents, wanted: &Wanted) -> Material {
+fn remembered(contents: &Contents, wanted: &Wanted, with_replies: bool) -> Material {
     let rows = &contents.rows;
     let attempts: Vec<AttemptRow> =
         wanted.attempts.iter().filter_map(|id| rows.attempts.get(id).cloned()).collect();
@@ -89,14 +94,18 @@ fn remembered(contents: &Contents, wanted: &Wanted) -> Material {
         let step = (call.key.attempt_id.clone(), call.key.step_n);
         wanted.steps.contains(&step) || wanted.calls.contains(&call.key)
     };
-    let calls =
-        rows.calls.values().filter(is_wanted).map(|call| CallRow { reply: None, ..call.clone() }).collect();
+    let calls = rows
+        .calls
+        .values()
+        .filter(is_wanted)
+        .map(|call| CallRow { reply: call.reply.clone().filter(|_| with_replies), ..call.clone() })
+        .collect();
     let steps = wanted.steps.iter().filter_map(|key| rows.steps.get(key).cloned()).collect();
     let purses = tasks.iter().filter_map(|task| rows.purses.get(&task.root_key).cloned()).collect();
     Material { tasks, attempts, steps, calls, purses }
 }
 
-async fn loaded(pool: &SqlitePool, wanted: &Wanted) -> Result<Material, StoreError> {
+async fn loaded(pool: &SqlitePool, wanted: &Wanted, with_replies: bool) -> Result<Material, StoreError> {
     let attempts: Vec<AttemptRow> = named(pool, wanted.attempts.iter()).await?;
     let keys: BTreeSet<&TaskKey> =
         wanted.tasks.iter().chain(attempts.iter().map(|row| &row.task_key)).collect();
@@ -105,7 +114,7 @@ async fn loaded(pool: &SqlitePool, wanted: &Wanted) -> Result<Material, StoreErr
     let steps: Vec<StepRow> = named(pool, steps).await?;
     let roots: BTreeSet<&TaskKey> = tasks.iter().map(|task| &task.root_key).collect();
     let purses = named(pool, roots).await?;
-    let calls = calls(pool, wanted).await?;
+    let calls = calls(pool, wanted, with_replies).await?;
     Ok(Material { tasks, attempts, steps, calls, purses })
 }
 
@@ -124,17 +133,18 @@ async fn named<T: Stored>(
 }
 
 /// The tries of whole steps are a range of keys; the others are named one by one, and may be of the same steps.
-async fn calls(pool: &SqlitePool, wanted: &Wanted) -> Result<Vec<CallRow>, StoreError> {
+async fn calls(pool: &SqlitePool, wanted: &Wanted, with_replies: bool) -> Result<Vec<CallRow>, StoreError> {
     let steps: Vec<String> = wanted.steps.iter().map(|(attempt_id, n)| step_id(attempt_id, *n)).collect();
     let apart =
         wanted.calls.iter().filter(|key| !wanted.steps.contains(&(key.attempt_id.clone(), key.step_n)));
     let apart: Vec<String> = apart.map(ToString::to_string).collect();
-    let query = sqlx::query(
-        "SELECT json_remove(c.body, '$.reply') FROM json_each(?) AS s JOIN model_call AS c \
+    let body = if with_replies { "c.body" } else { "json_remove(c.body, '$.reply')" };
+    let text = format!(
+        "SELECT {body} FROM json_each(?) AS s JOIN model_call AS c \
          ON c.try_id >= s.value || '/' AND c.try_id < s.value || '0' \
-         UNION ALL \
-         SELECT json_remove(c.body, '$.reply') FROM json_each(?) AS k JOIN model_call AS c ON c.try_id = k.value",
+         UNION ALL SELECT {body} FROM json_each(?) AS k JOIN model_call AS c ON c.try_id = k.value"
     );
+    let query = sqlx::query(AssertSqlSafe(text));
     let bound = query.bind(serde_json::json!(steps).to_string()).bind(serde_json::json!(apart).to_string());
     fetch(pool, bound).await
 }

@@ -62,6 +62,7 @@ fn usage(hour: i64, reserved: i64) -> Usage {
 
 fn call(model: &str, stage: Stage, ok: bool) -> EventKind {
     EventKind::BudgetSettled {
+        key: None,
         model: model.to_owned(),
         stage: Some(stage),
         bound: MicroUsd::new(500_000),
@@ -79,6 +80,7 @@ fn call(model: &str, stage: Stage, ok: bool) -> EventKind {
 /// A reservation that was given up, or whose process died.
 fn abandoned(model: &str) -> EventKind {
     EventKind::BudgetSettled {
+        key: None,
         model: model.to_owned(),
         stage: Some(Stage::Review),
         bound: MicroUsd::new(500_000),

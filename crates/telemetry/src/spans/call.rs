@@ -33,7 +33,13 @@ impl Rows<'_> {
                 .text(attribute::GENAI_REQUEST_MODEL, model)
                 .int(attribute::GENAI_MAX_TOKENS, call.max_out)
         };
-        let attributes = paid(attributes, call).maybe(attribute::ERROR, call.error.clone());
+        let said = self
+            .redact
+            .zip(call.reply.as_deref())
+            .map(|(redact, reply)| message("assistant", &redact(reply)));
+        let attributes = paid(attributes, call)
+            .maybe(attribute::GENAI_OUTPUT, said)
+            .maybe(attribute::ERROR, call.error.clone());
         Some(Span {
             trace_id: trace_id(attempt.trace_id.as_deref())?,
             span_id: call_span(&call.key),
@@ -46,6 +52,11 @@ impl Rows<'_> {
             error: call.error.clone(),
         })
     }
+}
+
+/// A message as the conventions write it.
+fn message(role: &str, text: &str) -> String {
+    serde_json::json!([{ "role": role, "parts": [{ "type": "text", "content": text }] }]).to_string()
 }
 
 /// What was billed, by every name that some viewer knows; nothing when nobody knows.

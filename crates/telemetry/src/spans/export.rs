@@ -9,6 +9,12 @@ use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
 
 use super::{Span, Value};
 
+/// Returns the scope that all spans carry.
+#[must_use]
+pub fn scope() -> InstrumentationScope {
+    InstrumentationScope::builder("glitchlab").with_version(env!("CARGO_PKG_VERSION")).build()
+}
+
 /// Returns a span as the SDK exports it; none while it runs.
 #[must_use]
 pub fn data(span: Span, scope: &InstrumentationScope) -> Option<SpanData> {

@@ -1,0 +1,193 @@
+//! Sends finished spans to a receiver. It reads what ended from the store, behind a bookmark that moves when the receiver
+//! has them: the store is its queue, so that nothing waits in memory, an outage of the receiver costs nothing but time,
+//! and what a killed process had not sent yet is sent by the next one. A receiver may get a span twice, under the same id.
+
+mod bookmark;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use glitchlab_domain::event::Event;
+use glitchlab_domain::id::BootId;
+use glitchlab_domain::trace::Wanted;
+use glitchlab_runtime::{ChildSpec, Failure, Task, TaskScope};
+use glitchlab_store::{Committed, StoreError};
+use glitchlab_telemetry::outlet::{SpanOutlet, Unsent};
+use glitchlab_telemetry::spans::{self, Redact};
+use tokio::sync::Notify;
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use crate::activation::Activation;
+use crate::engine::Engine;
+use bookmark::Bookmark;
+
+/// How many events are looked at for one request.
+const PORTION: u32 = 500;
+/// The most spans of one request.
+const SPANS: usize = 512;
+/// How long new events are gathered: there is one request a second, not one for each commit.
+const GATHER: Duration = Duration::from_secs(1);
+/// How long it rests between two portions of the past, so that it does not take the machine from the work.
+const BREATH: Duration = Duration::from_millis(20);
+/// The longest rest after requests that failed; the first is [`GATHER`], each next twice as long.
+const LONGEST_REST: Duration = Duration::from_secs(30);
+/// How long it may go on when it is told to end.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+/// What is older is passed over: a receiver that was gone for days does not want them at once.
+const OLDEST_MS: i64 = 24 * 60 * 60 * 1_000;
+
+/// What the exporter is made from.
+#[derive(Clone)]
+pub struct TraceExporter {
+    /// The engine.
+    pub engine: Arc<Engine>,
+    /// The way to the receiver.
+    pub outlet: Arc<dyn SpanOutlet>,
+    /// Where the bookmark is kept.
+    pub bookmark: PathBuf,
+    /// Takes secrets out of what models reply; without it no reply is sent.
+    pub redact: Option<Redact>,
+}
+
+impl TraceExporter {
+    /// Describes the child that sends spans. Without it work goes on.
+    #[must_use]
+    pub fn child(self) -> ChildSpec {
+        let export = move || {
+            let exporter = self.clone();
+            Ok(Task::new("exporting", |scope| exporter.run(scope)))
+        };
+        ChildSpec::task("trace_exporter", export)
+    }
+
+    async fn run(self, scope: TaskScope) -> Result<(), Failure> {
+        let woken = Arc::new(Notify::new());
+        let waker = Arc::clone(&woken);
+        let activation = Activation::new(move || {
+            waker.notify_one();
+            true
+        });
+        let mut commits = self.engine.feed.follow(activation.clone());
+        let own = self.engine.boot.boot_id.clone();
+        let mut bookmark = Bookmark::open(self.bookmark.clone(), &own);
+        let mut failures = 0;
+        loop {
+            activation.taken();
+            drain(&mut commits);
+            let sent = tokio::select! {
+                sent = self.send_all(&mut bookmark, &scope) => sent,
+                () = scope.cancelled() => break,
+            };
+            let rest = self.rest(sent, &mut failures);
+            tokio::select! {
+                () = scope.cancelled() => break,
+                () = tokio::time::sleep(rest) => {}
+            }
+            if failures == 0 {
+                tokio::select! {
+                    () = scope.cancelled() => break,
+                    () = woken.notified() => {}
+                }
+            }
+        }
+        // What does not get through now is told by the next process.
+        let _ = tokio::time::timeout(LAST_WORDS, self.send_all(&mut bookmark, &scope)).await;
+        Ok(())
+    }
+
+    /// How long to rest; what keeps spans back is in the health of telemetry and in the log already.
+    fn rest(&self, sent: Result<(), Kept>, failures: &mut u32) -> Duration {
+        match sent {
+            Ok(()) => {
+                *failures = 0;
+                GATHER
+            }
+            Err(kept) => {
+                let longer = GATHER.saturating_mul(1 << (*failures).min(10)).min(LONGEST_REST);
+                *failures += 1;
+                match kept {
+                    Kept::Receiver(after) => {
+                        after.map_or(longer, |after| after.clamp(GATHER, 10 * LONGEST_REST))
+                    }
+                    Kept::Store(error) => {
+                        tracing::warn!(event = "traces.unread", "spans wait for the store: {error}");
+                        longer
+                    }
+                }
+            }
+        }
+    }
+
+    /// Sends what ended since the bookmark: first of boots that are dead, then of this one.
+    async fn send_all(&self, bookmark: &mut Bookmark, scope: &TaskScope) -> Result<(), Kept> {
+        let boots = self.engine.reader.boots_of(&self.engine.repo_id).await?;
+        for boot in bookmark.open_boots(boots) {
+            while self.send_portion(bookmark, &boot).await? {
+                scope.progress();
+                tokio::time::sleep(BREATH).await;
+            }
+            scope.progress();
+            if boot != self.engine.boot.boot_id {
+                bookmark.close(&boot);
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends the spans of the next events of a boot, and tells whether there are more.
+    async fn send_portion(&self, bookmark: &mut Bookmark, boot: &BootId) -> Result<bool, Kept> {
+        let reader = &self.engine.reader;
+        let after = bookmark.after(boot);
+        let new = reader.events_after(boot, after, &Wanted::KINDS, PORTION).await?;
+        let oldest_ms = self.engine.now_ms() - OLDEST_MS;
+        let (events, old): (Vec<Event>, Vec<Event>) =
+            new.events.into_iter().partition(|event| event.at_ms >= oldest_ms);
+        if !old.is_empty() {
+            tracing::info!(
+                event = "traces.passed_over",
+                "{} events are older than a day: their spans are not sent",
+                old.len()
+            );
+        }
+        if !events.is_empty() {
+            let material =
+                reader.material(&self.engine.repo_id, &Wanted::of(&events), self.redact.is_some()).await?;
+            self.send(spans::ended(&events, &material, self.redact.as_ref())).await?;
+        }
+        bookmark.move_to(boot, new.through);
+        Ok(new.through >= after + u64::from(PORTION))
+    }
+
+    async fn send(&self, spans: Vec<spans::Span>) -> Result<(), Kept> {
+        let scope = spans::scope();
+        let mut data = spans.into_iter().filter_map(|span| spans::data(span, &scope)).peekable();
+        while data.peek().is_some() {
+            match self.outlet.send(data.by_ref().take(SPANS).collect()).await {
+                // Sent again it would be refused again.
+                Ok(()) | Err(Unsent::Never(_)) => {}
+                Err(Unsent::Later { after, .. }) => return Err(Kept::Receiver(after)),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Why spans are not sent now.
+enum Kept {
+    /// The receiver does not take them, and may say for how long.
+    Receiver(Option<Duration>),
+    /// The store does not answer.
+    Store(StoreError),
+}
+
+impl From<StoreError> for Kept {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// What was committed is read from the store; here it only says that there is something.
+fn drain(commits: &mut UnboundedReceiver<Arc<Committed>>) {
+    while commits.try_recv().is_ok() {}
+}
