@@ -9,7 +9,7 @@ use glitchlab_backlog::Source;
 use glitchlab_models::Model;
 use glitchlab_pipeline::forge::Forge;
 use glitchlab_pipeline::workspace::Workspace;
-use glitchlab_runtime::{Failure, Tree};
+use glitchlab_runtime::{ChildSpec, Failure, Tree};
 use glitchlab_store::clock::Clock;
 use glitchlab_store::{Backend, Reader};
 use glitchlab_telemetry::metrics::Metrics;
@@ -77,8 +77,21 @@ pub fn compose(setup: &Setup, around: Surroundings) -> Arc<Engine> {
 ///
 /// Returns why the process would not have come up.
 pub async fn start(engine: &Arc<Engine>, setup: &Setup) -> Result<Tree, Failure> {
+    start_with(engine, setup, Vec::new()).await
+}
+
+/// The same, with children without which work goes on.
+///
+/// # Errors
+///
+/// Returns why the process would not have come up.
+pub async fn start_with(
+    engine: &Arc<Engine>,
+    setup: &Setup,
+    beside: Vec<ChildSpec>,
+) -> Result<Tree, Failure> {
     recovery::writing(engine, recover(engine, setup)).await??;
-    Ok(tree::start(engine, Vec::new()).await?)
+    Ok(tree::start(engine, beside).await?)
 }
 
 /// No process but this one is alive in a world.

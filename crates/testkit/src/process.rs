@@ -16,7 +16,8 @@ use glitchlab_store::{Backend, Reader};
 use tokio::sync::watch;
 
 use crate::act::{Act, Kill};
-use crate::engine::{Surroundings, compose, start};
+use crate::collector::Way;
+use crate::engine::{Surroundings, compose, start_with};
 use crate::mortal::Mortal;
 use crate::probe;
 use crate::tripwire::Place;
@@ -47,7 +48,13 @@ pub(crate) async fn live(world: &Outside, plan: &mut Plan, until: Duration) -> D
     // Real time has real threads, and what blocks all of them leaves the watchdog's alone.
     let thread = world.is_threaded.then(|| WatchThread::start().expect("one thread more"));
     let engine = composed(world, thread.as_ref());
-    let tree = match start(&engine, &world.setup).await {
+    let way = || Way {
+        clock: world.clock.clone(),
+        wire: world.wire.clone(),
+        bookmark: world.folder.path().join("traces.json"),
+    };
+    let exporter = world.collector.as_ref().map(|collector| collector.exporter(&engine, way()));
+    let tree = match start_with(&engine, &world.setup, exporter.into_iter().collect()).await {
         Ok(tree) => tree,
         Err(error) => return Death::Stillborn(error.to_string()),
     };

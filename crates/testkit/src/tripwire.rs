@@ -27,6 +27,10 @@ pub enum Place {
     Telling,
     /// A receiver has taken a message, and nobody has written that down.
     Told,
+    /// Spans are about to be sent.
+    Exporting,
+    /// A receiver has spans, and nobody has written that down.
+    Exported,
     /// The store's writer is about to decide a batch.
     Batch,
 }

@@ -17,6 +17,7 @@ use tokio::runtime::{Builder, Runtime};
 use crate::act::Act;
 use crate::backlog::FakeBacklog;
 use crate::clock::WorldClock;
+use crate::collector::FakeCollector;
 use crate::meters::Meters;
 use crate::process::{self, Death};
 use crate::ran::{End, Ran};
@@ -51,6 +52,8 @@ pub struct Outside {
     pub meters: Meters,
     /// Where the watchdog keeps its records.
     pub folder: TempDir,
+    /// Where spans are sent.
+    pub collector: Option<FakeCollector>,
     /// It runs in real time, on threads.
     pub is_threaded: bool,
 }
@@ -97,6 +100,7 @@ pub struct World {
     tests: Option<(Duration, Tests)>,
     threads: Option<usize>,
     receiver: Option<FakeReceiver>,
+    collector: Option<FakeCollector>,
 }
 
 type Tests = Arc<dyn Fn(&std::collections::BTreeMap<String, String>) -> bool + Send + Sync>;
@@ -114,6 +118,7 @@ impl World {
             tests: None,
             threads: None,
             receiver: None,
+            collector: None,
         }
     }
 
@@ -178,6 +183,13 @@ impl World {
         self
     }
 
+    /// Sends spans to a receiver.
+    #[must_use]
+    pub fn traces(mut self, collector: &FakeCollector) -> Self {
+        self.collector = Some(collector.clone());
+        self
+    }
+
     /// Plans what happens after so much time.
     #[must_use]
     pub fn at(mut self, passed: Duration, act: impl Into<Act>) -> Self {
@@ -213,12 +225,13 @@ impl World {
     /// When something that must always hold did not, or process after process dies; the message has the seed.
     #[must_use]
     pub fn run(self, limit: Duration) -> Ran {
-        let World { seed, setup, beads, mut plan, wire, tests, threads, receiver } = self;
+        let World { seed, setup, beads, mut plan, wire, tests, threads, receiver, collector } = self;
         let is_threaded = threads.is_some();
         let mut outside = outside(seed, setup, beads, wire, tests, is_threaded);
         if let Some(receiver) = receiver {
             outside.setup.receivers = receiver.receivers(&outside.clock, &outside.wire);
         }
+        outside.collector = collector;
         let mut stillborn = "none was stillborn".to_owned();
         for boots in 1..=PROCESSES {
             let death = one_process(&outside, &mut plan, limit, threads);
@@ -270,6 +283,7 @@ fn outside(
         wire,
         meters,
         folder,
+        collector: None,
         is_threaded,
     }
 }

@@ -12,4 +12,5 @@ mod people;
 mod questions;
 mod sample;
 mod stalls;
+mod traces;
 mod tree;

@@ -1,0 +1,121 @@
+//! Spans that arrive, whatever happens to the process or to the receiver.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use glitchlab_domain::trace::Material;
+use glitchlab_models::simulated::Profile;
+use glitchlab_store::Reader;
+use glitchlab_telemetry::spans::{self, Span};
+use glitchlab_testkit::settings::REPO;
+use glitchlab_testkit::{Act, FakeCollector, Manner, Place, Ran, Trip, Units, World, beads, check};
+
+fn open(seed: u64, collector: &FakeCollector) -> World {
+    World::seed(seed).backlog(beads::tasks(6)).model(Profile::Realistic).workers(2).traces(collector)
+}
+
+fn willing() -> FakeCollector {
+    FakeCollector::new(|_| Manner::Takes)
+}
+
+/// Every span that the store's rows have, from the first to the last.
+fn stored(ran: &Ran) -> Vec<Span> {
+    let reader = Reader::Memory(ran.outside.memory.clone());
+    let roots: BTreeSet<_> = ran.tasks.values().map(|task| task.root_key.clone()).collect();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let whole = |root| runtime.block_on(reader.whole_trace(REPO, root)).unwrap();
+    let material = roots.iter().map(whole).fold(Material::default(), |mut all, of| {
+        all.tasks.extend(of.tasks);
+        all.attempts.extend(of.attempts);
+        all.steps.extend(of.steps);
+        all.calls.extend(of.calls);
+        all.purses.extend(of.purses);
+        all
+    });
+    spans::all(&material)
+}
+
+/// The receiver has each span that ended, as the store has it, and none that lies in one that it has not.
+fn arrived(collector: &FakeCollector) -> impl FnOnce(&Ran) -> Result<(), String> {
+    let (received, scope) = (collector.spans(), spans::scope());
+    move |ran| {
+        let stored = stored(ran);
+        let names: BTreeSet<&str> =
+            stored.iter().map(|span| span.name.split(' ').next().unwrap_or("")).collect();
+        check::ensure(names.len() >= 9, || format!("only {names:?} happened"))?;
+        for span in stored {
+            check::ensure(span.end_ms.is_some(), || format!("{} still runs", span.name))?;
+            let id = span.span_id.to_bytes();
+            let parent = span.parent;
+            let name = span.name.clone();
+            let sent = spans::data(span, &scope).ok_or("it has ended")?;
+            let got = received.get(&id).ok_or_else(|| format!("{name} has not arrived"))?;
+            check::ensure(*got == sent, || format!("{name} differs:\n{got:?}\n{sent:?}"))?;
+            let lies_in = parent.is_none_or(|parent| received.contains_key(&parent.to_bytes()));
+            check::ensure(lies_in, || format!("{name} is an orphan"))?;
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn every_span_arrives_once_where_nothing_goes_wrong() {
+    let collector = willing();
+    open(1, &collector).run(1.days()).check(check::all_work_is_completed()).check(arrived(&collector));
+    assert_eq!(collector.taken().len(), collector.spans().len(), "each was sent once");
+}
+
+#[test]
+fn a_kill_at_any_touch_of_the_outside_world_leaves_no_gap_and_no_orphan_in_any_trace() {
+    let collector = willing();
+    let touches = open(3, &collector).run(1.days()).outside.wire.touches();
+    assert!(touches > 100, "only {touches} points to kill at");
+    for touch in (1..=touches).step_by(3) {
+        let collector = willing();
+        let ran = open(3, &collector).at_touch(touch, Trip::Kill).run(1.days());
+        assert_eq!(ran.boots, 2, "touch {touch} killed nothing");
+        ran.check(arrived(&collector));
+    }
+}
+
+#[test]
+fn a_process_killed_around_each_request_sends_what_the_last_one_may_not_have() {
+    for place in [Place::Exporting, Place::Exported] {
+        let collector = willing();
+        let world =
+            (1..=8).fold(open(4, &collector), |world, nth| world.at_place(place, nth * 2, Trip::Kill));
+        let ran = world.run(1.days());
+        assert!(ran.boots > 5, "only {} boots", ran.boots);
+        ran.check(check::all_work_is_completed()).check(arrived(&collector));
+    }
+}
+
+#[test]
+fn an_outage_of_the_receiver_delays_spans_and_loses_none() {
+    for bad in [Manner::IsBusy, Manner::Hangs] {
+        let collector = FakeCollector::new(
+            move |passed: Duration| {
+                if passed < 40.minutes() { bad } else { Manner::Takes }
+            },
+        );
+        let later = beads::renamed(beads::tasks(1).remove(0), "later");
+        open(5, &collector)
+            .at(1.hours(), Act::edit(|backlog| backlog.put(later)))
+            .run(1.days())
+            .check(check::all_work_is_completed())
+            .check(arrived(&collector));
+    }
+}
+
+#[test]
+fn work_is_the_same_whatever_the_receiver_does() {
+    let work = |manner: Manner| {
+        let ran = open(6, &FakeCollector::new(move |_| manner)).run(1.days());
+        let paid: Vec<_> = ran.account.iter().map(|entry| entry.cost_micro).collect();
+        (ran.check(check::all_work_is_completed()).tasks.len(), paid)
+    };
+    let taken = work(Manner::Takes);
+    for manner in [Manner::IsBusy, Manner::Refuses, Manner::Hangs] {
+        assert_eq!(work(manner), taken, "{manner:?}");
+    }
+}
