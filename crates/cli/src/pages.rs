@@ -33,15 +33,12 @@ fn serving(sources: Sources, listener: &TcpListener) -> Result<Task<()>, Failure
 }
 
 fn sources(engine: &Arc<Engine>, artifacts: Artifacts, scrape: Scrape) -> Sources {
-    let (tree, gate) = (engine.tree.clone(), engine.gate.clone());
+    let (tree, about) = (engine.tree.clone(), Arc::clone(engine));
     Sources {
         snapshot: engine.snapshot.subscribe(),
         why: engine.why.subscribe(),
         tree: Arc::new(move || tree.snapshot()),
-        health: Arc::new(move || match gate.closed().filter(|_| !gate.is_draining()) {
-            Some(wait) => Health::Degraded(format!("Nothing new starts: {}", wait.reason)),
-            None => Health::Ok,
-        }),
+        health: Arc::new(move || health(&about)),
         metrics: Some(scrape),
         records: Arc::new(StoreRecords {
             reader: engine.reader.clone(),
@@ -50,6 +47,14 @@ fn sources(engine: &Arc<Engine>, artifacts: Artifacts, scrape: Scrape) -> Source
         }),
         clock: Arc::clone(&engine.clock),
     }
+}
+
+/// Nothing that is impaired here loses work: the process itself is well.
+fn health(engine: &Engine) -> Health {
+    let stopped = engine.gate.closed().filter(|_| !engine.gate.is_draining());
+    let stopped = stopped.map(|wait| format!("Nothing new starts: {}", wait.reason));
+    let unreached = || Some(engine.telemetry.borrow().what.clone()).filter(|what| !what.is_empty());
+    stopped.or_else(unreached).map_or(Health::Ok, Health::Degraded)
 }
 
 /// Binds the address; when it was not asked for, the next free port will do.

@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 
+use glitchlab_domain::snapshot::Telemetry;
 use glitchlab_runtime::TreeSnapshot;
 use serde::Serialize;
 
@@ -37,6 +38,27 @@ pub(crate) async fn metrics(State(site): State<Arc<Site>>) -> Response {
         Some(text) => ([(CONTENT_TYPE, EXPOSITION), (CACHE_CONTROL, "no-store")], text).into_response(),
         None => Refused::BadMetrics.into_response(),
     }
+}
+
+/// What is behind the word of `/health`.
+#[derive(Serialize)]
+struct Details<'a> {
+    /// The word.
+    health: &'static str,
+    /// What is impaired, or why the engine cannot work.
+    why: Option<String>,
+    telemetry: &'a Telemetry,
+}
+
+/// `GET /api/v1/health`: how the engine is, and how the way to the receivers of its telemetry is.
+pub(crate) async fn details(State(site): State<Arc<Site>>) -> Response {
+    let (health, why) = match (site.sources.health)() {
+        Health::Ok => ("ok", None),
+        Health::Degraded(why) => ("degraded", Some(why)),
+        Health::Failing(why) => ("failing", Some(why)),
+    };
+    let snapshot = Arc::clone(&site.sources.snapshot.borrow());
+    json(&Details { health, why, telemetry: &snapshot.telemetry })
 }
 
 /// `GET /api/v1/state`: the live snapshot.

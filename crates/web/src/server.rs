@@ -93,6 +93,7 @@ fn assemble(sources: Sources, guard: &Guard, shutdown: &CancellationToken) -> (R
         .route("/transcripts/{attempt}/{step}", get(history::transcript))
         .route("/health", get(api::health))
         .route("/metrics", get(api::metrics))
+        .route("/api/v1/health", get(api::details))
         .route("/api/v1/state", get(api::state))
         .route("/api/v1/actors", get(api::actors))
         .route("/api/v1/why", get(api::why))

@@ -1,5 +1,6 @@
 //! `glitchlab status`: what the engine of a repository does and what it has spent, read from the store.
 
+mod telemetry;
 mod tokens;
 mod waiting;
 
@@ -11,6 +12,7 @@ use glitchlab_domain::control::Said;
 use glitchlab_domain::event::{Event, EventKind};
 use glitchlab_domain::ledger::{REAL, Usage, simulated_scope};
 use glitchlab_domain::rows::AttemptRow;
+use glitchlab_domain::snapshot::Telemetry;
 use glitchlab_domain::task::{TaskRow, TaskState};
 use glitchlab_domain::watchdog::Clock;
 use glitchlab_store::{Reader, clock};
@@ -47,6 +49,8 @@ struct Report {
     waits: Vec<Waits>,
     /// What the watchdog did lately, the newest first.
     watchdog: Vec<Acted>,
+    /// How the way to the receivers of telemetry is, as the engine says while it runs and answers.
+    telemetry: Option<Telemetry>,
     real: Option<Usage>,
     simulated: Option<Usage>,
     real_tokens: Option<Tokens>,
@@ -113,11 +117,12 @@ async fn report(config: anyhow::Result<Config>, reader: &Reader, repo_id: &str) 
     Ok(Report {
         running: process.is_some(),
         pid: process.as_ref().map(|row| row.pid),
-        address: process.map(|row| format!("http://{}", row.listen)),
+        address: process.as_ref().map(|row| format!("http://{}", row.listen)),
         said: reader.open_controls(repo_id).await?.iter().filter_map(Said::of).collect(),
         held: why.as_ref().map_or_else(|| of_gate(&gate, now_ms), held),
         needs_you: why.as_ref().map_or_else(|| of_rows(&tasks), needs_you),
         waits: why.as_ref().map_or_else(Vec::new, waits),
+        telemetry: telemetry::of(process.as_ref()).await,
         watchdog: acted(&reader.events_named(repo_id, "watchdog.acted", now_ms - DAY_MS).await?),
         tasks: counts(&tasks),
         working_on: attempts
@@ -200,6 +205,7 @@ fn text(report: &Report) -> String {
     let acted =
         |acted: &Acted| format!("  {} ago: {}", times::span(now_ms - acted.at_ms), one_line(&acted.words));
     lines.extend(report.watchdog.iter().map(acted));
+    lines.extend(report.telemetry.as_ref().and_then(|telemetry| telemetry::line(telemetry, now_ms)));
     let ledgers = [("real", report.real), ("simulated", report.simulated)];
     lines.extend(ledgers.into_iter().filter_map(|(name, usage)| Some(money(name, &usage?))));
     let ledgers = [("real", &report.real_tokens), ("simulated", &report.simulated_tokens)];

@@ -21,7 +21,7 @@ const MOST_BYTES: usize = 32 * 1024 * 1024;
 type Fault = Box<dyn std::error::Error + Send + Sync>;
 
 /// Returns what a path of the pages says; nothing when they do not answer in time, or otherwise than they should.
-pub(super) async fn get<T: DeserializeOwned>(address: SocketAddr, path: &str) -> Option<T> {
+pub(crate) async fn get<T: DeserializeOwned>(address: SocketAddr, path: &str) -> Option<T> {
     let answer = timeout(PATIENCE, fetch(address, path)).await;
     let bytes = match answer {
         Ok(Ok(bytes)) => bytes,

@@ -1,7 +1,7 @@
 //! What the pages of an engine show in another process: what the engine itself says while it answers, else what the store
 //! says. So its pages are there when its own are not, and after its end.
 
-mod ask;
+pub(crate) mod ask;
 mod past;
 
 use std::net::SocketAddr;
@@ -106,7 +106,9 @@ impl Tail {
             return false;
         }
         let trouble = snapshot.troubles.iter().find(|trouble| trouble.critical);
-        let health = trouble.map_or(Health::Ok, |trouble| Health::Degraded(trouble.what.clone()));
+        let unreached = Some(&snapshot.telemetry.what).filter(|what| !what.is_empty());
+        let impaired = trouble.map(|trouble| &trouble.what).or(unreached);
+        let health = impaired.map_or(Health::Ok, |what| Health::Degraded(what.clone()));
         self.show(Shown { tree, health }, snapshot, why);
         true
     }
