@@ -17,6 +17,7 @@ mod run;
 mod sample_backlog;
 mod shutdown;
 mod support;
+mod telemetry;
 mod watchdog;
 mod why;
 

@@ -1,5 +1,7 @@
 //! A scratch repository, the program run on it, and what can be seen of it afterwards.
 
+pub(crate) mod receiver;
+
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -93,6 +95,9 @@ impl Scratch {
             .env("GIT_CONFIG_GLOBAL", "/dev/null")
             .env("GIT_CONFIG_NOSYSTEM", "1")
             .env_remove("GLITCHLAB_LOG")
+            // A receiver of this machine's telemetry gets none of the scenarios.
+            .env_remove("OTEL_EXPORTER_OTLP_ENDPOINT")
+            .env_remove("OTEL_EXPORTER_OTLP_HEADERS")
             // What runs the tests is no service manager of ours.
             .env_remove("INVOCATION_ID")
             .env_remove("NOTIFY_SOCKET");
