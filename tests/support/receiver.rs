@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
-use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value};
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
@@ -82,7 +81,7 @@ impl Receiver {
     }
 
     /// Returns all that it took for one path.
-    fn taken<M: Message + Default>(&self, path: &str) -> Vec<M> {
+    pub(crate) fn taken<M: Message + Default>(&self, path: &str) -> Vec<M> {
         let decode = |posted: &Posted| M::decode(posted.body.as_slice()).expect("it is what the path says");
         self.posted().iter().filter(|posted| posted.is_taken && posted.path == path).map(decode).collect()
     }
@@ -104,14 +103,6 @@ impl Receiver {
         let requests = self.taken::<ExportTraceServiceRequest>("/v1/traces");
         let resources = requests.into_iter().flat_map(|request| request.resource_spans);
         resources.flat_map(|resource| resource.scope_spans).flat_map(|scope| scope.spans).collect()
-    }
-
-    /// Returns the names of the metrics that it took.
-    pub(crate) fn metrics(&self) -> Vec<String> {
-        let requests = self.taken::<ExportMetricsServiceRequest>("/v1/metrics");
-        let resources = requests.into_iter().flat_map(|request| request.resource_metrics);
-        let scopes = resources.flat_map(|resource| resource.scope_metrics);
-        scopes.flat_map(|scope| scope.metrics).map(|metric| metric.name).collect()
     }
 
     /// Returns the resources of the log records.
