@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::header::RETRY_AFTER;
 use http::{Request, Response, StatusCode, Uri};
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::{BodyExt as _, Collected, Full, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{Client, ResponseFuture};
@@ -57,7 +57,7 @@ impl Wire {
         }
         // What was taken was taken, whatever the rest of the answer is.
         let body = Limited::new(body, MOST_BYTES).collect().await;
-        Ok(Response::from_parts(head, body.map(|body| body.to_bytes()).unwrap_or_default()))
+        Ok(Response::from_parts(head, body.map(Collected::to_bytes).unwrap_or_default()))
     }
 }
 

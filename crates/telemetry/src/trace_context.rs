@@ -149,6 +149,12 @@ mod tests {
     #[derive(Clone, Debug, Default)]
     struct Kept(Arc<Mutex<Vec<SpanData>>>);
 
+    impl Kept {
+        fn taken(&self) -> Vec<SpanData> {
+            self.0.lock().expect("nobody panics").clone()
+        }
+    }
+
     impl SpanProcessor for Kept {
         fn on_start(&self, _: &mut opentelemetry_sdk::trace::Span, _: &Context) {}
 
@@ -175,8 +181,7 @@ mod tests {
         let carrying = Carrying.with_filter(filter::filter_fn(is_carrier_span));
         let subscriber = tracing_subscriber::registry().with(carrying).with(messages.layer());
         tracing::subscriber::with_default(subscriber, || work(&messages));
-        let spans = kept.0.lock().expect("nobody panics").clone();
-        spans
+        kept.taken()
     }
 
     #[test]
