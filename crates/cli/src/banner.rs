@@ -19,6 +19,7 @@ pub(crate) fn text(
     repo: &GitRepo,
     found: &Found,
     counts: Option<(usize, usize)>,
+    receivers: Option<String>,
     address: SocketAddr,
 ) -> String {
     let mut lines = vec![format!("GLITCHLAB {}, process {}", env!("CARGO_PKG_VERSION"), std::process::id())];
@@ -59,6 +60,7 @@ pub(crate) fn text(
     lines.push(format!("  store      {}", config.store.display()));
     lines.extend(config.effective.notes.iter().map(|note| format!("  settings   {}", one_line(note))));
     lines.extend(recovered(found));
+    lines.extend(receivers.map(|receivers| format!("  telemetry  {}", one_line(&receivers))));
     lines.push(format!("  watch      http://{address}"));
     lines.push(
         "  stop       Ctrl-C finishes what runs; a second Ctrl-C ends at once, nothing durable is lost"

@@ -40,7 +40,6 @@ use crate::config::receivers::receivers;
 use crate::config::{self, Config};
 use crate::exit::{Code, OrStop, Stop};
 use crate::exports::Exports;
-use crate::metrics::{Scrape, metrics};
 use crate::own_process::ThisProcess;
 use crate::pages;
 
@@ -59,8 +58,6 @@ pub(crate) struct Composed {
     pub(crate) workspace: Arc<GitWorkspace>,
     pub(crate) listener: TcpListener,
     pub(crate) address: SocketAddr,
-    /// Reads what is counted.
-    pub(crate) scrape: Scrape,
     /// Held to the end of the process.
     pub(crate) hold: RepoHold,
     /// Held as long, for the watchdog.
@@ -95,7 +92,6 @@ pub(crate) async fn compose(config: &Config, exports: &Arc<Exports>) -> Result<C
         model,
     };
     let scope = scope_of(tools.is_simulated(), &repo_id);
-    let (metrics, scrape) = metrics().or_stop(Code::Unexpected)?;
     let process = Process::current();
     let thread = WatchThread::start().context("the watchdog's thread cannot start")?;
     let engine = Engine::new(Parts {
@@ -112,14 +108,14 @@ pub(crate) async fn compose(config: &Config, exports: &Arc<Exports>) -> Result<C
         tools,
         receivers: Receivers::new(receivers, Arc::new(HttpTransport::new())),
         writer_clock: Arc::clone(&clock),
-        metrics,
+        metrics: Arc::clone(&exports.metrics),
         clock,
         folder: absolute(state_of(config)).join("watchdog"),
         own: Arc::new(ThisProcess::new(address, Arc::clone(exports))),
         watch_on: Some(thread.runtime().clone()),
     });
     let process = engine.process_row(process.pid, process.start_ticks, address.to_string());
-    Ok(Composed { engine, process, repo, workspace, listener, address, scrape, hold, thread })
+    Ok(Composed { engine, process, repo, workspace, listener, address, hold, thread })
 }
 
 /// Opens the repository that the settings name.

@@ -11,7 +11,9 @@ use glitchlab_pipeline::process::engine::Engine as Process;
 use glitchlab_runtime::{ChildSpec, Propagator, TraceContext, install_propagator};
 use glitchlab_store::clock;
 use glitchlab_telemetry::Telemetry;
+use glitchlab_telemetry::config::Config as Wanted;
 use glitchlab_telemetry::health::{Report, State};
+use glitchlab_telemetry::metrics::{Conventions, Metrics};
 use glitchlab_telemetry::providers::{LAST_WORDS, Origin};
 use glitchlab_telemetry::spans::Redact;
 use glitchlab_telemetry::trace_context::{Messages, Sender};
@@ -19,17 +21,22 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::agents;
 use crate::compose::state_of;
-use crate::config::{Config, telemetry};
+use crate::config::{Config, semconv_opt_in, telemetry};
 use crate::exit::{Code, OrStop, Stop};
+use crate::metrics::{self, Scrape};
 
 /// The telemetry of this process.
 pub(crate) struct Exports {
     /// The boot that it is about.
     pub(crate) boot_id: BootId,
+    /// The instruments, which are sent and scraped.
+    pub(crate) metrics: Arc<Metrics>,
+    /// What scrapes them.
+    pub(crate) scrape: Scrape,
     telemetry: Telemetry,
     /// Of its own: it sends while the engine's hangs, and after that has ended. None once telemetry has.
     runtime: Mutex<Option<Runtime>>,
-    notes: Vec<String>,
+    wanted: Wanted,
 }
 
 impl Exports {
@@ -53,13 +60,27 @@ impl Exports {
             .enable_all()
             .build()
             .context("the runtime of telemetry cannot start")?;
-        let telemetry = Telemetry::start(&wanted, &origin, clock::wall(), runtime.handle(), None)
+        let (reader, scrape) = metrics::scrape()?;
+        let telemetry = Telemetry::start(&wanted, &origin, clock::wall(), runtime.handle(), Some(reader))
             .or_stop(Code::Configuration)?;
+        let metrics = Metrics::new(&telemetry.meter(), Conventions::opted(&semconv_opt_in()));
         if let Some(messages) = telemetry.messages() {
             // A second one, as in tests, is left out.
             let _ = install_propagator(Box::new(Mailboxes(messages)));
         }
-        Ok(Arc::new(Self { boot_id, telemetry, runtime: Mutex::new(Some(runtime)), notes: wanted.notes }))
+        Ok(Arc::new(Self {
+            boot_id,
+            metrics: Arc::new(metrics),
+            scrape,
+            telemetry,
+            runtime: Mutex::new(Some(runtime)),
+            wanted,
+        }))
+    }
+
+    /// Says where telemetry goes; nothing where none does.
+    pub(crate) fn receivers(&self) -> Option<String> {
+        self.wanted.is_on().then(|| self.wanted.to_string())
     }
 
     /// Returns the providers.
@@ -69,7 +90,7 @@ impl Exports {
 
     /// Says what was asked for and does not count.
     pub(crate) fn tell_notes(&self) {
-        for note in &self.notes {
+        for note in &self.wanted.notes {
             tracing::warn!(event = "telemetry.ignored", "{note}");
         }
     }

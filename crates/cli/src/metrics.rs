@@ -1,27 +1,24 @@
-//! The metrics of an engine, and what scrapes them.
+//! What scrapes the metrics of an engine.
 
 use std::sync::Arc;
 
 use anyhow::Context;
-use glitchlab_telemetry::metrics::{Alone, Conventions, Metrics};
-
-use crate::config::semconv_opt_in;
+use glitchlab_telemetry::metrics;
+use glitchlab_telemetry::providers::Reader;
 
 /// Writes all metrics in Prometheus's text format; nothing when they cannot be written, which the log says.
 pub(crate) type Scrape = Arc<dyn Fn() -> Option<String> + Send + Sync>;
 
-/// Makes the instruments of this process.
+/// Makes what reads the instruments of this process, and what writes down all that it reads.
 ///
 /// # Errors
 ///
 /// Returns why they cannot be scraped.
-pub(crate) fn metrics() -> anyhow::Result<(Arc<Metrics>, Scrape)> {
-    let conventions = Conventions::opted(&semconv_opt_in());
-    let alone = Alone::new(conventions).context("metrics cannot be counted")?;
-    let metrics = Arc::clone(&alone.metrics);
-    let scrape = move || {
+pub(crate) fn scrape() -> anyhow::Result<(Reader, Scrape)> {
+    let (reader, scrape) = metrics::scrape().context("metrics cannot be scraped")?;
+    let text = move || {
         let unreadable = |error: &_| tracing::warn!(event = "metrics.unreadable", "{error}");
-        alone.text().inspect_err(unreadable).ok()
+        scrape.text().inspect_err(unreadable).ok()
     };
-    Ok((metrics, Arc::new(scrape)))
+    Ok((reader, Arc::new(text)))
 }

@@ -5,6 +5,7 @@ mod endpoint;
 mod variables;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Uri};
@@ -66,8 +67,8 @@ pub struct Destination {
     pub protocol: Protocol,
 }
 
-impl std::fmt::Debug for Destination {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { endpoint, timeout, protocol, .. } = self;
         f.debug_struct("Destination")
             .field("endpoint", endpoint)
@@ -134,6 +135,23 @@ impl Config {
     #[must_use]
     pub const fn is_on(&self) -> bool {
         self.traces.is_some() || self.metrics.is_some() || self.logs.is_some()
+    }
+}
+
+/// Names the receivers: `traces, metrics, logs to localhost:4318`. What may be secret in an address is left out.
+impl fmt::Display for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut places: Vec<(&str, Vec<&str>)> = Vec::new();
+        for signal in Signal::ALL {
+            let Some(to) = self.destination(signal) else { continue };
+            let place = to.endpoint.authority().map_or("", http::uri::Authority::as_str);
+            match places.iter_mut().find(|(known, _)| *known == place) {
+                Some((_, signals)) => signals.push(signal.name()),
+                None => places.push((place, vec![signal.name()])),
+            }
+        }
+        let said = places.iter().map(|(place, signals)| format!("{} to {place}", signals.join(", ")));
+        f.write_str(&said.collect::<Vec<_>>().join("; "))
     }
 }
 

@@ -22,6 +22,7 @@ use tokio::runtime::Handle;
 use crate::config::Config;
 use crate::exporters::Exporters;
 use crate::health::{Clock, Health};
+use crate::metrics::limited;
 use crate::outlet::{OtlpOutlet, SpanOutlet};
 use crate::signal::Signal;
 use crate::trace_context::Messages;
@@ -186,7 +187,7 @@ fn meters(
     resource: &Resource,
     reader: Option<Reader>,
 ) -> Result<SdkMeterProvider, ExporterBuildError> {
-    let mut builder = SdkMeterProvider::builder().with_resource(resource.clone());
+    let mut builder = SdkMeterProvider::builder().with_resource(resource.clone()).with_view(limited);
     if let Some(reader) = reader {
         builder = builder.with_reader(reader);
     }

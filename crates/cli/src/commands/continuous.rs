@@ -108,7 +108,7 @@ struct Up {
 }
 
 async fn start(config: &Config, foot: &Foot, exports: &Arc<Exports>) -> Result<Up, Stop> {
-    let Composed { engine, process, repo, workspace, listener, address, scrape, hold, thread } =
+    let Composed { engine, process, repo, workspace, listener, address, hold, thread } =
         compose(config, exports).await?;
     log::follow(&engine.feed);
     exports.follow(&engine);
@@ -118,8 +118,8 @@ async fn start(config: &Config, foot: &Foot, exports: &Arc<Exports>) -> Result<U
     let before = Before::of(&engine).await?;
     let standing = Standing::read(config, &engine.repo_id, Some(&engine.reader), engine.now_ms()).await;
     let counts = standing.ok().map(|standing| standing.counts());
-    say(&banner::text(config, &engine, &repo, &found, counts, address));
-    let pages = pages::child(&engine, listener, agents::artifacts(config), scrape);
+    say(&banner::text(config, &engine, &repo, &found, counts, exports.receivers(), address));
+    let pages = pages::child(&engine, listener, agents::artifacts(config), Arc::clone(&exports.scrape));
     let beside = [Some(pages), reload::child(&engine, config), exports.traces(&engine, config)];
     let beside = beside.into_iter().flatten().collect();
     let tree = tree::start(&engine, beside).await.context("the supervision tree did not come up")?;

@@ -50,6 +50,7 @@ fn the_command_line_wins_over_the_variables_and_they_over_a_file() {
         endpoints(&config),
         ["http://all:4318/v1/traces", "http://all:4318/v1/metrics", "http://logs:9/own"]
     );
+    assert_eq!(config.to_string(), "traces, metrics to all:4318; logs to logs:9");
     let flag = Given { fallback: fallback.clone(), ..given(Some("flag:1"), &variables) };
     assert_eq!(endpoints(&Config::read(&flag).expect("sound"))[2], "http://flag:1/v1/logs");
     let alone = Given { fallback, ..Given::default() };

@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::alone;
 use crate::agents;
 use crate::args::{self, Continuous};
-use crate::config::Config;
+use crate::config::{Config, telemetry as settings};
 use crate::exit::{Code, Stop};
 use crate::output::{one_line, say};
 
@@ -96,6 +96,7 @@ async fn checks(flags: &args::Doctor) -> Vec<Check> {
     checks.push(tests(&config));
     checks.push(model(&config));
     checks.extend(agents::is_command(&config).then(|| agent(&config)));
+    checks.push(telemetry(&config));
     checks.push(place::disk(&config, repo.as_ref()));
     store::look(&config, repo.as_ref(), &mut checks).await;
     checks
@@ -143,6 +144,19 @@ fn agent(config: &Config) -> Check {
     match agents::found(config) {
         Ok(agent) => Check::ok("agent", format!("{}, UNBOUNDED: nothing here meters it", agent.name)),
         Err(error) => Check::broken("agent", &error),
+    }
+}
+
+/// Where telemetry would go; whether it arrives there is seen while an engine runs.
+fn telemetry(config: &Config) -> Check {
+    let wanted = match settings::read(&config.effective, &config.sources) {
+        Ok(wanted) => wanted,
+        Err(error) => return Check::broken("telemetry", &error),
+    };
+    match (wanted.is_on(), wanted.notes.first()) {
+        (_, Some(note)) => Check::warning("telemetry", note.clone(), "unset the variable, or change it"),
+        (true, None) => Check::ok("telemetry", wanted.to_string()),
+        (false, None) => Check::ok("telemetry", "none is sent"),
     }
 }
 
