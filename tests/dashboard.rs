@@ -55,6 +55,13 @@ fn the_same_pages_are_served_beside_an_engine_and_after_its_end() {
         || scratch.try_tasks().filter(|tasks| tasks.iter().all(|task| task.state == TaskState::Completed));
     assert!(wait_for(LIMIT, is_done).is_some());
 
+    let metrics = get(&here, "/metrics");
+    assert!(
+        metrics.starts_with("HTTP/1.1 404") && metrics.contains("ask the engine's own address"),
+        "{metrics}"
+    );
+    assert!(get(&there, "/metrics").contains("glitchlab_tasks_total{status=\"completed\"} 2"));
+
     engine.signal("TERM");
     let _ended = engine.wait().expect_code(0);
     let stopped = until(&here, "/api/v1/state", |state| state["activity"] == "stopped");

@@ -11,6 +11,7 @@ mod control_kill;
 mod dashboard;
 mod history;
 mod kill_minus_nine;
+mod metrics;
 mod money;
 mod review;
 mod run;

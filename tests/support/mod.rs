@@ -157,6 +157,13 @@ impl Scratch {
         self.spawn(self.program(arguments))
     }
 
+    /// Starts the program like [`Scratch::launch`], with more in its environment.
+    pub(crate) fn launch_with(&self, variables: &[(&str, &str)], arguments: &[&str]) -> Run {
+        let mut command = self.program(arguments);
+        command.envs(variables.iter().copied());
+        self.spawn(command)
+    }
+
     /// Starts the program like [`Scratch::launch`], beside another; what it prints goes to files of that folder.
     pub(crate) fn launch_into(&self, folder: &Path, arguments: &[&str]) -> Run {
         spawn_into(folder, self.program(arguments))

@@ -34,7 +34,7 @@ enum Source {
     Registry(fn() -> Result<()>),
 }
 
-const TOOLS: [Tool; 10] = [
+const TOOLS: [Tool; 11] = [
     Tool {
         name: "rustfmt",
         needed_for: "the format check",
@@ -76,6 +76,12 @@ const TOOLS: [Tool; 10] = [
         needed_for: "the test that it takes our alerts",
         is_present: || find_program(&["prometheus-alertmanager"]).is_some(),
         source: Source::Debian("prometheus-alertmanager"),
+    },
+    Tool {
+        name: "Prometheus",
+        needed_for: "the test that it scrapes us, and that its rules are right",
+        is_present: || find_program(&["prometheus"]).is_some() && find_program(&["promtool"]).is_some(),
+        source: Source::Debian("prometheus"),
     },
     Tool {
         name: "the font Inter",

@@ -349,3 +349,6 @@ impl EventKind {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -228,13 +228,11 @@ fn known(name: &'static str, value: &'static str) -> KeyValue {
 }
 
 /// Returns a time in seconds; one that a clock which was set back made negative is none.
-#[expect(clippy::cast_precision_loss, reason = "no time of ours comes near 2^53 ms")]
 fn seconds(ms: i64) -> f64 {
     ms.max(0) as f64 / 1_000.0
 }
 
 /// Returns an amount in dollars, for those who compute with no money.
-#[expect(clippy::cast_precision_loss, reason = "no amount of ours comes near 2^53 micro-dollars")]
 fn dollars(amount: MicroUsd) -> f64 {
     amount.micro() as f64 / 1_000_000.0
 }

@@ -10,6 +10,7 @@ use glitchlab_domain::rows::{CallRow, CallState};
 use glitchlab_domain::task::TaskState;
 
 use crate::account;
+use crate::counted::counted;
 use crate::probe::has_its_end;
 use crate::ran::{End, Ran};
 
@@ -27,6 +28,7 @@ pub fn all(ran: &Ran) -> Result<(), String> {
     events_have_no_gaps(&ran.events)?;
     a_task_is_merged_once(ran)?;
     nothing_that_gets_on_is_taken_for_a_stall(ran)?;
+    counted(ran)?;
     if ran.end == End::Quiet {
         nothing_is_left_half_done(ran)?;
         whatever_does_not_run_says_why(ran)?;

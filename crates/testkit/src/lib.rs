@@ -25,6 +25,7 @@ pub mod beads;
 pub mod check;
 pub mod clock;
 pub mod collector;
+pub mod counted;
 pub mod day;
 pub mod engine;
 pub mod invariant;

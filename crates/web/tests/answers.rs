@@ -1,12 +1,14 @@
 //! What is answered and what is refused.
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::http::{Method, Request};
 use glitchlab_domain::snapshot::{Snapshot, Trouble};
 use glitchlab_web::Health;
 
 use crate::sample::{live, tree};
-use crate::site::{Answer, HOST, NOW_MS, Site, answer};
+use crate::site::{Answer, HOST, METRICS, NOW_MS, Site, answer};
 
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
                       form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
@@ -22,6 +24,7 @@ const PATHS: [&str; 16] = [
     "/api/v1/tasks.csv",
     "/api/v1/tasks/gl-li2.1",
     "/health",
+    "/metrics",
     "/api/v1/state",
     "/api/v1/actors",
     "/assets/app.css",
@@ -174,6 +177,20 @@ async fn health_is_one_word_and_a_status_and_tells_nothing_else() {
         let answer = site.get("/health").await;
         assert_eq!((answer.status, &*answer.body), (status, word));
     }
+}
+
+#[tokio::test]
+async fn metrics_are_text_for_prometheus_and_are_nowhere_else_than_in_the_engine() {
+    let mut site = Site::new(live(NOW_MS));
+    let answer = site.get("/metrics").await;
+    assert_eq!((answer.status, &*answer.body), (200, METRICS));
+    assert_eq!(answer.header("content-type"), "text/plain; version=0.0.4; charset=utf-8");
+    assert_eq!(answer.header("cache-control"), "no-store");
+    site.sources.metrics = Some(Arc::new(|| None));
+    assert_eq!(site.get("/metrics").await.status, 500);
+    site.sources.metrics = None;
+    let answer = site.get("/metrics").await;
+    assert!(answer.status == 404 && answer.body.contains("this process has no metrics"), "{answer:?}");
 }
 
 #[tokio::test]

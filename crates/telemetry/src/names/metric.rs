@@ -262,3 +262,6 @@ const fn gauge(
 ) -> Metric {
     Metric { name, kind: Kind::Gauge, unit, help, labels }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,7 @@ mod crashes;
 mod day;
 mod gate;
 mod kills;
+mod metrics;
 mod money;
 mod people;
 mod questions;
