@@ -11,7 +11,7 @@ use crate::child::ChildContext;
 use crate::exit::Failure;
 use crate::gauges::Gauges;
 use crate::handle::{Gone, Handle};
-use crate::mailbox::Address;
+use crate::mailbox::{Address, Mailbox};
 
 /// Names the kinds of a message, for gauges, spans and time budgets.
 pub trait MessageKind {
@@ -119,9 +119,9 @@ impl<M: Send + 'static> Context<M> {
         &self.handle
     }
 
-    /// Counts a message of this incarnation as taken out.
-    pub(crate) fn take(&self) {
-        self.myself.mailbox.take();
+    /// Returns where messages of this incarnation are counted.
+    pub(crate) fn mailbox(&self) -> &Mailbox {
+        &self.myself.mailbox
     }
 
     /// Sends a message to this incarnation only.

@@ -108,6 +108,8 @@ pub struct ChildContext {
     pub gauges: Arc<Gauges>,
     /// Cancelled when this incarnation has ended, for what must not outlive it.
     pub ended: CancellationToken,
+    #[cfg(feature = "failpoints")]
+    pub(crate) failpoints: crate::failpoint::Failpoints,
 }
 
 /// Describes a child: how it is started, when it is restarted, how it is stopped.

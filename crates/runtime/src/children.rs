@@ -197,6 +197,12 @@ impl Children {
         self.node.group.as_ref()
     }
 
+    /// Is a point of this supervisor.
+    #[cfg(feature = "failpoints")]
+    pub(crate) fn reach(&self, kind: &'static str) {
+        self.shared.failpoints.reach(&self.node.path, crate::failpoint::Moment::Handling(kind));
+    }
+
     /// Tells what happened to a child.
     pub(crate) fn emit(&self, at: Place, event: impl FnOnce(String) -> LifecycleEvent) {
         self.shared.events.emit(|| event(self.members[at].node.path.to_string()));

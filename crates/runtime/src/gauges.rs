@@ -12,18 +12,15 @@ use crate::sync::lock;
 /// Measures one actor over all its incarnations; any thread may read it at any time.
 #[derive(Debug, Default)]
 pub struct Gauges {
-    work: Mutex<Work>,
-    /// Of the incarnation that is reached now.
-    mailbox: Mutex<Arc<Mailbox>>,
+    present: Mutex<Present>,
     last_error: Mutex<Option<LastError>>,
 }
 
-/// What the actor does and has done. One lock covers all of it, so that kind, start and number belong to the same
-/// message, and a message costs two turns of an idle lock.
+/// The incarnation that is reached now, which counts without a lock, and what those before it have done.
 #[derive(Debug, Default)]
-struct Work {
+struct Present {
+    mailbox: Option<Arc<Mailbox>>,
     seq: u64,
-    handler: Option<(&'static str, Instant)>,
     messages_total: u64,
     busy: Duration,
     progress: Option<Instant>,
@@ -72,16 +69,16 @@ impl Gauges {
     /// Reads everything as of `now`.
     #[must_use]
     pub fn read(&self, now: Instant) -> GaugesReading {
-        let mailbox = self.mailbox();
         let last_error = lock(&self.last_error).clone();
-        let work = lock(&self.work);
-        let current = work.current(now);
+        let present = lock(&self.present);
+        let current = present.current(now);
+        let done = present.done();
         GaugesReading {
-            mailbox,
-            messages_total: work.messages_total,
-            busy: work.busy + current.map_or(Duration::ZERO, |handling| handling.elapsed),
+            mailbox: present.waiting(),
+            messages_total: done.messages_total,
+            busy: done.busy + current.map_or(Duration::ZERO, |handling| handling.elapsed),
             current,
-            since_progress: work.progress.map(|at| now.saturating_duration_since(at)),
+            since_progress: done.progress.map(|at| now.saturating_duration_since(at)),
             last_error,
         }
     }
@@ -89,18 +86,22 @@ impl Gauges {
     /// Returns the number of messages that were sent to the present incarnation and not yet taken out.
     #[must_use]
     pub fn mailbox(&self) -> u64 {
-        lock(&self.mailbox).waiting()
+        lock(&self.present).waiting()
     }
 
     /// Returns what the actor is doing at `now`; this is what a watchdog looks at.
     #[must_use]
     pub fn current(&self, now: Instant) -> Option<Handling> {
-        lock(&self.work).current(now)
+        lock(&self.present).current(now)
     }
 
     /// Notes that the actor got on with its work.
     pub fn progress(&self) {
-        lock(&self.work).progress = Some(Instant::now());
+        let mut present = lock(&self.present);
+        match &present.mailbox {
+            Some(mailbox) => mailbox.work().progress(),
+            None => present.progress = Some(Instant::now()),
+        }
     }
 
     /// Notes an error that did not end the actor.
@@ -109,70 +110,59 @@ impl Gauges {
         *lock(&self.last_error) = Some(error);
     }
 
-    /// Begins a message; the guard ends it, also when the handler is dropped or panics.
-    pub(crate) fn begin(&self, kind: &'static str) -> HandlerGuard<'_> {
-        let started_at = Instant::now();
-        let mut work = lock(&self.work);
-        work.seq += 1;
-        work.handler = Some((kind, started_at));
-        HandlerGuard { gauges: self, seq: work.seq, started_at }
-    }
-
-    /// A new incarnation handles nothing yet, whatever a zombie before it is still at.
-    pub(crate) fn renew(&self) {
-        lock(&self.work).handler = None;
-    }
-
-    /// Counts what waits in this mailbox from now on.
-    pub(crate) fn watch(&self, mailbox: Arc<Mailbox>) {
-        *lock(&self.mailbox) = mailbox;
-    }
-}
-
-impl Work {
-    fn current(&self, now: Instant) -> Option<Handling> {
-        let (kind, started_at) = self.handler?;
-        Some(Handling { kind, seq: self.seq, elapsed: now.saturating_duration_since(started_at) })
-    }
-
-    fn end(&mut self, seq: u64, started_at: Instant, now: Instant) {
-        // A zombie's late end must not wipe out what its successor is doing.
-        if self.seq == seq {
-            self.handler = None;
+    /// Looks at this incarnation from now on; none is between two. What a zombie before it is still at is its own
+    /// affair, and so is when that ends.
+    pub(crate) fn watch(&self, mailbox: Option<Arc<Mailbox>>) {
+        let mut present = lock(&self.present);
+        let done = present.done();
+        if let Some(mailbox) = &mailbox {
+            mailbox.work().go_on_from(done.seq);
         }
-        self.messages_total += 1;
-        self.busy += now.saturating_duration_since(started_at);
-        self.progress = Some(now);
+        *present = Present { mailbox, ..done };
     }
 }
 
-/// Marks that a handler runs, until it is dropped.
-#[derive(Debug)]
-pub(crate) struct HandlerGuard<'a> {
-    gauges: &'a Gauges,
-    seq: u64,
-    started_at: Instant,
-}
+impl Present {
+    fn waiting(&self) -> u64 {
+        self.mailbox.as_ref().map_or(0, |mailbox| mailbox.waiting())
+    }
 
-impl Drop for HandlerGuard<'_> {
-    fn drop(&mut self) {
-        let now = Instant::now();
-        lock(&self.gauges.work).end(self.seq, self.started_at, now);
+    fn current(&self, now: Instant) -> Option<Handling> {
+        let (kind, seq, began) = self.mailbox.as_ref()?.work().current()?;
+        Some(Handling { kind, seq, elapsed: now.saturating_duration_since(began) })
+    }
+
+    /// Returns what all incarnations have done.
+    fn done(&self) -> Self {
+        let before = || Self { mailbox: None, ..*self };
+        let Some(mailbox) = &self.mailbox else { return before() };
+        let work = mailbox.work();
+        Self {
+            seq: work.seq(),
+            messages_total: self.messages_total + work.messages_total(),
+            busy: self.busy + work.busy(),
+            progress: work.last_progress().or(self.progress),
+            ..before()
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use tokio::time::advance;
 
-    use tokio::time::{Instant, advance};
+    use super::*;
 
-    use super::Gauges;
+    fn watched() -> (Gauges, Arc<Mailbox>) {
+        let (gauges, mailbox) = (Gauges::default(), Arc::<Mailbox>::default());
+        gauges.watch(Some(Arc::clone(&mailbox)));
+        (gauges, mailbox)
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_handler_is_seen_while_it_runs_and_counted_when_it_ends() {
-        let gauges = Gauges::default();
-        let guard = gauges.begin("poll");
+        let (gauges, mailbox) = watched();
+        let guard = mailbox.begin("poll", &mut Vec::new());
         advance(Duration::from_secs(3)).await;
         let during = gauges.read(Instant::now());
         let handling = during.current.expect("a handler runs");
@@ -187,19 +177,38 @@ mod tests {
         assert_eq!(after.since_progress, Some(Duration::from_secs(2)));
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn what_is_counted_goes_on_in_the_next_incarnation() {
+        let (gauges, mailbox) = watched();
+        let guard = mailbox.begin("poll", &mut Vec::new());
+        advance(Duration::from_secs(3)).await;
+        drop(guard);
+        gauges.watch(None);
+        let next = Arc::<Mailbox>::default();
+        gauges.watch(Some(Arc::clone(&next)));
+        let _running = next.begin("poll", &mut Vec::new());
+        advance(Duration::from_secs(1)).await;
+        let reading = gauges.read(Instant::now());
+        assert_eq!((reading.messages_total, reading.busy.as_secs()), (1, 4));
+        assert_eq!(reading.current.map(|handling| handling.seq), Some(2));
+        assert_eq!(reading.since_progress, Some(Duration::from_secs(1)));
+    }
+
     #[test]
     fn what_a_zombie_is_still_at_is_not_shown_as_the_work_of_its_successor() {
-        let gauges = Gauges::default();
-        let _zombie = gauges.begin("stuck");
-        gauges.renew();
+        let (gauges, mailbox) = watched();
+        let _zombie = mailbox.begin("stuck", &mut Vec::new());
+        gauges.watch(Some(Arc::default()));
         assert_eq!(gauges.current(Instant::now()), None);
     }
 
     #[test]
     fn the_late_end_of_a_zombie_does_not_hide_its_successor() {
-        let gauges = Gauges::default();
-        let zombie = gauges.begin("stuck");
-        let _successor = gauges.begin("fresh");
+        let (gauges, mailbox) = watched();
+        let zombie = mailbox.begin("stuck", &mut Vec::new());
+        let next = Arc::<Mailbox>::default();
+        gauges.watch(Some(Arc::clone(&next)));
+        let _successor = next.begin("fresh", &mut Vec::new());
         drop(zombie);
         assert_eq!(gauges.current(Instant::now()).expect("the successor runs").kind, "fresh");
     }

@@ -24,6 +24,8 @@ pub(crate) struct Shared {
     pub(crate) events: Broadcast,
     /// The whole tree is ending, so attached tasks end with their actors.
     pub(crate) closing: AtomicBool,
+    #[cfg(feature = "failpoints")]
+    pub(crate) failpoints: crate::failpoint::Failpoints,
 }
 
 impl Shared {

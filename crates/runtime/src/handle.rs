@@ -140,7 +140,7 @@ impl<M: Send + 'static> Handle<M> {
 
     /// Points the handle at a new incarnation.
     pub(crate) fn connect(&self, target: Address<M>) {
-        self.inner.gauges.watch(Arc::clone(&target.mailbox));
+        self.inner.gauges.watch(Some(Arc::clone(&target.mailbox)));
         *self.target_mut() = Some(target);
     }
 
@@ -149,7 +149,7 @@ impl<M: Send + 'static> Handle<M> {
         let mut target = self.target_mut();
         if target.as_ref().is_some_and(|target| target.id() == id) {
             *target = None;
-            self.inner.gauges.watch(Arc::default());
+            self.inner.gauges.watch(None);
         }
     }
 

@@ -9,6 +9,8 @@ mod control;
 mod endings;
 mod envelope;
 mod exit;
+#[cfg(feature = "failpoints")]
+mod failpoint;
 mod gauges;
 mod group;
 mod handle;
@@ -35,6 +37,7 @@ mod sync;
 mod task;
 mod template;
 mod tree;
+mod work;
 mod worker;
 
 pub use actor::{Actor, Context, Ignore, MessageKind};
@@ -43,6 +46,8 @@ pub use child::{ChildContext, ChildId, ChildKind, ChildSpec, KILL_GRACE, Restart
 pub use control::{ChildCounts, ChildInfo, ControlError, Started};
 pub use envelope::{Propagator, PropagatorInstalled, TraceContext, install_propagator};
 pub use exit::{Breach, ExitReason, Failure};
+#[cfg(feature = "failpoints")]
+pub use failpoint::{Failpoints, Moment};
 pub use gauges::{Gauges, GaugesReading, Handling, LastError};
 pub use handle::{CallError, Gone, Handle, ReplyPort};
 pub use hang::{Budgets, Overdue};

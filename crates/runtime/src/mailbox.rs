@@ -1,4 +1,4 @@
-//! Where one incarnation of an actor is reached, and how many messages wait for it.
+//! Where one incarnation of an actor is reached, how many messages wait for it, and what it does with them.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,30 +7,60 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use ractor::{ActorId, ActorRef, ActorStatus};
 
 use crate::envelope::Envelope;
+use crate::work::{Known, Work};
 
 /// Counts what went into the mailbox of one incarnation and what came out; what is left in it dies with it.
 #[derive(Debug, Default)]
+// In this order, or nothing is kept apart.
+#[repr(C)]
 pub(crate) struct Mailbox {
-    sent: Line,
-    taken: Line,
+    sent: AtomicU64,
+    /// Keeps what senders write and what the actor writes on different cache lines. An alignment would do the same,
+    /// but aligned memory takes longer to get, and each incarnation gets some.
+    _apart: [[u64; 8]; 2],
+    own: Own,
 }
 
-/// A count on a cache line of its own: senders write the one and the actor the other.
+/// What only the incarnation writes.
 #[derive(Debug, Default)]
-#[repr(align(128))]
-struct Line(AtomicU64);
+struct Own {
+    taken: AtomicU64,
+    work: Work,
+}
 
 impl Mailbox {
     /// Returns the number of messages that were sent and not yet taken out.
     pub(crate) fn waiting(&self) -> u64 {
         // In this order, so that a message which comes and goes meanwhile does not count as less than none.
-        let taken = self.taken.0.load(Relaxed);
-        self.sent.0.load(Relaxed).saturating_sub(taken)
+        let taken = self.own.taken.load(Relaxed);
+        self.sent.load(Relaxed).saturating_sub(taken)
     }
 
     /// Counts a message that the actor took out; nobody else calls this.
     pub(crate) fn take(&self) {
-        self.taken.0.store(self.taken.0.load(Relaxed) + 1, Relaxed);
+        let taken = &self.own.taken;
+        taken.store(taken.load(Relaxed) + 1, Relaxed);
+    }
+
+    /// Begins a message; the guard ends it, also when the handler is dropped or panics. Nobody else calls this.
+    pub(crate) fn begin(&self, kind: &'static str, known: &mut Known) -> HandlerGuard<'_> {
+        self.work().begin(kind, known);
+        HandlerGuard(self)
+    }
+
+    /// Returns what the incarnation does and has done.
+    pub(crate) fn work(&self) -> &Work {
+        &self.own.work
+    }
+}
+
+/// Marks that a handler runs, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct HandlerGuard<'a>(&'a Mailbox);
+
+impl Drop for HandlerGuard<'_> {
+    fn drop(&mut self) {
+        self.0.work().end(self.0.waiting() > 0);
     }
 }
 
@@ -47,9 +77,9 @@ impl<M: Send + 'static> Address<M> {
 
     /// Puts a message into the mailbox, or gives it back.
     pub(crate) fn send(&self, msg: M) -> Result<(), Refused<M>> {
-        self.mailbox.sent.0.fetch_add(1, Relaxed);
+        self.mailbox.sent.fetch_add(1, Relaxed);
         self.actor.send_message(Envelope::new(msg)).map_err(|refused| {
-            self.mailbox.sent.0.fetch_sub(1, Relaxed);
+            self.mailbox.sent.fetch_sub(1, Relaxed);
             Refused(refused)
         })
     }

@@ -48,6 +48,8 @@ impl Child {
         supervisor: ActorCell,
     ) -> Result<Option<Running>, ExitReason> {
         let exit = ExitRecord::default();
+        #[cfg(feature = "failpoints")]
+        let context = self.armed(context, shared);
         let starting = async {
             let started = match &self.spec.start {
                 StartFn::Worker(worker) => worker.start(context.clone(), exit.clone(), supervisor).await,
@@ -70,6 +72,13 @@ impl Child {
             }
             Err(cause) => Err(exit.get().unwrap_or(cause)),
         }
+    }
+
+    /// Gives the child and the work beside it the points of its tree.
+    #[cfg(feature = "failpoints")]
+    fn armed(&self, context: ChildContext, shared: &Shared) -> ChildContext {
+        self.spec.tasks.iter().for_each(|task| task.arm(&context.path, &shared.failpoints));
+        ChildContext { failpoints: shared.failpoints.clone(), ..context }
     }
 
     /// Stops the incarnation that is up as its spec says, and returns what is left of it and why it ended.

@@ -103,12 +103,13 @@ impl Node {
         }
         life.started_once = true;
         life.state = State::Starting;
-        self.gauges.renew();
         ChildContext {
             path: Arc::clone(&self.path),
             incarnation: life.incarnation,
             gauges: Arc::clone(&self.gauges),
             ended: CancellationToken::new(),
+            #[cfg(feature = "failpoints")]
+            failpoints: crate::failpoint::Failpoints::default(),
         }
     }
 

@@ -20,6 +20,9 @@ pub(crate) struct Inner<T> {
     state: Mutex<SlotState<T>>,
     /// Notified whenever a task has left the slot.
     left: Notify,
+    /// The name of this place among the points of its tree.
+    #[cfg(feature = "failpoints")]
+    pub(crate) failpoints: std::sync::OnceLock<(String, crate::failpoint::Failpoints)>,
 }
 
 struct SlotState<T> {
@@ -44,7 +47,22 @@ struct Run {
 impl<T: Send + 'static> Inner<T> {
     pub(crate) fn new(name: Arc<str>, grace: Grace, wake: Box<dyn Fn() + Send + Sync>) -> Self {
         let state = Mutex::new(SlotState { last_id: 0, run: None, exit: None, zombies: 0 });
-        Self { name, grace, wake, state, left: Notify::new() }
+        Self {
+            name,
+            grace,
+            wake,
+            state,
+            left: Notify::new(),
+            #[cfg(feature = "failpoints")]
+            failpoints: std::sync::OnceLock::new(),
+        }
+    }
+
+    /// Puts points into a piece of work.
+    #[cfg(feature = "failpoints")]
+    pub(crate) fn failing(&self, work: Work<T>) -> Work<T> {
+        let Some((place, failpoints)) = self.failpoints.get().cloned() else { return work };
+        Box::new(move |scope| Box::pin(async move { failpoints.through(&place, work(scope)).await }))
     }
 
     /// Returns what is running.

@@ -43,6 +43,8 @@ impl<T: Send + 'static> TaskSlot<T> {
     /// [`Occupied`] while the slot holds another task, or an exit that was not taken.
     pub fn spawn(&self, task: Task<T>) -> Result<(), Occupied> {
         let Task { name, work, fence } = task;
+        #[cfg(feature = "failpoints")]
+        let work = self.inner.failing(work);
         let scope = TaskScope::default();
         let id = self.inner.occupy(name, scope.clone(), fence)?;
         let report = Report::new(Arc::clone(&self.inner), id);
@@ -117,6 +119,9 @@ pub(crate) trait Attached: Send + Sync {
     fn settled(&self) -> BoxFuture<()>;
     /// How long the tree waits for the slot to settle, with some time for the fence.
     fn patience(&self) -> Duration;
+    /// Gives the slot the points of the tree that shows it beside the child at `path`.
+    #[cfg(feature = "failpoints")]
+    fn arm(&self, path: &str, failpoints: &crate::failpoint::Failpoints);
 }
 
 impl<T: Send + 'static> Attached for TaskSlot<T> {
@@ -139,5 +144,11 @@ impl<T: Send + 'static> Attached for TaskSlot<T> {
 
     fn patience(&self) -> Duration {
         self.inner.grace.cancel + self.inner.grace.abort + KILL_GRACE
+    }
+
+    #[cfg(feature = "failpoints")]
+    fn arm(&self, path: &str, failpoints: &crate::failpoint::Failpoints) {
+        let place = format!("{path} {}", self.inner.name);
+        let _armed_before = self.inner.failpoints.set((place, failpoints.clone()));
     }
 }

@@ -1,18 +1,21 @@
 //! Runs an [`Actor`] on `ractor`: opens envelopes, sets the gauges, records how it failed.
 
 use std::future::{Future, poll_fn};
-use std::task::Poll;
+use std::pin::pin;
 
 use ractor::{ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
-use tracing::Instrument;
 
 use crate::actor::{Actor, Context, Ignore, MessageKind};
 use crate::child::ChildContext;
 use crate::envelope::{Envelope, TraceContext, receive_span};
 use crate::exit::{ExitReason, ExitRecord, Failure, caught};
+#[cfg(feature = "failpoints")]
+use crate::failpoint::Moment;
 use crate::handle::Handle;
 use crate::mailbox::Address;
 use crate::shutdown::Spawned;
+use crate::sync::step_aside;
+use crate::work::Known;
 
 /// One incarnation of an actor.
 pub(crate) struct Supervised<A: Actor> {
@@ -28,6 +31,7 @@ pub(crate) struct Alive<A: Actor> {
     state: A::State,
     /// No message has been handled yet.
     fresh: bool,
+    kinds: Known,
 }
 
 /// Ends the incarnation for `ractor`; the typed reason is in the [`ExitRecord`] already.
@@ -52,10 +56,23 @@ impl<A: Actor> Supervised<A> {
         context: &Context<A::Msg>,
         arguments: A::Arguments,
     ) -> Result<Option<A::State>, Failure> {
-        match self.actor.start(context, arguments).await {
+        let starting = self.actor.start(context, arguments);
+        #[cfg(feature = "failpoints")]
+        let starting = self.between([Moment::Starting, Moment::Started], starting);
+        match starting.await {
             Err(failure) if failure.is::<Ignore>() => Ok(None),
             started => started.map(Some),
         }
+    }
+
+    /// Puts a point before and after a piece of the actor.
+    #[cfg(feature = "failpoints")]
+    fn between<T>(
+        &self,
+        moments: [Moment; 2],
+        work: impl Future<Output = Result<T, Failure>> + Send,
+    ) -> impl Future<Output = Result<T, Failure>> + Send {
+        self.child.failpoints.around(&self.child.path, moments, work)
     }
 
     /// Runs a piece of the actor; a failure is recorded for the supervisor and shown as the last error.
@@ -89,7 +106,7 @@ impl<A: Actor> ractor::Actor for Supervised<A> {
         let context = Context::new(self.child.clone(), self.handle.clone(), address);
         let started = self.recorded(None, self.begin(&context, arguments)).await;
         match started.and_then(|state| state.ok_or_else(|| Ignore.into())) {
-            Ok(state) => Ok(Alive { context, state, fresh: true }),
+            Ok(state) => Ok(Alive { context, state, fresh: true, kinds: Known::new() }),
             Err(failure) => {
                 self.handle.retire(id);
                 Err(failure)
@@ -108,13 +125,22 @@ impl<A: Actor> ractor::Actor for Supervised<A> {
             // thread takes work from. A first message that blocks the thread would stop the supervisor with it.
             step_aside().await;
         }
-        alive.context.take();
+        let mailbox = alive.context.mailbox();
+        mailbox.take();
         let Envelope { msg, trace } = envelope;
         let kind = msg.kind();
-        let _handling = self.child.gauges.begin(kind);
+        let _handling = mailbox.begin(kind, &mut alive.kinds);
         let work = self.actor.handle(&alive.context, msg, &mut alive.state);
+        #[cfg(feature = "failpoints")]
+        let work = self.between([Moment::Handling(kind), Moment::Handled(kind)], work);
+        // In place, so that what an actor does is not moved from one wrapping to the next.
+        let mut work = pin!(work);
         match receive_span(trace, &self.child.path, kind) {
-            Some(span) => self.recorded(trace, work.instrument(span)).await,
+            Some(span) => {
+                // Entered for its polls only; `instrument` enters it once more to drop what is over.
+                let inside = poll_fn(|context| span.in_scope(|| work.as_mut().poll(context)));
+                self.recorded(trace, inside).await
+            }
             None => self.recorded(trace, work).await,
         }
     }
@@ -124,20 +150,9 @@ impl<A: Actor> ractor::Actor for Supervised<A> {
         _myself: ActorRef<Self::Msg>,
         alive: &mut Self::State,
     ) -> Result<(), ActorProcessingErr> {
-        self.recorded(None, self.actor.stop(&alive.context, &mut alive.state)).await
+        let stopping = self.actor.stop(&alive.context, &mut alive.state);
+        #[cfg(feature = "failpoints")]
+        let stopping = self.between([Moment::Stopping, Moment::Stopped], stopping);
+        self.recorded(None, stopping).await
     }
-}
-
-/// Goes to the end of this thread's queue once. Unlike `yield_now` it does not look for input first, which would cost
-/// as much as a restart.
-async fn step_aside() {
-    let mut first = true;
-    poll_fn(|context| {
-        if std::mem::take(&mut first) {
-            context.waker().wake_by_ref();
-            return Poll::Pending;
-        }
-        Poll::Ready(())
-    })
-    .await;
 }

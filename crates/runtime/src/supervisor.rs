@@ -13,7 +13,7 @@ use crate::actor::stop_reason;
 use crate::child::{ChildId, ChildSpec};
 use crate::children::Children;
 use crate::control::{ControlError, Started};
-use crate::exit::{ExitReason, ExitRecord};
+use crate::exit::{Breach, ExitReason, ExitRecord, caught};
 use crate::group::Shared;
 use crate::handle::ReplyPort;
 use crate::intensity::Intensity;
@@ -91,6 +91,18 @@ pub(crate) enum SupervisorMsg {
     Order(Order),
 }
 
+#[cfg(feature = "failpoints")]
+impl SupervisorMsg {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Restart { .. } => "restart",
+            Self::Kill { .. } => "kill",
+            Self::KillExpired { .. } => "kill expired",
+            Self::Order(_) => "order",
+        }
+    }
+}
+
 /// What somebody asks of a supervisor and waits for.
 #[derive(Debug)]
 pub(crate) enum Order {
@@ -138,13 +150,8 @@ impl ractor::Actor for Supervisor {
         msg: SupervisorMsg,
         children: &mut Children,
     ) -> Result<(), ActorProcessingErr> {
-        match msg {
-            SupervisorMsg::Restart { pending } => children.restart(pending).await?,
-            SupervisorMsg::Kill { child, incarnation } => children.kill(&child, incarnation),
-            SupervisorMsg::KillExpired { actor } => children.kill_expired(actor).await?,
-            SupervisorMsg::Order(order) => children.carry_out(order).await,
-        }
-        Ok(())
+        let exit = children.exit.clone();
+        recorded(&exit, children.take(msg)).await
     }
 
     async fn handle_supervisor_evt(
@@ -153,18 +160,8 @@ impl ractor::Actor for Supervisor {
         event: SupervisionEvent,
         children: &mut Children,
     ) -> Result<(), ActorProcessingErr> {
-        match event {
-            SupervisionEvent::ActorTerminated(cell, state, reason) => {
-                // Nothing of an incarnation is left when the next one starts.
-                drop(state);
-                children.exited(cell.get_id(), || terminated(reason.as_deref())).await?;
-            }
-            SupervisionEvent::ActorFailed(cell, error) => {
-                children.exited(cell.get_id(), || ExitReason::Panicked(error.to_string())).await?;
-            }
-            SupervisionEvent::ActorStarted(_) | SupervisionEvent::ProcessGroupChanged(_) => {}
-        }
-        Ok(())
+        let exit = children.exit.clone();
+        recorded(&exit, children.hear(event)).await
     }
 
     async fn post_stop(
@@ -176,6 +173,49 @@ impl ractor::Actor for Supervisor {
         children.shut_down().await;
         Ok(())
     }
+}
+
+impl Children {
+    async fn take(&mut self, msg: SupervisorMsg) -> Result<(), Breach> {
+        #[cfg(feature = "failpoints")]
+        self.reach(msg.kind());
+        match msg {
+            SupervisorMsg::Restart { pending } => return self.restart(pending).await,
+            SupervisorMsg::Kill { child, incarnation } => self.kill(&child, incarnation),
+            SupervisorMsg::KillExpired { actor } => return self.kill_expired(actor).await,
+            SupervisorMsg::Order(order) => self.carry_out(order).await,
+        }
+        Ok(())
+    }
+
+    async fn hear(&mut self, event: SupervisionEvent) -> Result<(), Breach> {
+        match event {
+            SupervisionEvent::ActorTerminated(cell, state, reason) => {
+                #[cfg(feature = "failpoints")]
+                self.reach("exit");
+                // Nothing of an incarnation is left when the next one starts.
+                drop(state);
+                self.exited(cell.get_id(), || terminated(reason.as_deref())).await
+            }
+            SupervisionEvent::ActorFailed(cell, error) => {
+                #[cfg(feature = "failpoints")]
+                self.reach("exit");
+                self.exited(cell.get_id(), || ExitReason::Panicked(error.to_string())).await
+            }
+            SupervisionEvent::ActorStarted(_) | SupervisionEvent::ProcessGroupChanged(_) => Ok(()),
+        }
+    }
+}
+
+/// Runs a piece of a supervisor. Its panic is recorded here, since above the root nobody would learn of it.
+async fn recorded(
+    exit: &ExitRecord,
+    work: impl Future<Output = Result<(), Breach>> + Send,
+) -> Result<(), ActorProcessingErr> {
+    caught(async { work.await.map_err(Into::into) }).await.map_err(|reason| {
+        exit.set(reason.clone());
+        reason.to_string().into()
+    })
 }
 
 /// Reads the reasons that `ractor` and our own stops put into a string.

@@ -50,6 +50,13 @@ impl TreeHandle {
         self.shared.events.subscribe()
     }
 
+    /// Returns the points of this tree at which a test lets something panic.
+    #[cfg(feature = "failpoints")]
+    #[must_use]
+    pub fn failpoints(&self) -> &crate::Failpoints {
+        &self.shared.failpoints
+    }
+
     /// Returns what the tree looks like now, from any thread and without asking an actor; `None` before its start.
     #[must_use]
     pub fn snapshot(&self) -> Option<TreeSnapshot> {
