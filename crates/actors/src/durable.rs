@@ -15,6 +15,8 @@ use glitchlab_domain::stage::Stage;
 use glitchlab_models::{Reservation, Settlement};
 use glitchlab_pipeline::durable::{Ask, Begun, Durable, EffectState, Lost, Reserved, Room, StepDone, Vital};
 use glitchlab_pipeline::process::{ChildProcess, ChildWatch, WatchError};
+#[cfg(feature = "failpoints")]
+use glitchlab_runtime::Moment;
 use glitchlab_runtime::TaskScope;
 use glitchlab_store::{Queue, StoreError};
 
@@ -63,6 +65,14 @@ impl StoreDurable {
             insist(&self.engine.queue, command).await.map_err(|error| Lost::new(error.to_string()))?;
         self.scope.progress();
         Ok(answer)
+    }
+
+    /// Is a point of the stage that is under way.
+    #[cfg(feature = "failpoints")]
+    fn reach(&self, moment: Moment) {
+        if let Some(stage) = self.vitals.stage() {
+            self.engine.tree.failpoints().reach(stage.name(), moment);
+        }
     }
 
     /// For a result: the attempt goes on without waiting for its commit. Whatever acts outside begins with a command that
@@ -138,6 +148,8 @@ impl Durable for StoreDurable {
         match self.submit(command).await? {
             Reply::Run => {
                 self.vitals.begin(n, stage);
+                #[cfg(feature = "failpoints")]
+                self.reach(Moment::Begun);
                 Ok(Begun::Run)
             }
             Reply::StepDone { output, ok } => Ok(Begun::Done { output, ok }),
@@ -148,6 +160,8 @@ impl Durable for StoreDurable {
     async fn finish_step(&self, n: u32, done: StepDone) -> Result<(), Lost> {
         let StepDone { output, ok, summary, size, decision } = done;
         let step = FinishStep { by: self.bearer.clone(), n, output, ok, summary, size, decision };
+        #[cfg(feature = "failpoints")]
+        self.reach(Moment::Done);
         self.vitals.finish();
         self.hand_in(Command::FinishStep(step)).await
     }
@@ -164,19 +178,24 @@ impl Durable for StoreDurable {
             root_key: self.root_key.clone(),
             task_caps: self.engine.settings.money.task_caps(),
         });
-        match self.answer(command).await? {
-            Ok(Reply::Granted(grant)) => Ok(Reserved::Granted(Reservation::new(grant, self.abandon()))),
-            Ok(Reply::Memo { text, input_tokens }) => Ok(Reserved::Memo { text, input_tokens }),
-            Ok(Reply::Wait(wait)) => Ok(Reserved::Wait(wait)),
-            Ok(Reply::ExceedsCap { bound, cap }) => Ok(Reserved::ExceedsCap { bound, cap }),
-            Ok(Reply::Human(reason)) => Ok(Reserved::Human(reason)),
-            Err(Refusal::TryTaken(_)) => Ok(Reserved::TryTaken),
-            Ok(other) => Err(unexpected(&other)),
-            Err(refusal) => Err(Lost::new(refusal.to_string())),
-        }
+        let reserved = match self.answer(command).await? {
+            Ok(Reply::Granted(grant)) => Reserved::Granted(Reservation::new(grant, self.abandon())),
+            Ok(Reply::Memo { text, input_tokens }) => Reserved::Memo { text, input_tokens },
+            Ok(Reply::Wait(wait)) => Reserved::Wait(wait),
+            Ok(Reply::ExceedsCap { bound, cap }) => Reserved::ExceedsCap { bound, cap },
+            Ok(Reply::Human(reason)) => Reserved::Human(reason),
+            Err(Refusal::TryTaken(_)) => Reserved::TryTaken,
+            Ok(other) => return Err(unexpected(&other)),
+            Err(refusal) => return Err(Lost::new(refusal.to_string())),
+        };
+        #[cfg(feature = "failpoints")]
+        self.reach(Moment::Midway);
+        Ok(reserved)
     }
 
     async fn room(&self) -> Result<Room, Lost> {
+        #[cfg(feature = "failpoints")]
+        self.reach(Moment::Midway);
         self.read_room().await.map_err(|error| Lost::new(error.to_string()))
     }
 
@@ -224,7 +243,10 @@ impl Durable for StoreDurable {
             kind: kind.to_owned(),
             target: target.to_owned(),
         };
-        match self.submit(command).await? {
+        let answer = self.submit(command).await?;
+        #[cfg(feature = "failpoints")]
+        self.reach(Moment::Midway);
+        match answer {
             Reply::Act => Ok(EffectState::Act),
             Reply::EffectDone { result } => Ok(EffectState::Done(result)),
             other => Err(unexpected(&other)),
@@ -291,6 +313,8 @@ impl ChildWatch for StoreDurable {
 
     fn progress(&self) {
         self.scope.progress();
+        #[cfg(feature = "failpoints")]
+        self.reach(Moment::Midway);
     }
 
     async fn stop_requested(&self) {

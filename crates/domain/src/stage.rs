@@ -29,6 +29,20 @@ pub enum Stage {
 }
 
 impl Stage {
+    /// All parts, in the order in which an attempt can first come to them.
+    pub const ALL: [Self; 10] = [
+        Self::ArchitectTriage,
+        Self::Planner,
+        Self::BudgetGate,
+        Self::Replan,
+        Self::Decompose,
+        Self::Implement,
+        Self::Test,
+        Self::Debug,
+        Self::Review,
+        Self::PullRequest,
+    ];
+
     /// The parts of an undisturbed attempt, in order, as the pages show them.
     pub const MAIN_LINE: [Self; 7] = [
         Self::ArchitectTriage,
@@ -157,5 +171,17 @@ impl Decision {
             Self::Replan => "replan",
             Self::Reject => "reject",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Stage;
+
+    #[test]
+    fn every_stage_is_listed() {
+        let known = serde_json::from_str::<Stage>("\"none\"").expect_err("no stage is called so").to_string();
+        let named: Vec<&str> = known.split('`').skip(3).step_by(2).collect();
+        assert_eq!(named, Stage::ALL.map(Stage::name));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use glitchlab_actors::watchdog::OwnProcess;
 use glitchlab_actors::{Engine, Parts, Tools, ids, recovery, tree};
@@ -9,7 +10,7 @@ use glitchlab_backlog::Source;
 use glitchlab_models::Model;
 use glitchlab_pipeline::forge::Forge;
 use glitchlab_pipeline::workspace::Workspace;
-use glitchlab_runtime::{ChildSpec, Failure, Tree};
+use glitchlab_runtime::{ChildSpec, Failure, Restart, Task, TaskScope, Tree};
 use glitchlab_store::clock::Clock;
 use glitchlab_store::{Backend, Reader};
 use glitchlab_telemetry::metrics::Metrics;
@@ -91,7 +92,22 @@ pub async fn start_with(
     beside: Vec<ChildSpec>,
 ) -> Result<Tree, Failure> {
     recovery::writing(engine, recover(engine, setup)).await??;
+    let pages = if setup.has_pages { pages() } else { Vec::new() };
+    let beside = pages.into_iter().chain(beside).collect();
     Ok(tree::start(engine, beside).await?)
+}
+
+/// What the program has beside the hub, as the tree sees it: tasks that go on until they are told to end.
+fn pages() -> Vec<ChildSpec> {
+    let child = |id: &'static str| {
+        ChildSpec::task(id, move || {
+            Ok(Task::new(id, |scope: TaskScope| async move {
+                while tokio::time::timeout(Duration::from_secs(1), scope.cancelled()).await.is_err() {}
+                Ok(())
+            }))
+        })
+    };
+    vec![child("web"), child("configuration").restart(Restart::Transient)]
 }
 
 /// No process but this one is alive in a world.

@@ -48,6 +48,7 @@ pub(crate) async fn live(world: &Outside, plan: &mut Plan, until: Duration) -> D
     // Real time has real threads, and what blocks all of them leaves the watchdog's alone.
     let thread = world.is_threaded.then(|| WatchThread::start().expect("one thread more"));
     let engine = composed(world, thread.as_ref());
+    world.failures.install(engine.tree.failpoints(), &world.clock);
     let way = || Way {
         clock: world.clock.clone(),
         wire: world.wire.clone(),
@@ -120,7 +121,7 @@ async fn work(world: &Outside, plan: &mut Plan, until: Duration, engine: &Arc<En
             violation = &mut violation => return Death::Violated(violation),
             reason = tree.wait() => return Death::Breach(reason.to_string()),
             () = quiet(&mut board), if has_seen_all => {
-                return go_down(engine, tree, until, Death::Quiet).await;
+                return go_down(world, engine, tree, until, Death::Quiet).await;
             }
         }
     }
@@ -148,7 +149,7 @@ async fn act(world: &Outside, plan: &mut Plan, engine: &Arc<Engine>, tree: &Tree
                 return Some(Death::Violated(format!("{path} cannot be killed: {error}")));
             }
         }
-        Act::Restart { drain } => return Some(go_down(engine, tree, drain, Death::Restarted).await),
+        Act::Restart { drain } => return Some(go_down(world, engine, tree, drain, Death::Restarted).await),
         Act::Edit(edit) => edit(&world.backlog),
         Act::Jump(by_ms) => world.clock.jump(by_ms),
         Act::Look(look) => look(Arc::clone(engine)).await,
@@ -156,7 +157,8 @@ async fn act(world: &Outside, plan: &mut Plan, engine: &Arc<Engine>, tree: &Tree
     None
 }
 
-async fn go_down(engine: &Arc<Engine>, tree: &Tree, drain: Duration, death: Death) -> Death {
+async fn go_down(world: &Outside, engine: &Arc<Engine>, tree: &Tree, drain: Duration, death: Death) -> Death {
+    world.failures.go_down();
     shutdown::close_admission(engine);
     if !shutdown::drained(engine, drain).await {
         shutdown::suspend(engine).await;

@@ -41,6 +41,8 @@ pub struct Setup {
     pub max_open: u32,
     /// When a task is tried again.
     pub retry: RetryRules,
+    /// What the stages may use.
+    pub limits: Limits,
     /// How often the backlog and open requests are looked at.
     pub poll_interval: Duration,
     /// How long an attempt may take to end when it is told to.
@@ -55,6 +57,8 @@ pub struct Setup {
     pub watchdog: watchdog::Limits,
     /// Something is meant to hang: in every other world the watchdog must find nothing.
     pub may_stall: bool,
+    /// Stand-ins for the program's own children run beside the hub: its pages and its reader of the configuration.
+    pub has_pages: bool,
     /// Who is told of alerts.
     pub receivers: Receivers,
     /// The repository's test command, for the fake workspace only a name.
@@ -73,6 +77,7 @@ impl Default for Setup {
             merge: Merge::WhenGreen,
             max_open: 0,
             retry: RetryRules::default(),
+            limits: Limits::default(),
             poll_interval: Duration::from_secs(60),
             grace: Duration::from_secs(10),
             gate: GateRules::NEVER,
@@ -84,6 +89,7 @@ impl Default for Setup {
                 ..watchdog::Limits::default()
             },
             may_stall: false,
+            has_pages: false,
             receivers: Receivers::default(),
             test: Some("the tests".to_owned()),
         }
@@ -110,7 +116,7 @@ impl Setup {
                 base: "main".to_owned(),
                 merge: format!("{:?}", self.merge),
                 task_cap: self.money.per_task,
-                size_tokens: Limits::default().size_tokens,
+                size_tokens: self.limits.size_tokens,
                 // The engine fills in its boot and its model.
                 ..snapshot::Engine::default()
             },
@@ -132,7 +138,7 @@ impl Setup {
     #[must_use]
     pub fn stages(&self) -> attempt::Settings {
         attempt::Settings {
-            limits: Limits::default(),
+            limits: self.limits,
             implementer: Implementer::Builtin,
             bound_by_difference: self.bound_by_difference,
             merge: self.merge,

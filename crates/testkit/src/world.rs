@@ -18,6 +18,7 @@ use crate::act::Act;
 use crate::backlog::FakeBacklog;
 use crate::clock::WorldClock;
 use crate::collector::FakeCollector;
+use crate::failures::Failures;
 use crate::meters::Meters;
 use crate::process::{self, Death};
 use crate::ran::{End, Ran};
@@ -56,6 +57,10 @@ pub struct Outside {
     pub collector: Option<FakeCollector>,
     /// It runs in real time, on threads.
     pub is_threaded: bool,
+    /// What panics, and where.
+    pub failures: Failures,
+    /// What the processes gave up of that were started again.
+    pub breaches: Vec<String>,
 }
 
 /// What happens when, in order.
@@ -101,6 +106,8 @@ pub struct World {
     threads: Option<usize>,
     receiver: Option<FakeReceiver>,
     collector: Option<FakeCollector>,
+    failures: Failures,
+    is_started_again: bool,
 }
 
 type Tests = Arc<dyn Fn(&std::collections::BTreeMap<String, String>) -> bool + Send + Sync>;
@@ -119,6 +126,8 @@ impl World {
             threads: None,
             receiver: None,
             collector: None,
+            failures: Failures::default(),
+            is_started_again: false,
         }
     }
 
@@ -190,6 +199,20 @@ impl World {
         self
     }
 
+    /// Lets things panic.
+    #[must_use]
+    pub fn fails(mut self, failures: &Failures) -> Self {
+        self.failures = failures.clone();
+        self
+    }
+
+    /// Starts the engine again when its root supervisor gave up, as a service manager does.
+    #[must_use]
+    pub fn starts_again(mut self) -> Self {
+        self.is_started_again = true;
+        self
+    }
+
     /// Plans what happens after so much time.
     #[must_use]
     pub fn at(mut self, passed: Duration, act: impl Into<Act>) -> Self {
@@ -225,9 +248,10 @@ impl World {
     /// When something that must always hold did not, or process after process dies; the message has the seed.
     #[must_use]
     pub fn run(self, limit: Duration) -> Ran {
-        let World { seed, setup, beads, mut plan, wire, tests, threads, receiver, collector } = self;
+        let World { seed, setup, beads, mut plan, wire, tests, threads, receiver, collector, .. } = self;
         let is_threaded = threads.is_some();
         let mut outside = outside(seed, setup, beads, wire, tests, is_threaded);
+        outside.failures = self.failures;
         if let Some(receiver) = receiver {
             outside.setup.receivers = receiver.receivers(&outside.clock, &outside.wire);
         }
@@ -235,10 +259,15 @@ impl World {
         let mut stillborn = "none was stillborn".to_owned();
         for boots in 1..=PROCESSES {
             let death = one_process(&outside, &mut plan, limit, threads);
+            outside.failures.end_process();
             let end = match death {
                 Death::Killed | Death::Restarted => continue,
                 Death::Stillborn(why) => {
                     stillborn = why;
+                    continue;
+                }
+                Death::Breach(why) if self.is_started_again => {
+                    outside.breaches.push(why);
                     continue;
                 }
                 Death::Quiet => End::Quiet,
@@ -271,6 +300,7 @@ fn outside(
     let backlog = FakeBacklog::new(beads);
     let (memory, folder) = (Memory::default(), tempfile::tempdir().expect("a temporary folder"));
     let meters = Meters::default();
+    let (failures, breaches) = (Failures::default(), Vec::new());
     Outside {
         setup,
         clock,
@@ -285,6 +315,8 @@ fn outside(
         folder,
         collector: None,
         is_threaded,
+        failures,
+        breaches,
     }
 }
 

@@ -31,6 +31,12 @@ impl Vitals {
         self.lock().stage = None;
     }
 
+    /// Returns the stage that is under way.
+    #[cfg(feature = "failpoints")]
+    pub(crate) fn stage(&self) -> Option<Stage> {
+        self.lock().stage.map(|(_, stage)| stage)
+    }
+
     /// Notes what it waits for on purpose, until the guard is dropped.
     #[must_use]
     pub fn waits(self: &Arc<Self>, wait: &Wait) -> WaitNoted {

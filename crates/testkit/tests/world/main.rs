@@ -5,6 +5,7 @@
 mod alerts;
 mod crashes;
 mod day;
+mod failpoints;
 mod gate;
 mod kills;
 mod metrics;

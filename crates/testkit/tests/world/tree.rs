@@ -15,7 +15,11 @@ type Row = [String; 4];
 
 /// The rows of the page's first table; the web child and the follower of the configuration are the program's own.
 fn promised() -> Vec<Row> {
-    let rows = PAGE.lines().filter(|line| line.starts_with("| `glitchlab"));
+    let table = PAGE
+        .lines()
+        .skip_while(|line| !line.starts_with("| path |"))
+        .take_while(|line| line.starts_with('|'));
+    let rows = table.filter(|line| line.starts_with("| `glitchlab"));
     let cells = |line: &str| -> Vec<String> {
         line.trim_matches('|').split('|').map(|cell| cell.trim().trim_matches('`').to_owned()).collect()
     };
