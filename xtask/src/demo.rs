@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::{Read, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -31,9 +31,9 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    /// Makes the options for the optimised program.
-    pub(crate) fn release() -> Self {
-        Self { release: true, program: None }
+    /// Takes the optimised program where no other is named.
+    pub(crate) fn or_release(self) -> Self {
+        Self { release: self.program.is_none(), ..self }
     }
 
     /// Builds the program where that is asked for, and returns its path.
@@ -68,14 +68,18 @@ pub(crate) struct Demo {
 impl Demo {
     /// Starts the demo on a free port and waits for the address that it prints; what it prints goes to a log file.
     pub(crate) fn start(program: &Path) -> Result<Self> {
-        let log = log_file(program)?;
+        let name = program.file_name().unwrap_or_default().to_string_lossy();
+        Self::run(command(program).args(["continuous", "--demo", "--listen", "127.0.0.1:0"]), &name)
+    }
+
+    /// Starts an engine that is described already, in the same way; `name` is for its log.
+    pub(crate) fn run(engine: &mut Command, name: &str) -> Result<Self> {
+        let log = log_file(name)?;
         let file = File::create(&log).with_context(|| format!("can't write {}", log.display()))?;
-        let mut child = command(program)
-            .args(["continuous", "--demo", "--listen", "127.0.0.1:0"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
+        engine.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = engine
             .spawn()
-            .with_context(|| format!("can't start {}", program.display()))?;
+            .with_context(|| format!("can't start {}", engine.get_program().to_string_lossy()))?;
         let lines = follow(&mut child, file);
         let mut demo = Self { child, address: String::new(), log };
         demo.address = demo.wait_for_address(&lines)?;
@@ -150,10 +154,9 @@ impl Drop for Demo {
     }
 }
 
-fn log_file(program: &Path) -> Result<PathBuf> {
+fn log_file(name: &str) -> Result<PathBuf> {
     let folder = workspace::target().join("xtask");
     fs::create_dir_all(&folder).with_context(|| format!("can't create {}", folder.display()))?;
-    let name = program.file_name().unwrap_or_default().to_string_lossy();
     Ok(folder.join(format!("{name}-demo.log")))
 }
 

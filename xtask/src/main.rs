@@ -15,6 +15,7 @@ mod suite;
 mod tally;
 mod test;
 mod tools;
+mod troubled;
 mod workspace;
 
 use std::process::ExitCode;
@@ -37,7 +38,7 @@ enum Command {
     /// Looks at the running demo with a real browser
     E2e(demo::Options),
     /// Takes the pictures in docs/images from the running demo
-    Screenshots,
+    Screenshots(demo::Options),
 }
 
 fn main() -> ExitCode {
@@ -45,7 +46,7 @@ fn main() -> ExitCode {
         Command::Test(options) => test::run(options),
         Command::Tools => tools::run(),
         Command::E2e(options) => e2e::run(&options),
-        Command::Screenshots => screenshots::run(),
+        Command::Screenshots(options) => screenshots::run(options),
     };
     match done {
         Ok(code) => code,
