@@ -12,6 +12,8 @@ use glitchlab_domain::reason::Window;
 use glitchlab_domain::rows::{RowKey, Rows, Write};
 use uuid::Uuid;
 
+use crate::task_list::Changes;
+
 /// Which boot writes, and which number its next event has.
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
@@ -23,6 +25,8 @@ pub(crate) struct Place {
 pub(crate) struct Decided {
     /// Every changed row once, in its last form, in order of first change.
     pub(crate) writes: Vec<Write>,
+    /// What they change in the list of tasks.
+    pub(crate) list: Changes,
     pub(crate) events: Vec<Event>,
     pub(crate) replies: Vec<Result<Reply, Refusal>>,
 }
@@ -36,13 +40,14 @@ impl Decided {
 
 /// Decides one command after the other; each sees what the earlier ones wrote.
 pub(crate) fn decide_all(rows: &mut Rows, commands: &[&Command], now_ms: i64, place: &Place) -> Decided {
-    let mut changed = Changed::default();
+    let (mut changed, mut list) = (Changed::default(), Changes::default());
     let mut events = Vec::new();
     let mut replies = Vec::with_capacity(commands.len());
     for command in commands {
         let decision = decide(rows, command, &stamp(now_ms));
         replies.push(decision.map(|writes| {
             for write in writes.rows {
+                list.note(rows, &write);
                 rows.apply(write.clone());
                 changed.keep(write);
             }
@@ -54,7 +59,7 @@ pub(crate) fn decide_all(rows: &mut Rows, commands: &[&Command], now_ms: i64, pl
             writes.reply
         }));
     }
-    Decided { writes: changed.into_writes(), events, replies }
+    Decided { writes: changed.into_writes(), list, events, replies }
 }
 
 fn stamp(now_ms: i64) -> Stamp {

@@ -67,7 +67,23 @@ impl From<sqlx::Error> for StoreError {
             .as_database_error()
             .and_then(sqlx::error::DatabaseError::code)
             .and_then(|c| c.parse::<i32>().ok());
-        let text = error.to_string();
+        match code {
+            None if matches!(error, sqlx::Error::Io(_)) => Self::Io(error.to_string()),
+            code => Self::of_code(code, error.to_string()),
+        }
+    }
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        let code = error.sqlite_error().map(|error| error.extended_code);
+        Self::of_code(code, error.to_string())
+    }
+}
+
+impl StoreError {
+    /// Tells an error of SQLite by its extended code.
+    fn of_code(code: Option<i32>, text: String) -> Self {
         match code.map(|code| code & 0xff) {
             Some(13) => Self::Full,
             Some(8 | 14) => Self::ReadOnly(text),
@@ -75,7 +91,6 @@ impl From<sqlx::Error> for StoreError {
             Some(5 | 6 | 15) => Self::Busy,
             Some(10) if text.contains("full") || code == Some(778) => Self::Full,
             Some(10) => Self::Io(text),
-            None if matches!(error, sqlx::Error::Io(_)) => Self::Io(text),
             _ => Self::Database(text),
         }
     }

@@ -10,6 +10,7 @@ pub mod query;
 mod queue;
 mod rows;
 mod sqlite;
+mod task_list;
 pub mod writer;
 
 pub use error::StoreError;

@@ -13,7 +13,7 @@ pub(crate) type Answer = Result<Result<Reply, Refusal>, StoreError>;
 
 /// A command that waits to be written.
 pub(crate) struct Item {
-    pub(crate) command: Command,
+    pub(crate) command: Arc<Command>,
     /// None for commands whose answer nobody wants.
     pub(crate) reply: Option<oneshot::Sender<Delivery>>,
     /// How often it failed by itself, not by an outage.
@@ -22,7 +22,7 @@ pub(crate) struct Item {
 
 impl Item {
     fn detached(command: Command) -> Self {
-        Self { command, reply: None, failures: 0 }
+        Self { command: Arc::new(command), reply: None, failures: 0 }
     }
 }
 
@@ -58,12 +58,13 @@ impl Queue {
     ///
     /// Returns a [`StoreError`] when the store does not answer; a refusal is an answer.
     pub async fn submit(&self, command: Command) -> Answer {
+        let command = Arc::new(command);
         loop {
             if self.halted.load(Ordering::Acquire) {
                 return std::future::pending().await;
             }
             let (reply, answer) = oneshot::channel();
-            let item = Item { command: command.clone(), reply: Some(reply), failures: 0 };
+            let item = Item { command: Arc::clone(&command), reply: Some(reply), failures: 0 };
             self.items.send(item).await.map_err(|_| StoreError::Closed)?;
             if let Ok(delivery) = answer.await {
                 return delivery.take();

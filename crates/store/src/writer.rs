@@ -53,12 +53,15 @@ pub enum Backend {
 impl Backend {
     async fn execute(
         &mut self,
-        commands: &[&Command],
+        commands: &[Arc<Command>],
         clock_ms: i64,
         place: &Place,
     ) -> Result<Decided, StoreError> {
         match self {
-            Self::Memory(memory) => Ok(memory.execute(commands, clock_ms, place)),
+            Self::Memory(memory) => {
+                let commands: Vec<&Command> = commands.iter().map(|command| &**command).collect();
+                Ok(memory.execute(&commands, clock_ms, place))
+            }
             Self::Sqlite(sqlite) => sqlite.execute(commands, clock_ms, place).await,
         }
     }
@@ -149,7 +152,7 @@ impl Inner {
     }
 
     async fn write(&mut self, place: &mut Place, on_commit: &mut impl FnMut(Committed)) {
-        let commands: Vec<&Command> = self.batch.iter().map(|item| &item.command).collect();
+        let commands: Vec<_> = self.batch.iter().map(|item| Arc::clone(&item.command)).collect();
         let clock_ms = (self.clock)();
         match self.backend.execute(&commands, clock_ms, place).await {
             Ok(decided) => self.publish(self.batch.len(), decided, place, on_commit),
@@ -164,7 +167,8 @@ impl Inner {
     async fn one_by_one(&mut self, place: &mut Place, on_commit: &mut impl FnMut(Committed)) {
         while let Some(item) = self.batch.first() {
             let clock_ms = (self.clock)();
-            match self.backend.execute(&[&item.command], clock_ms, place).await {
+            let command = Arc::clone(&item.command);
+            match self.backend.execute(&[command], clock_ms, place).await {
                 Ok(decided) => self.publish(1, decided, place, on_commit),
                 Err(error) => self.fail(1, place, &error).await,
             }

@@ -39,9 +39,8 @@ const ROUNDS: u32 = 200;
 const NOW_MS: i64 = 1_800_000_000_000;
 const MIGRATION: &str = include_str!("../../store/migrations/0004_history.sql");
 /// A file as it was before the migration that is measured by the way.
-const BEFORE: &str = "DROP TRIGGER history_claimed; DROP TRIGGER history_ended; DROP TRIGGER history_part; \
-    DROP TRIGGER history_task; DROP TABLE history; DROP INDEX attempt_ended; DROP INDEX task_root; \
-    PRAGMA synchronous = OFF;";
+const BEFORE: &str =
+    "DROP TABLE history; DROP INDEX attempt_ended; DROP INDEX task_root; PRAGMA synchronous = OFF;";
 
 fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
@@ -316,7 +315,7 @@ fn calls() -> String {
         settled_ms: Some(NOW_MS + 3_000),
     };
     format!(
-        "{} INSERT INTO model_call (try_id, call_id, attempt_id, scope, state, created_ms, settled_ms, actual_micro, body) SELECT 'a' || i || '/' || k || '/0/0', 'a' || i || '/' || k || '/0', 'a' || i, 'simulated:repo', \
+        "{} INSERT INTO model_call (try_id, scope, state, created_ms, settled_ms, actual_micro, body) SELECT 'a' || i || '/' || k || '/0/0', 'simulated:repo', \
          'settled', {NOW_MS}, {NOW_MS} + 3000, 30000, json_set({}, '$.key.attempt_id', 'a' || i, '$.key.step_n', k) \
          FROM n, (SELECT value AS k FROM json_each('[1,3,5]'))",
         numbers(ATTEMPTS),

@@ -3,6 +3,7 @@
 mod alerts;
 mod control;
 mod history;
+mod ledger;
 mod live;
 mod recovery;
 mod story;
@@ -11,9 +12,7 @@ mod traces;
 
 pub use alerts::Following;
 use glitchlab_domain::id::TaskKey;
-use glitchlab_domain::ledger::{Departures, Head};
 use glitchlab_domain::money::MicroUsd;
-use glitchlab_domain::reason::Window;
 use glitchlab_domain::rows::{AttemptRow, PurseRow};
 use glitchlab_domain::task::TaskRow;
 use sqlx::sqlite::SqliteArguments;
@@ -22,7 +21,7 @@ use sqlx::{Row, SqlitePool};
 use crate::error::StoreError;
 use crate::memory::Memory;
 use crate::rows::Stored;
-use crate::sqlite::{ledger, load};
+use crate::sqlite::load;
 
 /// Reads a store. Cheap to clone.
 #[derive(Clone)]
@@ -99,39 +98,6 @@ impl Reader {
         };
         attempts.sort_by_key(|attempt| attempt.n);
         Ok(attempts)
-    }
-
-    /// Returns the ledger of a scope as of `clock_ms`, with what leaves its windows next.
-    ///
-    /// # Errors
-    ///
-    /// Returns what the database says.
-    pub async fn ledger(&self, scope: &str, clock_ms: i64) -> Result<Option<(Head, Departures)>, StoreError> {
-        match self {
-            Self::Memory(memory) => Ok(memory.read(|contents| {
-                let mut head = contents.rows.heads.get(scope)?.clone();
-                let now_ms = head.now(clock_ms);
-                let left = |window| contents.sum(scope, head.leaving(window, now_ms));
-                let (hour, day) = (left(Window::Hour), left(Window::Day));
-                head.advance(now_ms, hour, day);
-                let departures = Departures {
-                    hour: contents.first(scope, head.tail_hour_ms),
-                    day: contents.first(scope, head.tail_day_ms),
-                };
-                Some((head, departures))
-            })),
-            Self::Sqlite(pool) => {
-                let mut transaction = pool.begin().await?;
-                let query =
-                    sqlx::query("SELECT body FROM ledger_head WHERE scope = ?").bind(scope.to_owned());
-                let Some(row) = query.fetch_optional(&mut *transaction).await? else { return Ok(None) };
-                let mut head: Head = load::read(row.try_get(0)?)?;
-                let now_ms = head.now(clock_ms);
-                ledger::advance(&mut transaction, &mut head, now_ms).await?;
-                let departures = ledger::departures(&mut transaction, &head).await?;
-                Ok(Some((head, departures)))
-            }
-        }
     }
 
     /// Returns what was settled in each clock hour since `since_ms`: the hour's start in ms UTC and the sum.

@@ -15,9 +15,7 @@ use glitchlab_domain::task::{TaskRow, TaskState};
 
 use super::history::Found;
 use crate::memory::Contents;
-
-/// How much of a task's id and title is searched, in characters.
-const WORDS: usize = 300;
+use crate::task_list::words;
 
 /// A row of the narrow table; sums are of attempts that have ended.
 #[derive(Clone, Debug)]
@@ -101,8 +99,7 @@ fn summarise(task: &TaskRow, attempts: &[&AttemptRow]) -> Known {
         claimed_ms: last.map_or(0, |last| last.started_ms),
         ended_ms: last.and_then(|last| last.ended_ms),
     };
-    let words: String = format!("{} {}", task.bead_id, task.title).chars().take(WORDS).collect();
-    Known { summary, words: words.to_ascii_lowercase(), state: task.state, own }
+    Known { summary, words: words(task), state: task.state, own }
 }
 
 /// Filters, counts, orders and cuts as the database does.

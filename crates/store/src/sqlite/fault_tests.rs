@@ -19,9 +19,9 @@ use crate::writer::{Backend, Writer};
 
 /// Opens a store whose database refuses every event that speaks of poison.
 async fn with_poison(path: &Path) -> Sqlite {
-    let mut sqlite = Sqlite::open(path).await.unwrap();
+    let sqlite = Sqlite::open(path).await.unwrap();
     let trigger = "CREATE TRIGGER poison BEFORE INSERT ON event WHEN NEW.body LIKE '%poison%' BEGIN SELECT RAISE(ABORT, 'poisoned'); END";
-    sqlx::raw_sql(trigger).execute(&mut sqlite.connection).await.unwrap();
+    sqlite.script(trigger.to_owned()).await;
     sqlite
 }
 

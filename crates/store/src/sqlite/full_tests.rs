@@ -25,12 +25,14 @@ const SCOPE: &str = "real";
 
 /// Opens a store whose file may grow by a few pages only, with ballast in it that can be thrown out later.
 pub(super) async fn nearly_full(path: &Path) -> Sqlite {
-    let mut sqlite = Sqlite::open(path).await.unwrap();
+    let sqlite = Sqlite::open(path).await.unwrap();
     let ballast = "CREATE TABLE ballast (body BLOB); INSERT INTO ballast VALUES (zeroblob(4000000))";
-    sqlx::raw_sql(ballast).execute(&mut sqlite.connection).await.unwrap();
-    let pages: i64 = sqlx::query_scalar("PRAGMA page_count").fetch_one(&mut sqlite.connection).await.unwrap();
-    let limit = format!("PRAGMA max_page_count = {}", pages + 60);
-    sqlx::raw_sql(sqlx::AssertSqlSafe(limit)).execute(&mut sqlite.connection).await.unwrap();
+    sqlite.script(ballast.to_owned()).await;
+    let limit = |connection: &mut rusqlite::Connection| {
+        let pages = connection.query_row("PRAGMA page_count", [], |row| row.get::<_, i64>(0)).unwrap();
+        connection.execute_batch(&format!("PRAGMA max_page_count = {}", pages + 60)).unwrap();
+    };
+    sqlite.owner.run(limit).await;
     sqlite
 }
 

@@ -5,16 +5,16 @@ use std::collections::BTreeMap;
 use glitchlab_domain::ledger::{DEPARTURES, Departures, Head, Unit, counted};
 use glitchlab_domain::money::MicroUsd;
 use glitchlab_domain::reason::Window;
-use glitchlab_domain::rows::Rows;
-use sqlx::{Row, SqliteConnection};
+use glitchlab_domain::rows::{RowKey, Rows};
+use rusqlite::{Connection, Row, params};
 
 use crate::batch::may_wait;
 use crate::error::StoreError;
 use crate::sqlite::load::Listing;
 
 /// Moves the tails of the heads to now, and loads departures where the room may not do; returns that now.
-pub(super) async fn advance_all(
-    connection: &mut SqliteConnection,
+pub(super) fn advance_all(
+    connection: &Connection,
     rows: &mut Rows,
     asked: &BTreeMap<String, MicroUsd>,
     clock_ms: i64,
@@ -22,94 +22,97 @@ pub(super) async fn advance_all(
 ) -> Result<i64, StoreError> {
     let now_ms = rows.heads.values().map(|head| head.now(clock_ms)).max().unwrap_or(clock_ms);
     for (scope, head) in &mut rows.heads {
-        advance(connection, head, now_ms).await?;
+        advance(connection, head, now_ms)?;
         if listing == Listing::Always || may_wait(head, asked.get(scope).copied().unwrap_or_default()) {
-            rows.departures.insert(scope.clone(), departures(connection, head).await?);
+            rows.departures.insert(scope.clone(), departures(connection, head)?);
         }
     }
     Ok(now_ms)
 }
 
-pub(crate) async fn advance(
-    connection: &mut SqliteConnection,
-    head: &mut Head,
-    now_ms: i64,
-) -> Result<(), StoreError> {
+fn advance(connection: &Connection, head: &mut Head, now_ms: i64) -> Result<(), StoreError> {
     let (hour, day) = (head.leaving(Window::Hour, now_ms), head.leaving(Window::Day, now_ms));
-    if (hour.0, day.0) == (hour.1, day.1) {
-        head.advance(now_ms, MicroUsd::ZERO, MicroUsd::ZERO);
-        return Ok(());
-    }
-    let (scope, unit) = counted(&head.scope);
-    let mut query = sqlx::query(match unit {
-        Unit::Money => LEFT,
-        Unit::Tokens => TOKENS_LEFT,
-    });
-    for (after, up_to) in [hour, day] {
-        query = query.bind(scope).bind(after).bind(up_to);
-    }
-    let sums = query.fetch_one(connection).await?;
-    head.advance(now_ms, MicroUsd::new(sums.try_get(0)?), MicroUsd::new(sums.try_get(1)?));
+    let left = |(after, up_to): (i64, i64)| match after == up_to {
+        true => Ok(MicroUsd::ZERO),
+        false => left(connection, &head.scope, after, up_to),
+    };
+    let (hour, day) = (left(hour)?, left(day)?);
+    head.advance(now_ms, hour, day);
     Ok(())
 }
 
+/// Returns what left a window.
+fn left(connection: &Connection, scope: &str, after: i64, up_to: i64) -> Result<MicroUsd, StoreError> {
+    let (scope, unit) = counted(scope);
+    let mut statement = connection.prepare_cached(left_text(unit))?;
+    Ok(statement.query_row(params![scope, after, up_to], |row| amount(row, 0))?)
+}
+
+fn amount(row: &Row<'_>, column: usize) -> rusqlite::Result<MicroUsd> {
+    row.get(column).map(MicroUsd::new)
+}
+
 /// Sums up the calls that a ledger of tokens will count which is not opened yet.
-pub(super) async fn sum_up(
-    connection: &mut SqliteConnection,
+pub(super) fn sum_up(
+    connection: &Connection,
     rows: &mut Rows,
-    scopes: &[String],
+    keys: &[RowKey],
     now_ms: i64,
 ) -> Result<(), StoreError> {
-    for scope in scopes {
+    for key in keys {
+        let RowKey::Opening(scope) = key else { continue };
         if rows.heads.contains_key(scope) {
             continue;
         }
         let mut head = Head::unopened(scope, now_ms);
-        let counted = counted(scope).0;
-        let query = sqlx::query(TOKENS_BEFORE).bind(counted);
-        let query = query.bind(head.tail_hour_ms).bind(head.tail_day_ms).bind(counted);
-        let sums = query.fetch_one(&mut *connection).await?;
-        let sum = |column: usize| Ok::<_, StoreError>(MicroUsd::new(sums.try_get(column)?));
-        (head.reserved, head.sum_hour) = (sum(0)?, sum(1)?);
-        (head.sum_day, head.settled_total) = (sum(2)?, sum(3)?);
+        let mut statement = connection.prepare_cached(TOKENS_BEFORE)?;
+        let values = params![counted(scope).0, head.tail_hour_ms, head.tail_day_ms];
+        let sums = |row: &Row<'_>| Ok((amount(row, 0)?, amount(row, 1)?, amount(row, 2)?, amount(row, 3)?));
+        (head.reserved, head.sum_hour, head.sum_day, head.settled_total) =
+            statement.query_row(values, sums)?;
         rows.openings.insert(scope.clone(), head);
     }
     Ok(())
 }
 
 /// What is open, and what was settled within the hour, within the day, and ever, in tokens.
-const TOKENS_BEFORE: &str = "SELECT (SELECT COALESCE(SUM(json_extract(body, '$.bound_tokens')), 0) FROM model_call WHERE scope = ? AND state = 'open'), COALESCE(SUM(CASE WHEN settled_ms > ? THEN tokens END), 0), COALESCE(SUM(CASE WHEN settled_ms > ? THEN tokens END), 0), COALESCE(SUM(tokens), 0) FROM model_call WHERE scope = ?";
+const TOKENS_BEFORE: &str = "SELECT (SELECT COALESCE(SUM(json_extract(body, '$.bound_tokens')), 0) FROM model_call WHERE scope = ?1 AND state = 'open'), COALESCE(SUM(CASE WHEN settled_ms > ?2 THEN tokens END), 0), COALESCE(SUM(CASE WHEN settled_ms > ?3 THEN tokens END), 0), COALESCE(SUM(tokens), 0) FROM model_call WHERE scope = ?1";
 
-/// What left two windows.
-const LEFT: &str = "SELECT (SELECT COALESCE(SUM(actual_micro), 0) FROM model_call WHERE scope = ? AND settled_ms > ? AND settled_ms <= ?), (SELECT COALESCE(SUM(actual_micro), 0) FROM model_call WHERE scope = ? AND settled_ms > ? AND settled_ms <= ?)";
+/// Sums up what left a window: of a scope, after an instant, up to another.
+pub(crate) const fn left_text(unit: Unit) -> &'static str {
+    match unit {
+        Unit::Money => {
+            "SELECT COALESCE(SUM(actual_micro), 0) FROM model_call WHERE scope = ? AND settled_ms > ? AND settled_ms <= ?"
+        }
+        Unit::Tokens => {
+            "SELECT COALESCE(SUM(tokens), 0) FROM model_call WHERE scope = ? AND settled_ms > ? AND settled_ms <= ?"
+        }
+    }
+}
 
-/// The same in tokens.
-const TOKENS_LEFT: &str = "SELECT (SELECT COALESCE(SUM(tokens), 0) FROM model_call WHERE scope = ? AND settled_ms > ? AND settled_ms <= ?), (SELECT COALESCE(SUM(tokens), 0) FROM model_call WHERE scope = ? AND settled_ms > ? AND settled_ms <= ?)";
-
-pub(crate) async fn departures(
-    connection: &mut SqliteConnection,
-    head: &Head,
-) -> Result<Departures, StoreError> {
+fn departures(connection: &Connection, head: &Head) -> Result<Departures, StoreError> {
     Ok(Departures {
-        hour: first(connection, &head.scope, head.tail_hour_ms).await?,
-        day: first(connection, &head.scope, head.tail_day_ms).await?,
+        hour: first(connection, &head.scope, head.tail_hour_ms)?,
+        day: first(connection, &head.scope, head.tail_day_ms)?,
     })
 }
 
-async fn first(
-    connection: &mut SqliteConnection,
-    scope: &str,
-    after: i64,
-) -> Result<Vec<(i64, MicroUsd)>, StoreError> {
+fn first(connection: &Connection, scope: &str, after: i64) -> Result<Vec<(i64, MicroUsd)>, StoreError> {
     let (scope, unit) = counted(scope);
-    let rows = sqlx::query(match unit {
-        Unit::Money => "SELECT settled_ms, actual_micro FROM model_call WHERE scope = ? AND settled_ms > ? ORDER BY settled_ms LIMIT ?",
-        Unit::Tokens => "SELECT settled_ms, COALESCE(tokens, 0) FROM model_call WHERE scope = ? AND settled_ms > ? ORDER BY settled_ms LIMIT ?",
-    })
-    .bind(scope)
-    .bind(after)
-    .bind(i64::try_from(DEPARTURES).unwrap_or(i64::MAX))
-    .fetch_all(connection)
-    .await?;
-    rows.iter().map(|row| Ok((row.try_get(0)?, MicroUsd::new(row.try_get(1)?)))).collect()
+    let mut statement = connection.prepare_cached(departed_text(unit))?;
+    let values = params![scope, after, i64::try_from(DEPARTURES).unwrap_or(i64::MAX)];
+    let rows = statement.query_map(values, |row| Ok((row.get(0)?, amount(row, 1)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Lists settlements: of a scope, after an instant, at most so many.
+pub(crate) const fn departed_text(unit: Unit) -> &'static str {
+    match unit {
+        Unit::Money => {
+            "SELECT settled_ms, actual_micro FROM model_call WHERE scope = ? AND settled_ms > ? ORDER BY settled_ms LIMIT ?"
+        }
+        Unit::Tokens => {
+            "SELECT settled_ms, COALESCE(tokens, 0) FROM model_call WHERE scope = ? AND settled_ms > ? ORDER BY settled_ms LIMIT ?"
+        }
+    }
 }

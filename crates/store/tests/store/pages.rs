@@ -15,10 +15,12 @@ const SEEDS: u64 = 16;
 const WAVES: u32 = 30;
 const ORDERS: [OrderBy; 5] =
     [OrderBy::Ended, OrderBy::Attempts, OrderBy::Tokens, OrderBy::Cost, OrderBy::Took];
-const MIGRATION: &str = include_str!("../../migrations/0004_history.sql");
-/// What the migrations before that one leave.
-const BEFORE: &str = "DROP TRIGGER history_claimed; DROP TRIGGER history_ended; DROP TRIGGER history_part; \
-    DROP TRIGGER history_task; DROP TABLE history; DROP INDEX attempt_ended; DROP INDEX task_root";
+const MIGRATIONS: [&str; 2] = [
+    include_str!("../../migrations/0004_history.sql"),
+    include_str!("../../migrations/0007_list_without_triggers.sql"),
+];
+/// What the migrations before those leave.
+const BEFORE: &str = "DROP TABLE history; DROP INDEX attempt_ended; DROP INDEX task_root";
 /// More tasks than a list counts, each attempted once; few values of each number, so that many lines are equal.
 const MANY: &str = "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < 1500) \
     INSERT INTO history (task_key, repo_id, words, state, model, attempts, own_tokens, own_micro, took_ms, started_ms, claimed_ms, ended_ms) \
@@ -48,7 +50,9 @@ async fn a_store_of_before_gets_the_same_list_by_its_migration() {
         let (memory, file) = played(seed).await;
         let mut raw = SqliteConnection::connect(&format!("sqlite:{}", file.path.display())).await.unwrap();
         sqlx::raw_sql(BEFORE).execute(&mut raw).await.unwrap();
-        sqlx::raw_sql(MIGRATION).execute(&mut raw).await.unwrap();
+        for migration in MIGRATIONS {
+            sqlx::raw_sql(migration).execute(&mut raw).await.unwrap();
+        }
         raw.close().await.unwrap();
         let reader = Reader::Sqlite(Sqlite::readers(&file.path).await.unwrap());
         assert_eq!(listed(&memory, seed).await, listed(&reader, seed).await, "seed {seed}");
