@@ -87,9 +87,9 @@ impl StoreDurable {
     async fn read_room(&self) -> Result<Room, StoreError> {
         let Engine { reader, scope, settings, .. } = &*self.engine;
         let purse = reader.purse(&self.root_key).await?.unwrap_or_default();
-        let ledger = reader.ledger(scope, self.engine.now_ms()).await?;
+        let head = reader.head(scope).await?;
         let task = settings.money.per_task.map(|cap| cap + purse.granted - purse.settled);
-        Ok(Room { task, cap_day: ledger.map(|(head, _)| head.cap_day).unwrap_or_default() })
+        Ok(Room { task, cap_day: head.map(|head| head.cap_day).unwrap_or_default() })
     }
 
     fn key(&self, ask: &Ask) -> TryKey {

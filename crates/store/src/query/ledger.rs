@@ -5,12 +5,29 @@ use glitchlab_domain::money::MicroUsd;
 use glitchlab_domain::reason::Window;
 use sqlx::{Row, SqliteConnection};
 
-use super::Reader;
+use super::{Reader, fetch};
 use crate::error::StoreError;
 use crate::sqlite::ledger::{departed_text, left_text};
 use crate::sqlite::load;
 
 impl Reader {
+    /// Returns the head of a ledger as it was last written: its caps are of now, its sums of then. This is one row, and what
+    /// [`Reader::ledger`] adds are many.
+    ///
+    /// # Errors
+    ///
+    /// Returns what the database says.
+    pub async fn head(&self, scope: &str) -> Result<Option<Head>, StoreError> {
+        match self {
+            Self::Memory(memory) => Ok(memory.read(|contents| contents.rows.heads.get(scope).cloned())),
+            Self::Sqlite(pool) => {
+                let query =
+                    sqlx::query("SELECT body FROM ledger_head WHERE scope = ?").bind(scope.to_owned());
+                Ok(fetch(pool, query).await?.pop())
+            }
+        }
+    }
+
     /// Returns the ledger of a scope as of `clock_ms`, with what leaves its windows next.
     ///
     /// # Errors
