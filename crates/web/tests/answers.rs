@@ -13,7 +13,7 @@ use crate::site::{Answer, HOST, METRICS, NOW_MS, Site, answer};
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
                       form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-const PATHS: [&str; 16] = [
+const PATHS: [&str; 17] = [
     "/",
     "/actors",
     "/alerts",
