@@ -10,6 +10,7 @@ use glitchlab_domain::money::MicroUsd;
 use glitchlab_domain::outcome::FailureKind;
 use glitchlab_domain::rows::{AttemptRow, CallRow, CallState};
 use glitchlab_domain::task::TaskState;
+use glitchlab_domain::trace;
 
 use crate::support::{LIMIT, Run, Scratch, bead, get, text, wait_for};
 
@@ -116,6 +117,16 @@ const DAEMONS: &str = "trap '' TERM; echo $$ >>$out/pids\n\
     while [ $(wc -l <$out/pids) -lt 4 ]; do sleep 0.02; done\n";
 /// One attempt, and clocks of a second.
 const ONCE: &str = "[work]\nattempts = 1\n";
+
+#[test]
+fn an_agent_that_traces_itself_finds_the_span_of_its_run() {
+    let shop = Shop::new("echo $TRACEPARENT >$out/traceparent; echo fixed >sum.txt\n", "");
+    let attempt = shop.run();
+    let run = shop.runs().pop().expect("it was run");
+    let told = fs::read_to_string(shop.scratch.path().join("traceparent")).expect("the agent wrote it");
+    let trace_id = attempt.trace_id.expect("a task has a trace");
+    assert_eq!(Some(told.trim()), trace::traceparent(&trace_id, trace::call_span(&run.key)).as_deref());
+}
 
 #[test]
 fn an_agent_makes_the_change_the_tests_turn_green_and_it_is_merged() {

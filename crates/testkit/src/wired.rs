@@ -157,10 +157,11 @@ impl Workspace for Wired<dyn Workspace> {
         &self,
         at: &Worktree,
         command: &[String],
+        traceparent: Option<&str>,
         limits: &RunLimits,
         watch: &dyn ChildWatch,
     ) -> Result<Finished, WorkspaceError> {
-        self.inner.run_agent(at, command, limits, watch).await
+        self.inner.run_agent(at, command, traceparent, limits, watch).await
     }
 
     async fn fingerprint(&self, at: &Worktree) -> Result<String, WorkspaceError> {

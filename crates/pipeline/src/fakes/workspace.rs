@@ -238,6 +238,7 @@ impl Workspace for FakeWorkspace {
         &self,
         at: &Worktree,
         _: &[String],
+        _: Option<&str>,
         limits: &RunLimits,
         watch: &dyn ChildWatch,
     ) -> Result<Finished, WorkspaceError> {

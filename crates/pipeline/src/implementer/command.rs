@@ -12,6 +12,7 @@ use glitchlab_domain::ledger::Bounds;
 use glitchlab_domain::money::MicroUsd;
 use glitchlab_domain::outcome::FailureKind;
 use glitchlab_domain::stage::Stage;
+use glitchlab_domain::trace::{self, SpanId};
 use glitchlab_models::{ErrorKind, ModelError, Reservation};
 use sha2::{Digest, Sha256};
 
@@ -120,7 +121,7 @@ impl Session<'_> {
 
     async fn work(&self, money: Reservation) -> Result<Edited, Stop> {
         let came = match self.prepare().await {
-            Ok(prompt_file) => self.run(&prompt_file, money.bound()).await,
+            Ok(prompt_file) => self.run(&prompt_file, money.bound(), trace::call_span(money.key())).await,
             Err(stop) => Came::nothing(stop),
         };
         let Came { paid, latency_ms, result } = came;
@@ -144,7 +145,7 @@ impl Session<'_> {
         Ok(path)
     }
 
-    async fn run(&self, prompt_file: &std::path::Path, bound: MicroUsd) -> Came {
+    async fn run(&self, prompt_file: &std::path::Path, bound: MicroUsd, span: SpanId) -> Came {
         let Self { job, agent, at, .. } = *self;
         let values = Values {
             prompt_file: &prompt_file.to_string_lossy(),
@@ -154,7 +155,9 @@ impl Session<'_> {
         let vigil = Vigil::new(job.durable.as_ref(), job.workspace.as_ref(), at, agent.clocks);
         let limits = RunLimits { timeout: vigil.wall(), max_output_bytes: OUTPUT_BYTES };
         tracing::info!(event = "agent.started", task = %job.task.bead_id, agent = agent.name, "up to {bound} are set aside");
-        let ran = job.workspace.run_agent(at, &agent.command.fill(&values), &limits, &vigil).await;
+        let traceparent = job.attempt.trace_id.as_deref().and_then(|id| trace::traceparent(id, span));
+        let command = agent.command.fill(&values);
+        let ran = job.workspace.run_agent(at, &command, traceparent.as_deref(), &limits, &vigil).await;
         let overdue = vigil.overdue();
         match ran {
             Ok(finished) => self.judge(finished, overdue, &vigil.into_stdout(), bound).await,

@@ -231,11 +231,16 @@ impl Workspace for GitWorkspace {
         &self,
         at: &Worktree,
         command: &[String],
+        traceparent: Option<&str>,
         limits: &RunLimits,
         watch: &dyn ChildWatch,
     ) -> Result<Finished, WorkspaceError> {
         self.check(at)?;
         let environment = self.options.environment.for_tests(&self.options.pass_to_agents);
+        let environment = match traceparent {
+            Some(traceparent) => environment.with("TRACEPARENT", traceparent),
+            None => environment,
+        };
         let (program, arguments) =
             command.split_first().map_or(("", command), |(program, rest)| (program.as_str(), rest));
         let command = Command::new(program, &at.path, environment).args(arguments);

@@ -198,11 +198,13 @@ pub trait Workspace: Send + Sync {
     /// before, the worktree is first brought back to where the step began.
     async fn mark(&self, at: &Worktree, attempt_id: &str, n: u32) -> Result<(), WorkspaceError>;
 
-    /// Runs a program that may work in the worktree, and ends all it started.
+    /// Runs a program that may work in the worktree, and ends all it started. One that traces itself finds the span that
+    /// it works under, as W3C has it, in its variable `TRACEPARENT`.
     async fn run_agent(
         &self,
         at: &Worktree,
         command: &[String],
+        traceparent: Option<&str>,
         limits: &RunLimits,
         watch: &dyn ChildWatch,
     ) -> Result<Finished, WorkspaceError>;
