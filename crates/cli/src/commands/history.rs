@@ -20,6 +20,8 @@ use crate::output::{one_line, say};
 use crate::table::{Side, table};
 use crate::times;
 
+/// How much of a trace's id is shown, in digits; `glitchlab trace` takes as much.
+const TRACE: usize = 8;
 /// How much of what happened is shown in a table, in characters.
 const DETAIL: usize = 60;
 
@@ -93,6 +95,7 @@ fn text(ended: &[EndedAttempt]) -> String {
         ("COST", Side::Right),
         ("TOOK", Side::Right),
         ("MODEL", Side::Left),
+        ("TRACE", Side::Left),
         ("WHAT HAPPENED", Side::Left),
     ];
     let rows: Vec<_> = ended.iter().map(row).collect();
@@ -110,11 +113,12 @@ fn row(it: &EndedAttempt) -> Vec<String> {
         it.cost.to_string(),
         format!("{} s", (it.ended_ms - it.started_ms) / 1_000),
         one_line(&agent::label(&it.model)),
+        it.trace_id.as_deref().unwrap_or("—").chars().take(TRACE).collect(),
         one_line(&it.detail).chars().take(DETAIL).collect(),
     ]
 }
 
-const HEAD: &str = "attempt_id,task,title,n,status,failure,size,model,simulated,tokens,cost_micro,files_changed,branch,started,ended,detail\n";
+const HEAD: &str = "attempt_id,task,title,n,status,failure,size,model,simulated,tokens,cost_micro,files_changed,branch,started,ended,detail,trace_id\n";
 
 fn csv(ended: &[EndedAttempt]) -> String {
     let line = |it: &EndedAttempt| {
@@ -135,6 +139,7 @@ fn csv(ended: &[EndedAttempt]) -> String {
             times::instant(it.started_ms),
             times::instant(it.ended_ms),
             quoted(&it.detail),
+            it.trace_id.clone().unwrap_or_default(),
         ];
         cells.join(",") + "\n"
     };

@@ -44,10 +44,15 @@ async fn trace(named: &Named) -> Result<ExitCode, Stop> {
     Ok(Code::Done.into())
 }
 
-/// Finds a task by its own id or by that of its trace.
+/// The fewest digits of a trace's id that name it.
+const DIGITS: usize = 8;
+
+/// Finds a task by its own id, or by the first digits of the id of its trace.
 async fn find(reader: &Reader, repo_id: &str, id: &str) -> Result<Option<TaskRow>, StoreError> {
     let tasks = reader.tasks(repo_id).await?;
-    let by_trace = |task: &TaskRow| task.trace_id.as_deref() == Some(id);
+    let by_trace = |task: &TaskRow| {
+        id.len() >= DIGITS && task.trace_id.as_deref().is_some_and(|trace_id| trace_id.starts_with(id))
+    };
     let place =
         tasks.iter().position(|task| task.bead_id.as_str() == id).or_else(|| tasks.iter().position(by_trace));
     Ok(place.map(|place| tasks[place].clone()))

@@ -192,6 +192,7 @@ fn facts(why: &TaskWhy) -> Vec<(&'static str, String)> {
     facts.push(("attempts", format!("{attempts}, {failures} failed, put back {deferrals} times")));
     facts.extend(why.request.iter().map(|request| ("branch", request.clone())));
     facts.extend(why.obstacle.iter().map(|obstacle| ("learned", obstacle.clone())));
+    facts.extend(why.trace_id.iter().map(|trace_id| ("trace", trace_id.clone())));
     facts
 }
 

@@ -50,6 +50,9 @@ pub struct TaskWhy {
     pub blockers: Vec<Blocker>,
     /// Its branch or request.
     pub request: Option<String>,
+    /// The trace of its root task, 32 hex digits, once one was claimed.
+    #[serde(default)]
+    pub trace_id: Option<String>,
     /// What the last attempt found in its way: text of a model.
     pub obstacle: Option<String>,
     /// What people have said about it and nobody has done yet, in order.
@@ -100,6 +103,7 @@ pub fn explain_task(facts: &Facts<'_>, id: &BeadId) -> Result<TaskWhy, Vec<BeadI
         blockers: entry.as_ref().map_or_else(Vec::new, |entry| chain(facts, &survey, &entry.reason)),
         entry,
         request: task.request.clone(),
+        trace_id: task.trace_id.clone(),
         said: facts.said.iter().filter(|said| said.task.as_ref() == Some(id)).cloned().collect(),
         obstacle: task.learned.last().map(|learned| learned.obstacle.clone()).filter(|text| !text.is_empty()),
     })
