@@ -170,9 +170,10 @@ fn whatever_a_receiver_does_the_work_goes_on_and_the_end_is_in_time() {
         let run = scratch.start_with(&variables, &[&own[..], &ON, &given].concat());
         until_completed(&scratch, &run);
         let health = until_telemetry_is(&run, "degraded");
-        let why = health["telemetry"]["what"].as_str().unwrap_or_default();
-        assert!(why.contains("logs do not arrive") && why.contains(what), "{health}");
-        assert_eq!((&health["health"], &health["why"]), (&"degraded".into(), &why.into()));
+        let told = health["telemetry"]["what"].as_str().unwrap_or_default();
+        assert!(told.contains(" do not arrive") && told.contains(what), "{health}");
+        assert_eq!(health["health"], "degraded");
+        assert!(health["why"].as_str().is_some_and(|why| why.contains(what)), "{health}");
         assert!(get(&run.address(), "/health").ends_with("degraded\n"));
         let status = scratch.command(&["status"]);
         assert!(status.contains("telemetry is degraded: ") && status.contains(what), "{status}");

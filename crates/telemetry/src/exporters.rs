@@ -87,7 +87,7 @@ impl Exporters {
     ) -> B {
         let text = |value: &http::HeaderValue| value.to_str().unwrap_or_default().to_owned();
         let headers = to.headers.iter().map(|(name, value)| (name.to_string(), text(value)));
-        let agent = ("user-agent".to_owned(), concat!("glitchlab/", env!("CARGO_PKG_VERSION")).to_owned());
+        let agent = ("User-Agent".to_owned(), concat!("glitchlab/", env!("CARGO_PKG_VERSION")).to_owned());
         let headers: HashMap<_, _> = std::iter::once(agent).chain(headers).collect();
         builder
             .with_http_client(Poster::new(self.wire.clone(), to.timeout, answers.clone()))

@@ -105,6 +105,8 @@ fn spans_arrive_as_they_are_with_the_headers_and_the_resource() {
     let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let headers = receiver.posted()[0].headers.clone();
     assert!(headers.contains(&header("api-key", "s3cret")), "{headers:?}");
+    let agent = concat!("glitchlab/", env!("CARGO_PKG_VERSION"));
+    assert!(headers.contains(&header("user-agent", agent)), "{headers:?}");
     assert!(headers.contains(&header("content-type", "application/x-protobuf")), "{headers:?}");
     assert_eq!(case.telemetry.health().report().state, State::Ok);
 }
