@@ -176,8 +176,8 @@ fn whatever_a_receiver_does_the_work_goes_on_and_the_end_is_in_time() {
         assert!(health["why"].as_str().is_some_and(|why| why.contains(what)), "{health}");
         assert!(get(&run.address(), "/health").ends_with("degraded\n"));
         let status = scratch.command(&["status"]);
-        assert!(status.contains("telemetry is degraded: ") && status.contains(what), "{status}");
-        let shown = || get(&run.address(), "/").contains("telemetry is degraded").then_some(());
+        assert!(status.contains("Telemetry is degraded: ") && status.contains(what), "{status}");
+        let shown = || get(&run.address(), "/").contains("Telemetry is degraded").then_some(());
         assert!(wait_for(LIMIT, shown).is_some(), "it is on the page");
 
         run.signal("TERM");

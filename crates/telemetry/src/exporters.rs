@@ -85,7 +85,8 @@ impl Exporters {
         answers: &Answers,
         retry: RetryPolicy,
     ) -> B {
-        let text = |value: &http::HeaderValue| value.to_str().unwrap_or_default().to_owned();
+        // The builder takes values for percent encoding; these are plain.
+        let text = |value: &http::HeaderValue| value.to_str().unwrap_or_default().replace('%', "%25");
         let headers = to.headers.iter().map(|(name, value)| (name.to_string(), text(value)));
         let agent = ("User-Agent".to_owned(), concat!("glitchlab/", env!("CARGO_PKG_VERSION")).to_owned());
         let headers: HashMap<_, _> = std::iter::once(agent).chain(headers).collect();

@@ -92,7 +92,7 @@ pub struct Unreached {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (place, Unreached { signal, what, .. }) in self.troubles.iter().enumerate() {
-            let so_far = if place == 0 { "telemetry is degraded: " } else { "; " };
+            let so_far = if place == 0 { "Telemetry is degraded: " } else { "; " };
             write!(f, "{so_far}{signal} do not arrive ({what})")?;
         }
         Ok(())
@@ -255,7 +255,7 @@ mod tests {
         assert_eq!(report.state, State::Degraded);
         assert_eq!(
             report.to_string(),
-            "telemetry is degraded: traces do not arrive (Connection refused); logs do not arrive (status 503)"
+            "Telemetry is degraded: traces do not arrive (Connection refused); logs do not arrive (status 503)"
         );
         assert_eq!(report.lost, 515);
         health.arrived(Signal::Logs);

@@ -96,7 +96,7 @@ fn span() -> SpanData {
 #[test]
 fn spans_arrive_as_they_are_with_the_headers_and_the_resource() {
     let receiver = Receiver::new(Manner::Takes);
-    let case = Case::new(&receiver.endpoint(), &[("OTEL_EXPORTER_OTLP_HEADERS", "api-key=s3cret")]);
+    let case = Case::new(&receiver.endpoint(), &[("OTEL_EXPORTER_OTLP_HEADERS", "api-key=s3%2525cret")]);
     assert_eq!(case.send(), Ok(()));
     let spans = receiver.spans();
     assert_eq!((spans.len(), spans[0].name.as_str()), (1, "planner"));
@@ -104,7 +104,7 @@ fn spans_arrive_as_they_are_with_the_headers_and_the_resource() {
     assert_eq!(spans[0].end_time_unix_nano, 2_000_000_000);
     let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let headers = receiver.posted()[0].headers.clone();
-    assert!(headers.contains(&header("api-key", "s3cret")), "{headers:?}");
+    assert!(headers.contains(&header("api-key", "s3%25cret")), "{headers:?}");
     let agent = concat!("glitchlab/", env!("CARGO_PKG_VERSION"));
     assert!(headers.contains(&header("user-agent", agent)), "{headers:?}");
     assert!(headers.contains(&header("content-type", "application/x-protobuf")), "{headers:?}");

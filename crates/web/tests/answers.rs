@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::{Method, Request};
-use glitchlab_domain::snapshot::{Snapshot, Trouble};
+use glitchlab_domain::snapshot::{Delivery, Snapshot, Telemetry, Trouble};
 use glitchlab_web::Health;
 
 use crate::sample::{live, tree};
@@ -13,7 +13,7 @@ use crate::site::{Answer, HOST, METRICS, NOW_MS, Site, answer};
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
                       form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-const PATHS: [&str; 17] = [
+const PATHS: [&str; 18] = [
     "/",
     "/actors",
     "/alerts",
@@ -25,6 +25,7 @@ const PATHS: [&str; 17] = [
     "/api/v1/tasks/gl-li2.1",
     "/health",
     "/metrics",
+    "/api/v1/health",
     "/api/v1/state",
     "/api/v1/actors",
     "/assets/app.css",
@@ -191,6 +192,24 @@ async fn metrics_are_text_for_prometheus_and_are_nowhere_else_than_in_the_engine
     site.sources.metrics = None;
     let answer = site.get("/metrics").await;
     assert!(answer.status == 404 && answer.body.contains("this process has no metrics"), "{answer:?}");
+}
+
+#[tokio::test]
+async fn the_details_of_the_health_say_why_and_how_telemetry_is() {
+    let what = "Telemetry is degraded: logs do not arrive (status 503)";
+    let telemetry =
+        Telemetry { state: Delivery::Degraded, what: what.to_owned(), since_ms: Some(NOW_MS), lost: 512 };
+    let site = Site::new(Snapshot { telemetry, ..live(NOW_MS) });
+    let details = async || -> serde_json::Value {
+        serde_json::from_str(&site.get("/api/v1/health").await.body).expect("JSON")
+    };
+    let well = details().await;
+    assert_eq!((&well["health"], &well["why"]), (&"ok".into(), &serde_json::Value::Null));
+    *site.health.lock().expect("no test panics with it") = Health::Degraded(what.to_owned());
+    let impaired = details().await;
+    assert_eq!((&impaired["health"], &impaired["why"]), (&"degraded".into(), &what.into()));
+    let telemetry = &impaired["telemetry"];
+    assert_eq!((&telemetry["state"], &telemetry["lost"]), (&"degraded".into(), &512.into()));
 }
 
 #[tokio::test]
