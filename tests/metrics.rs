@@ -33,13 +33,21 @@ fn scrape(address: &str) -> String {
     body(&answer).to_owned()
 }
 
+/// Where the toolchain is with which the demo tests its repository: a scenario's home is empty.
+#[expect(clippy::disallowed_methods, reason = "only the demo needs what is in the home of whoever runs this")]
+fn toolchain() -> [PathBuf; 2] {
+    let home = PathBuf::from(std::env::var_os("HOME").unwrap_or_default());
+    [("CARGO_HOME", ".cargo"), ("RUSTUP_HOME", ".rustup")]
+        .map(|(variable, folder)| std::env::var_os(variable).map_or_else(|| home.join(folder), PathBuf::from))
+}
+
 /// Runs the demo, which stays up, and waits until it has completed something.
 fn demo(scratch: &Scratch) -> Run {
+    let [cargo, rustup] = toolchain();
     // What the demo makes goes with the scenario.
-    let run = scratch.launch_with(
-        &[("TMPDIR", text(scratch.path()))],
-        &["continuous", "--demo", "--listen", "127.0.0.1:0"],
-    );
+    let variables =
+        [("TMPDIR", text(scratch.path())), ("CARGO_HOME", text(&cargo)), ("RUSTUP_HOME", text(&rustup))];
+    let run = scratch.launch_with(&variables, &["continuous", "--demo", "--listen", "127.0.0.1:0"]);
     run.until_printed("http://");
     let address = run.address();
     let none = r#"glitchlab_tasks_total{status="completed"} 0"#;
