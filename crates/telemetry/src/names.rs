@@ -3,3 +3,8 @@
 pub mod attribute;
 pub mod metric;
 pub mod span;
+
+#[cfg(test)]
+mod page;
+#[cfg(test)]
+mod tests;

@@ -15,16 +15,33 @@ pub const INVOKE_AGENT: &str = "invoke_agent";
 /// What a stage that runs the repository's tests does.
 pub const EXECUTE_TOOL: &str = "execute_tool";
 
+/// All spans but those of stages: the name, the span that it lies in, and what it is.
+pub const ALL: &[(&str, &str, &str)] = &[
+    (
+        "task {id}",
+        "—, or the `decompose` of the task above",
+        "A task, from its first claim until we are done with it",
+    ),
+    (
+        ACCEPTED,
+        "`task {id}`",
+        "A mark without length: the task was claimed for the first time, long before its span is there",
+    ),
+    (ATTEMPT, "`task {id}`", "An attempt, however many processes it took"),
+    ("chat {model}", "its stage", "One try of a call to a model, of the kind CLIENT"),
+    ("invoke_agent {program}", "its stage", "One run of a program that works by itself, likewise"),
+];
+
 /// All stages, each of which has a span by its name.
-pub const STAGES: [Stage; 10] = [
-    Stage::ArchitectTriage,
-    Stage::Planner,
-    Stage::BudgetGate,
-    Stage::Replan,
-    Stage::Decompose,
-    Stage::Implement,
-    Stage::Test,
-    Stage::Debug,
-    Stage::Review,
-    Stage::PullRequest,
+pub const STAGES: [(Stage, &str); 10] = [
+    (Stage::ArchitectTriage, "Is it already done, and how large is it?"),
+    (Stage::Planner, "The steps, the files and the estimates"),
+    (Stage::BudgetGate, "Passes, decomposes or rejects; asks no model"),
+    (Stage::Replan, "Plans again, smaller, when the gate says so"),
+    (Stage::Decompose, "Writes the sub-tasks, whose spans lie in it"),
+    (Stage::Implement, "Edits the worktree"),
+    (Stage::Test, "Runs the repository's own tests"),
+    (Stage::Debug, "Edits again after red tests"),
+    (Stage::Review, "Reads the diff"),
+    (Stage::PullRequest, "Opens the request or merges"),
 ];

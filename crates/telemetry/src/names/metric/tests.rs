@@ -1,8 +1,5 @@
-use std::fmt::Write as _;
-
 use super::*;
-
-const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/metrics.md");
+use crate::names::page::{Page, code};
 
 /// The name under which Prometheus has it.
 fn for_prometheus(metric: &Metric) -> String {
@@ -12,44 +9,28 @@ fn for_prometheus(metric: &Metric) -> String {
     format!("{name}{unit}{total}")
 }
 
-fn table(metrics: &[Metric]) -> String {
-    let head =
-        "| metric | for Prometheus | kind | unit | labels | what it says |\n|---|---|---|---|---|---|\n";
-    metrics.iter().fold(head.to_owned(), |mut table, metric| {
-        let labels: Vec<String> = metric.labels.iter().map(|label| format!("`{label}`")).collect();
-        let (name, other) = (metric.name, for_prometheus(metric));
-        let Metric { unit, help, .. } = metric;
-        let row = [
-            format!("`{name}`"),
-            format!("`{other}`"),
+fn rows(metrics: &[Metric]) -> impl Iterator<Item = Vec<String>> {
+    metrics.iter().map(|metric| {
+        let labels: Vec<String> = metric.labels.iter().map(|label| code(label)).collect();
+        vec![
+            code(metric.name),
+            code(&for_prometheus(metric)),
             metric.kind.name().to_owned(),
-            format!("`{unit}`"),
+            code(metric.unit),
             labels.join(", "),
-            (*help).to_owned(),
-        ];
-        writeln!(table, "| {} |", row.join(" | ")).unwrap();
-        table
+            metric.help.to_owned(),
+        ]
     })
-}
-
-/// Puts a table where the page has the marks of its name.
-fn with_table(page: &str, name: &str, metrics: &[Metric]) -> String {
-    let (open, close) = (format!("<!-- {name} -->\n"), format!("<!-- end of {name} -->\n"));
-    let (before, rest) = page.split_once(&open).unwrap_or_else(|| panic!("the page lacks {open}"));
-    let (_, after) = rest.split_once(&close).unwrap_or_else(|| panic!("the page lacks {close}"));
-    format!("{before}{open}{}{close}{after}", table(metrics))
 }
 
 #[test]
 fn the_documented_metrics_are_the_metrics() {
-    let documented = std::fs::read_to_string(PAGE).unwrap();
-    let written = with_table(&documented, "metrics", &ALL);
-    let written = with_table(&written, "released GenAI metrics", &GEN_AI_RELEASED);
-    let written = with_table(&written, "latest GenAI metrics", &GEN_AI_LATEST);
-    if written != documented {
-        std::fs::write(PAGE, &written).expect("docs/metrics.md is written");
-        panic!("docs/metrics.md was not the list; it is written anew: look at it and commit it");
-    }
+    let head = "| metric | for Prometheus | kind | unit | labels | what it says |";
+    Page::open("metrics.md")
+        .with("metrics", head, rows(&ALL))
+        .with("released GenAI metrics", head, rows(&GEN_AI_RELEASED))
+        .with("latest GenAI metrics", head, rows(&GEN_AI_LATEST))
+        .is_so();
 }
 
 #[test]
