@@ -108,7 +108,7 @@ pub(crate) async fn compose(config: &Config, exports: &Arc<Exports>) -> Result<C
         tools,
         receivers: Receivers::new(receivers, Arc::new(HttpTransport::new())),
         writer_clock: Arc::clone(&clock),
-        metrics: Arc::clone(&exports.metrics),
+        metrics: exports.metrics(),
         clock,
         folder: absolute(state_of(config)).join("watchdog"),
         own: Arc::new(ThisProcess::new(address, Arc::clone(exports))),

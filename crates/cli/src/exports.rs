@@ -13,7 +13,7 @@ use glitchlab_store::clock;
 use glitchlab_telemetry::Telemetry;
 use glitchlab_telemetry::config::Config as Wanted;
 use glitchlab_telemetry::health::{Report, State};
-use glitchlab_telemetry::metrics::{Conventions, Metrics};
+use glitchlab_telemetry::metrics::{self, Metrics};
 use glitchlab_telemetry::providers::{LAST_WORDS, Origin};
 use glitchlab_telemetry::spans::Redact;
 use glitchlab_telemetry::trace_context::{Messages, Sender};
@@ -21,19 +21,20 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::agents;
 use crate::compose::state_of;
-use crate::config::{Config, semconv_opt_in, telemetry};
+use crate::config::{Config, telemetry};
 use crate::exit::{Code, OrStop, Stop};
-use crate::metrics::{self, Scrape};
+
+/// Writes all metrics in Prometheus's text format; nothing when they cannot be written, which the log says.
+pub(crate) type Scrape = Arc<dyn Fn() -> Option<String> + Send + Sync>;
 
 /// The telemetry of this process.
 pub(crate) struct Exports {
     /// The boot that it is about.
     pub(crate) boot_id: BootId,
-    /// The instruments, which are sent and scraped.
-    pub(crate) metrics: Arc<Metrics>,
-    /// What scrapes them.
-    pub(crate) scrape: Scrape,
     telemetry: Telemetry,
+    /// The instruments, which are sent and scraped.
+    metrics: Arc<Metrics>,
+    scrape: metrics::Scrape,
     /// Of its own: it sends while the engine's hangs, and after that has ended. None once telemetry has.
     runtime: Mutex<Option<Runtime>>,
     wanted: Wanted,
@@ -60,22 +61,16 @@ impl Exports {
             .enable_all()
             .build()
             .context("the runtime of telemetry cannot start")?;
-        let (reader, scrape) = metrics::scrape()?;
+        let (reader, scrape) = metrics::scrape().or_stop(Code::Unexpected)?;
         let telemetry = Telemetry::start(&wanted, &origin, clock::wall(), runtime.handle(), Some(reader))
             .or_stop(Code::Configuration)?;
-        let metrics = Metrics::new(&telemetry.meter(), Conventions::opted(&semconv_opt_in()));
+        let metrics = Arc::new(Metrics::new(&telemetry.meter(), wanted.conventions));
         if let Some(messages) = telemetry.messages() {
             // A second one, as in tests, is left out.
             let _ = install_propagator(Box::new(Mailboxes(messages)));
         }
-        Ok(Arc::new(Self {
-            boot_id,
-            metrics: Arc::new(metrics),
-            scrape,
-            telemetry,
-            runtime: Mutex::new(Some(runtime)),
-            wanted,
-        }))
+        let runtime = Mutex::new(Some(runtime));
+        Ok(Arc::new(Self { boot_id, telemetry, metrics, scrape, runtime, wanted }))
     }
 
     /// Says where telemetry goes; nothing where none does.
@@ -86,6 +81,20 @@ impl Exports {
     /// Returns the providers.
     pub(crate) const fn telemetry(&self) -> &Telemetry {
         &self.telemetry
+    }
+
+    /// Returns where committed events are counted.
+    pub(crate) fn metrics(&self) -> Arc<Metrics> {
+        Arc::clone(&self.metrics)
+    }
+
+    /// Returns what reads the same instruments for a scrape.
+    pub(crate) fn scrape(&self) -> Scrape {
+        let scrape = self.scrape.clone();
+        Arc::new(move || {
+            let unreadable = |error: &_| tracing::warn!(event = "metrics.unreadable", "{error}");
+            scrape.text().inspect_err(unreadable).ok()
+        })
     }
 
     /// Says what was asked for and does not count.

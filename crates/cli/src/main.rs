@@ -14,7 +14,6 @@ mod exports;
 mod here;
 mod history_file;
 mod log;
-mod metrics;
 mod output;
 mod own_process;
 mod pages;

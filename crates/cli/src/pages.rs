@@ -9,7 +9,7 @@ use glitchlab_pipeline::implementer::Artifacts;
 use glitchlab_runtime::{ChildSpec, Failure, Task};
 use glitchlab_web::{Guard, Health, Sources};
 
-use crate::metrics::Scrape;
+use crate::exports::Scrape;
 use crate::records::StoreRecords;
 
 /// Describes the web child of an engine on a bound socket, which also shows what programs said that edited.

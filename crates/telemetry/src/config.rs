@@ -11,6 +11,7 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue, Uri};
 
 use self::variables::Variables;
+use crate::metrics::Conventions;
 use crate::signal::Signal;
 
 /// What every process calls itself unless somebody says otherwise.
@@ -48,6 +49,8 @@ pub struct Config {
     pub attributes: Vec<(String, String)>,
     /// How often metrics are sent.
     pub metric_interval: Duration,
+    /// Under which names the metrics of models go.
+    pub conventions: Conventions,
     /// Of so many chains of actor messages one is traced live; 0 is none.
     pub messages: u32,
     /// What was asked for and does not count, one sentence each.
@@ -109,6 +112,8 @@ impl Config {
         let named = named.map(|place| attributes.remove(place).1);
         let service = variables.text("OTEL_SERVICE_NAME").map(str::to_owned).or(named);
         let metric_interval = variables.millis("OTEL_METRIC_EXPORT_INTERVAL").unwrap_or(METRIC_INTERVAL);
+        let conventions =
+            Conventions::opted(variables.text("OTEL_SEMCONV_STABILITY_OPT_IN").unwrap_or_default());
         if [&traces, &metrics, &logs].into_iter().any(Option::is_some) {
             variables.note_unused();
         }
@@ -118,7 +123,7 @@ impl Config {
         }
         let service = service.unwrap_or_else(|| SERVICE.to_owned());
         let messages = given.messages;
-        Ok(Self { traces, metrics, logs, service, attributes, metric_interval, messages, notes })
+        Ok(Self { traces, metrics, logs, service, attributes, metric_interval, conventions, messages, notes })
     }
 
     /// Returns where a signal goes.

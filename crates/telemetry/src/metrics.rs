@@ -13,7 +13,6 @@ mod scrape;
 use std::sync::Arc;
 
 use glitchlab_domain::event::{Event, EventKind};
-use glitchlab_domain::money::MicroUsd;
 use glitchlab_domain::outcome::{FailureKind, Size, Status};
 use glitchlab_domain::stage::{Decision, Role, Stage};
 use opentelemetry::KeyValue;
@@ -21,7 +20,9 @@ use opentelemetry::metrics::noop::NoopMeterProvider;
 use opentelemetry::metrics::{Counter, Histogram, Meter, MeterProvider};
 use opentelemetry_sdk::metrics::{Instrument, Stream};
 
+use crate::genai::usd;
 use crate::names::metric;
+use crate::providers::SCOPE;
 
 pub use alone::Alone;
 pub use gen_ai::Conventions;
@@ -126,7 +127,7 @@ impl Metrics {
     /// Makes instruments that nobody reads.
     #[must_use]
     pub fn off() -> Self {
-        Self::new(&NoopMeterProvider::new().meter("glitchlab"), Conventions::default())
+        Self::new(&NoopMeterProvider::new().meter(SCOPE), Conventions::default())
     }
 
     /// Returns the levels, for whoever knows them.
@@ -201,7 +202,7 @@ impl Metrics {
         let EventKind::BudgetSettled { model, stage, actual, charged_tokens, .. } = kind else { return };
         let labels = by_role(model, role(*stage));
         self.tokens.add(*charged_tokens, &labels);
-        self.cost.add(dollars(*actual), &labels);
+        self.cost.add(usd(*actual), &labels);
         let Some(call) = Call::of(kind) else { return };
         self.latency.record(call.took_s, &[label(metric::MODEL, model)]);
         if !call.ok {
@@ -230,11 +231,6 @@ fn known(name: &'static str, value: &'static str) -> KeyValue {
 /// Returns a time in seconds; one that a clock which was set back made negative is none.
 fn seconds(ms: i64) -> f64 {
     ms.max(0) as f64 / 1_000.0
-}
-
-/// Returns an amount in dollars, for those who compute with no money.
-fn dollars(amount: MicroUsd) -> f64 {
-    amount.micro() as f64 / 1_000_000.0
 }
 
 #[cfg(test)]

@@ -119,7 +119,7 @@ async fn start(config: &Config, foot: &Foot, exports: &Arc<Exports>) -> Result<U
     let standing = Standing::read(config, &engine.repo_id, Some(&engine.reader), engine.now_ms()).await;
     let counts = standing.ok().map(|standing| standing.counts());
     say(&banner::text(config, &engine, &repo, &found, counts, exports.receivers(), address));
-    let pages = pages::child(&engine, listener, agents::artifacts(config), Arc::clone(&exports.scrape));
+    let pages = pages::child(&engine, listener, agents::artifacts(config), exports.scrape());
     let beside = [Some(pages), reload::child(&engine, config), exports.traces(&engine, config)];
     let beside = beside.into_iter().flatten().collect();
     let tree = tree::start(&engine, beside).await.context("the supervision tree did not come up")?;

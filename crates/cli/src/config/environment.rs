@@ -43,13 +43,6 @@ pub(crate) fn search_path() -> Option<String> {
     std::env::var("PATH").ok()
 }
 
-/// Returns which conventions of telemetry are asked for, a list with commas; empty when none are.
-#[expect(clippy::disallowed_methods, reason = "this is the reader of the environment")]
-#[must_use]
-pub(crate) fn semconv_opt_in() -> String {
-    std::env::var("OTEL_SEMCONV_STABILITY_OPT_IN").unwrap_or_default()
-}
-
 fn folder(variable: &str, below_home: &str) -> Option<PathBuf> {
     base(variable, below_home).map(|base| base.join("glitchlab"))
 }

@@ -31,8 +31,8 @@ use glitchlab_models::scripted::Script;
 use glitchlab_pipeline::process::Environment;
 
 pub(crate) use self::environment::{
-    environment, is_managed_service, log_filter, own_arguments, search_path, semconv_opt_in, state_folder,
-    temporary_folder, unit_folder, user,
+    environment, is_managed_service, log_filter, own_arguments, search_path, state_folder, temporary_folder,
+    unit_folder, user,
 };
 
 use self::effective::{Effective, Sources};

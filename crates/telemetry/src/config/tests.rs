@@ -145,3 +145,10 @@ fn grpc_has_no_path() {
     let traces = read(&variables).traces.expect("it is sent");
     assert_eq!((traces.endpoint.path(), traces.protocol), ("/", Protocol::Grpc));
 }
+
+#[test]
+fn the_latest_names_for_models_are_opted_in_among_others() {
+    let opted = |words| read(&[("OTEL_SEMCONV_STABILITY_OPT_IN", words)]).conventions;
+    assert_eq!(opted("http"), Conventions::Released);
+    assert_eq!(opted("http, gen_ai_latest_experimental"), Conventions::Latest);
+}

@@ -6,6 +6,7 @@ use opentelemetry::metrics::MeterProvider as _;
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 
 use super::{Conventions, Metrics, Scrape, Unreadable, limited, scrape};
+use crate::providers::SCOPE;
 
 /// Instruments with their provider, and what reads them.
 pub struct Alone {
@@ -25,7 +26,7 @@ impl Alone {
     pub fn new(conventions: Conventions) -> Result<Self, Unreadable> {
         let (reader, scrape) = scrape()?;
         let provider = SdkMeterProvider::builder().with_reader(reader).with_view(limited).build();
-        let metrics = Arc::new(Metrics::new(&provider.meter("glitchlab"), conventions));
+        let metrics = Arc::new(Metrics::new(&provider.meter(SCOPE), conventions));
         Ok(Self { metrics, scrape, _provider: provider })
     }
 

@@ -8,6 +8,7 @@ use opentelemetry::metrics::{Counter, Histogram, Meter};
 
 use super::instruments::{counter, histogram, histogram_f64};
 use super::{CALL_BOUNDS, known, label, seconds};
+use crate::genai::provider_and_model;
 use crate::names::metric;
 
 /// The bounds of tokens of a call.
@@ -74,15 +75,13 @@ impl<'a> Call<'a> {
     }
 
     fn labels(&self) -> Vec<KeyValue> {
+        let (provider, model) = provider_and_model(self.model);
         // A model is named after its provider; a program that edits has a name alone.
-        let (provider, operation) = match self.model.split_once('/') {
-            Some((provider, _)) => (provider, "chat"),
-            None => (self.model, "invoke_agent"),
-        };
+        let operation = if agent::is_unmetered(self.model) { span::INVOKE_AGENT } else { span::CHAT };
         vec![
             known(metric::OPERATION, operation),
             label(metric::PROVIDER, provider),
-            label(metric::REQUEST_MODEL, self.model),
+            label(metric::REQUEST_MODEL, model),
         ]
     }
 }

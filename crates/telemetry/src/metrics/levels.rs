@@ -9,7 +9,8 @@ use glitchlab_domain::ledger::Usage;
 use glitchlab_domain::money::MicroUsd;
 use opentelemetry::metrics::Meter;
 
-use super::{dollars, known};
+use super::known;
+use crate::genai::usd;
 use crate::names::metric::{self, Metric};
 
 /// The levels.
@@ -111,7 +112,7 @@ impl Levels {
             .with_callback(move |observer| {
                 for (name, window) in [("hour", &levels.hour), ("day", &levels.day)] {
                     if let Some(micro) = level(window).told() {
-                        observer.observe(dollars(MicroUsd::new(micro)), &[known(metric::WINDOW, name)]);
+                        observer.observe(usd(MicroUsd::new(micro)), &[known(metric::WINDOW, name)]);
                     }
                 }
             })

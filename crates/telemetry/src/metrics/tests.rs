@@ -4,6 +4,7 @@ use glitchlab_domain::alert::Severity;
 use glitchlab_domain::event::{About, EventId};
 use glitchlab_domain::id::BootId;
 use glitchlab_domain::ledger::Usage;
+use glitchlab_domain::money::MicroUsd;
 
 use super::*;
 use crate::names::metric::{ALL, GEN_AI_LATEST, GEN_AI_RELEASED, Kind, Metric};
@@ -228,7 +229,8 @@ fn a_level_that_nobody_told_is_not_shown_and_a_told_one_can_fall() {
 fn released_and_latest_gen_ai_metrics_exclude_each_other() {
     let released = Desk::new(Conventions::opted("http"));
     released.observe(some_of_each());
-    let of_call = r#"gen_ai_operation_name="chat",gen_ai_provider_name="simulated",gen_ai_request_model="simulated/fast""#;
+    let of_call =
+        r#"gen_ai_operation_name="chat",gen_ai_provider_name="simulated",gen_ai_request_model="fast""#;
     let of_program = r#"gen_ai_operation_name="invoke_agent",gen_ai_provider_name="a-program",gen_ai_request_model="a-program""#;
     released.assert(&[
         &format!(r#"gen_ai_client_token_usage_sum{{{of_call},gen_ai_token_type="input"}} 2000"#),
