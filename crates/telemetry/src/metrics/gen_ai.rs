@@ -2,6 +2,7 @@
 //!
 //! Source: <https://github.com/open-telemetry/semantic-conventions-genai>, v0.1.0 for the latest form.
 
+use glitchlab_domain::agent;
 use glitchlab_domain::event::EventKind;
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Counter, Histogram, Meter};
@@ -9,7 +10,7 @@ use opentelemetry::metrics::{Counter, Histogram, Meter};
 use super::instruments::{counter, histogram, histogram_f64};
 use super::{CALL_BOUNDS, known, label, seconds};
 use crate::genai::provider_and_model;
-use crate::names::metric;
+use crate::names::{metric, span};
 
 /// The bounds of tokens of a call.
 const TOKEN_BOUNDS: [f64; 14] = [
