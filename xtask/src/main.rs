@@ -37,7 +37,7 @@ enum Command {
     Tools,
     /// Looks at the running demo with a real browser
     E2e(demo::Options),
-    /// Takes the pictures in docs/images from the running demo
+    /// Takes the pictures in docs/images from the running demo and from an engine in trouble
     Screenshots(demo::Options),
 }
 
