@@ -116,10 +116,12 @@ impl Case {
         Self { often, ..self.clone() }
     }
 
-    /// A point that this run came to and no other had. An order to kill needs no other failure.
+    /// A point that this run came to and no other had. What a supervisor does about a kill needs no other failure.
     fn then(&self, point: Point) -> Self {
-        let needs_none = matches!(point.moment, Moment::Handling("kill" | "kill expired"));
-        let own = (!needs_none).then(|| (self.point.clone(), self.from));
+        let follows_a_kill =
+            matches!(point.moment, Moment::Handling("kill" | "kill expired" | "exit" | "restart"));
+        let needs_own = self.killed.is_none() || !follows_a_kill;
+        let own = needs_own.then(|| (self.point.clone(), self.from));
         Self { point, after: self.after.iter().cloned().chain(own).collect(), ..self.clone() }
     }
 
@@ -271,7 +273,7 @@ fn breaches_are_told(ran: &Ran) -> Result<(), String> {
     })
 }
 
-/// Each point that a run without a failure reaches: once, again and again; an actor's start also after a kill.
+/// Each point that a run without a failure reaches: once, and most again and again; an actor's start also after a kill.
 fn cases(reached: &BTreeMap<Point, Duration>) -> Vec<Case> {
     let mut cases = Vec::new();
     for (point, at) in reached.iter().filter(|(point, _)| !point.place.contains("worker-2")) {
@@ -279,7 +281,7 @@ fn cases(reached: &BTreeMap<Point, Duration>) -> Vec<Case> {
         if is_start(point.moment) {
             let killed = Some(point.place.clone());
             cases.push(Case { from: WORKS, killed, ..case.clone() });
-        } else {
+        } else if matches!(point.moment, Moment::Handling(_) | Moment::Begun | Moment::Midway | Moment::Done) {
             cases.push(case.again());
         }
         cases.push(case);
@@ -358,7 +360,7 @@ fn a_panic_at_any_point_leads_to_what_the_page_says() {
     quiet();
     let (reached, promised) = (reached(), promised());
     let cases = cases(&reached);
-    assert!(cases.len() > 200, "{} cases", cases.len());
+    assert!(cases.len() > 180, "{} cases", cases.len());
     let wrong = run(cases, reached.into_keys().collect(), &promised);
     assert!(wrong.is_empty(), "{} points differ:\n{}", wrong.len(), wrong.join("\n"));
 }
