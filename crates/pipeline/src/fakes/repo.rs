@@ -94,6 +94,11 @@ impl FakeRepo {
     }
 }
 
+/// Returns what a commit has of a file.
+fn version(versions: &[Version], commit: u64) -> Option<&Arc<str>> {
+    versions.iter().rev().find(|(since, _)| *since <= commit)?.1.as_ref()
+}
+
 /// Names a commit.
 pub(super) fn name(commit: u64) -> String {
     format!("commit-{commit}")
@@ -102,13 +107,13 @@ pub(super) fn name(commit: u64) -> String {
 impl State {
     /// Returns a file of the base as a commit has it.
     pub(super) fn at(&self, path: &str, commit: u64) -> Option<Arc<str>> {
-        let versions = self.files.get(path)?;
-        versions.iter().rev().find(|(since, _)| *since <= commit)?.1.clone()
+        version(self.files.get(path)?, commit).cloned()
     }
 
     /// Names the files of the base at a commit.
     pub(super) fn paths(&self, commit: u64) -> impl Iterator<Item = &String> {
-        self.files.keys().filter(move |path| self.at(path, commit).is_some())
+        let is_there = move |versions: &[Version]| version(versions, commit).is_some();
+        self.files.iter().filter(move |(_, versions)| is_there(versions)).map(|(path, _)| path)
     }
 
     /// Names what both the changes and the base since a commit touch, and leave different.

@@ -31,8 +31,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a statement waits for another process.
 const BUSY: Duration = Duration::from_secs(5);
 
-/// How many pages of 4 KiB the writer keeps, so that it seldom reads what it has written.
-const CACHED_PAGES: i64 = 4_096;
+/// How many pages of 4 KiB the writer keeps, so that it seldom reads what it has written. SQLite looks at each of them after
+/// a batch that has split a page.
+const CACHED_PAGES: i64 = 1_024;
 
 /// Opens the file. The switch to a write-ahead log is refused at once while somebody else makes it, whatever the busy
 /// timeout, so it is tried again.

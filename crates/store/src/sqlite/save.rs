@@ -13,47 +13,66 @@ use crate::sqlite::texts::Texts;
 
 /// Writes what was decided.
 pub(super) fn save(connection: &Connection, decided: &Decided) -> Result<(), StoreError> {
+    let mut saving = Saving { connection, body: Vec::new() };
     for write in &decided.writes {
         match write {
-            Write::Task(row) => put(connection, row),
-            Write::Claim(row) => put(connection, row),
+            Write::Task(row) => saving.put(row),
+            Write::Claim(row) => saving.put(row),
             Write::DropClaim(key) => drop_claim(connection, key),
-            Write::Attempt(row) => put(connection, row),
-            Write::Step(row) => put(connection, row),
-            Write::Call(row) => put(connection, row),
-            Write::Effect(row) => put(connection, row),
-            Write::Child(row) => put(connection, row),
-            Write::Process(row) => put(connection, row),
-            Write::Head(row) => put(connection, row),
-            Write::Purse(row) => put(connection, row),
-            Write::Gate(row) => put(connection, row),
-            Write::Control(row) => put(connection, row),
-            Write::Alerter(row) => put(connection, row),
-            Write::Alert(row) => put(connection, row),
-            Write::Outbox(row) => put(connection, row),
-            Write::Cursor(row) => put(connection, row),
+            Write::Attempt(row) => saving.put(row),
+            Write::Step(row) => saving.put(row),
+            Write::Call(row) => saving.put(row),
+            Write::Effect(row) => saving.put(row),
+            Write::Child(row) => saving.put(row),
+            Write::Process(row) => saving.put(row),
+            Write::Head(row) => saving.put(row),
+            Write::Purse(row) => saving.put(row),
+            Write::Gate(row) => saving.put(row),
+            Write::Control(row) => saving.put(row),
+            Write::Alerter(row) => saving.put(row),
+            Write::Alert(row) => saving.put(row),
+            Write::Outbox(row) => saving.put(row),
+            Write::Cursor(row) => saving.put(row),
         }?;
     }
-    decided.events.iter().try_for_each(|event| put(connection, event))?;
+    decided.events.iter().try_for_each(|event| saving.put(event))?;
     task_list::save(connection, &decided.list)
+}
+
+/// Where rows are written, and room for a body.
+struct Saving<'a> {
+    connection: &'a Connection,
+    body: Vec<u8>,
+}
+
+impl Saving<'_> {
+    fn put<T: Stored>(&mut self, row: &T) -> Result<(), StoreError> {
+        self.body.clear();
+        serde_json::to_writer(&mut self.body, row)
+            .map_err(|error| StoreError::BadRow { table: T::TABLE, what: error.to_string() })?;
+        let mut statement = upsert::<T>(self.connection)?;
+        let values = row.values();
+        for (place, value) in values.iter().enumerate() {
+            statement.raw_bind_parameter(place + 1, value)?;
+        }
+        statement.raw_bind_parameter(values.len() + 1, Body(&self.body))?;
+        statement.raw_execute()?;
+        Ok(())
+    }
+}
+
+/// The text of a row.
+struct Body<'a>(&'a [u8]);
+
+impl ToSql for Body<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(ValueRef::Text(self.0)))
+    }
 }
 
 fn drop_claim(connection: &Connection, key: &TaskKey) -> Result<(), StoreError> {
     let mut statement = connection.prepare_cached("DELETE FROM claim WHERE task_key = ?")?;
     statement.execute([key.as_str()])?;
-    Ok(())
-}
-
-fn put<T: Stored>(connection: &Connection, row: &T) -> Result<(), StoreError> {
-    let body = serde_json::to_string(row)
-        .map_err(|error| StoreError::BadRow { table: T::TABLE, what: error.to_string() })?;
-    let mut statement = upsert::<T>(connection)?;
-    let values = row.values();
-    for (place, value) in values.iter().enumerate() {
-        statement.raw_bind_parameter(place + 1, value)?;
-    }
-    statement.raw_bind_parameter(values.len() + 1, body)?;
-    statement.raw_execute()?;
     Ok(())
 }
 
