@@ -5,6 +5,7 @@ mod agent;
 mod alerts;
 mod bad_input;
 mod breach;
+mod collector;
 mod configuration;
 mod control;
 mod control_kill;

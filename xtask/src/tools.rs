@@ -7,13 +7,16 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 
 use crate::process::{cargo, command, output_of, run as run_command, succeeds};
 use crate::test::Outcome;
 use crate::workspace::{self, find_program};
 
 const CARGO_DENY_VERSION: &str = "0.20.2";
+/// The same as in `tests/data/otelcol-builder.yaml`.
+const COLLECTOR_VERSION: &str = "v0.165.0";
+const OTELTEST_VERSION: &str = "0.49.0";
 const CHROMIUM: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 const OLDEST_NODE: u32 = 20;
 
@@ -34,7 +37,7 @@ enum Source {
     Registry(fn() -> Result<()>),
 }
 
-const TOOLS: [Tool; 11] = [
+const TOOLS: [Tool; 13] = [
     Tool {
         name: "rustfmt",
         needed_for: "the format check",
@@ -94,6 +97,18 @@ const TOOLS: [Tool; 11] = [
         needed_for: "the browser tests",
         is_present: has_e2e_packages,
         source: Source::Registry(install_e2e_packages),
+    },
+    Tool {
+        name: "the OpenTelemetry Collector",
+        needed_for: "the test that it takes our telemetry",
+        is_present: || tools_folder().join("otelcol").is_file(),
+        source: Source::Registry(install_collector),
+    },
+    Tool {
+        name: "otelsink",
+        needed_for: "the test that it takes our telemetry",
+        is_present: || tools_folder().join("python/bin/otelsink").is_file(),
+        source: Source::Registry(install_otelsink),
     },
     Tool {
         name: "cargo-deny",
@@ -220,6 +235,32 @@ fn install_cargo_deny() -> Result<()> {
     let mut install =
         cargo(&["install", "--quiet", "--locked", "--version", CARGO_DENY_VERSION, "cargo-deny"]);
     run_command(install.arg("--root").arg(tools_folder()).env_remove("CARGO_TARGET_DIR"))
+}
+
+/// Builds a Collector from the parts that the tests need, in about two minutes on two cores.
+fn install_collector() -> Result<()> {
+    println!(
+        "building the OpenTelemetry Collector {COLLECTOR_VERSION}, which takes some minutes the first time"
+    );
+    if find_program(&["go"]).is_none() {
+        bail!("install Go 1.25 or newer, from which it is built");
+    }
+    let folder = tools_folder().join("collector");
+    let builder = format!("go.opentelemetry.io/collector/cmd/builder@{COLLECTOR_VERSION}");
+    let mut build = command("go");
+    build.args(["run", &builder, "--set", &format!("dist.output_path={}", folder.display()), "--config"]);
+    run_command(build.arg(workspace::root().join("tests/data/otelcol-builder.yaml")))?;
+    fs::copy(folder.join("otelcol"), tools_folder().join("otelcol"))
+        .context("the Collector was not built")?;
+    fs::remove_dir_all(&folder).with_context(|| format!("can't remove {}", folder.display()))
+}
+
+fn install_otelsink() -> Result<()> {
+    println!("installing oteltest {OTELTEST_VERSION} by pip, in an environment of its own");
+    let folder = tools_folder().join("python");
+    run_command(command("python3").args(["-m", "venv", "--clear"]).arg(&folder))?;
+    let package = format!("oteltest=={OTELTEST_VERSION}");
+    run_command(command(folder.join("bin/pip")).args(["install", "--quiet", &package]))
 }
 
 fn tools_folder() -> PathBuf {

@@ -281,7 +281,8 @@ fn cases(reached: &BTreeMap<Point, Duration>) -> Vec<Case> {
         if is_start(point.moment) {
             let killed = Some(point.place.clone());
             cases.push(Case { from: WORKS, killed, ..case.clone() });
-        } else if matches!(point.moment, Moment::Handling(_) | Moment::Begun | Moment::Midway | Moment::Done) {
+        } else if matches!(point.moment, Moment::Handling(_) | Moment::Begun | Moment::Midway | Moment::Done)
+        {
             cases.push(case.again());
         }
         cases.push(case);
