@@ -34,7 +34,7 @@ impl Page {
     }
 
     /// Expects that the page had these tables.
-    pub(super) fn is_so(self) {
+    pub(super) fn is_so(&self) {
         if self.written != self.documented {
             std::fs::write(&self.path, &self.written).expect("the page is written");
             panic!("{} was not the list; it is written anew: look at it and commit it", self.path.display());

@@ -1,6 +1,6 @@
 //! The spans of tasks and attempts.
 
-use glitchlab_domain::outcome::Status;
+use glitchlab_domain::outcome::{FailureKind, Size, Status};
 use glitchlab_domain::rows::AttemptRow;
 use glitchlab_domain::stage::Stage;
 use glitchlab_domain::task::{TaskRow, TaskState};
@@ -25,7 +25,7 @@ impl Rows<'_> {
             .text(attribute::KIND, &task.kind)
             .int(attribute::DEPTH, task.depth)
             .int(attribute::ATTEMPTS, task.runs)
-            .maybe(attribute::SIZE, task.size.map(|size| size.name()))
+            .maybe(attribute::SIZE, task.size.map(Size::name))
             .maybe(attribute::REQUEST, task.request.clone().or_else(|| task.merged.clone()))
             .maybe(attribute::STATUS, status.map(Status::name))
             .maybe(attribute::ERROR, error.clone());
@@ -80,13 +80,13 @@ impl Rows<'_> {
             .text(attribute::BOOT_ID, row.boot_id.as_str())
             .text(attribute::MODEL, &row.model)
             .flag(attribute::SIMULATED, row.simulated)
-            .maybe(attribute::SIZE, row.size.map(|size| size.name()))
+            .maybe(attribute::SIZE, row.size.map(Size::name))
             .text(attribute::BRANCH, &row.branch)
             .int(attribute::FILES, row.files_changed)
             .int(attribute::TOKENS_TOTAL, row.tokens)
             .float(attribute::COST_USD, usd(row.cost))
             .maybe(attribute::STATUS, row.status.map(Status::name))
-            .maybe(attribute::FAILURE, row.failure.map(|failure| failure.name()))
+            .maybe(attribute::FAILURE, row.failure.map(FailureKind::name))
             .maybe(attribute::ERROR, error.clone());
         let attributes =
             if row.crashes > 0 { attributes.int(attribute::CRASHES, row.crashes) } else { attributes };
