@@ -9,7 +9,6 @@ use tokio::time::timeout;
 use crate::actor::stop_reason;
 use crate::child::Shutdown;
 use crate::exit::{ExitReason, ExitRecord};
-use crate::sync::step_aside;
 
 /// Says how far it had to go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,10 +63,7 @@ impl Spawned {
 
     /// Waits until nothing of the actor is left, at most this long, and returns whether that is so.
     pub(crate) async fn gone_within(&mut self, patience: Duration) -> bool {
-        if !self.tokio_task.is_finished() {
-            // It has been woken onto this thread, where it often ends before a timer could be set.
-            step_aside().await;
-        }
+        // Mostly it is gone by now, and no timer is made.
         self.tokio_task.is_finished() || timeout(patience, &mut self.tokio_task).await.is_ok()
     }
 

@@ -10,8 +10,9 @@ use tracing::Instrument;
 
 use crate::traces::Tracing;
 
-const ROUNDS: usize = 40;
-const MESSAGES: u32 = 50_000;
+/// Short enough that one is over before another program has its turn, and many, so that most of them are.
+const ROUNDS: usize = 400;
+const MESSAGES: u32 = 5_000;
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// Returns the nanoseconds that a message takes from the sender to its end, raw and ours, from rounds by turns.

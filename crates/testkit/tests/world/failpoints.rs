@@ -18,51 +18,12 @@ use glitchlab_testkit::{
     Act, Failures, FakeReceiver, Kill, Often, Point, Ran, Reaction, Units, World, beads,
 };
 
-const PAGE: &str = include_str!("../../../../docs/supervision.md");
+use crate::promises::{Promise, general, promised};
+
 const ROOT: &str = "glitchlab";
 const WORKER: &str = "glitchlab/work/workers/worker-N";
 /// From here on attempts run.
 const WORKS: Duration = Duration::from_secs(10);
-
-/// What the page says of a panic somewhere.
-#[derive(Debug)]
-struct Promise {
-    /// Who is restarted.
-    restarted: BTreeSet<String>,
-    /// Attempts do not notice.
-    undisturbed: bool,
-    /// Who gives up, and who above them, when it happens again and again.
-    gives_up: Vec<String>,
-}
-
-/// The promises by place.
-fn promised() -> BTreeMap<String, Promise> {
-    let rows = PAGE.lines().skip_while(|line| !line.starts_with("| a panic in |")).skip(2);
-    let mut promised = BTreeMap::new();
-    for row in rows.take_while(|line| line.starts_with('|')) {
-        let cells: Vec<&str> = row.trim_matches('|').split('|').collect();
-        let [places, restarted, attempts, gives_up] = cells[..] else { panic!("four cells: {row}") };
-        for place in named(places) {
-            let promise = Promise {
-                restarted: named(restarted).collect(),
-                undisturbed: attempts.trim() == "undisturbed",
-                gives_up: named(gives_up).collect(),
-            };
-            assert!(promised.insert(place.clone(), promise).is_none(), "{place} is there twice");
-        }
-    }
-    promised
-}
-
-/// What is between backticks.
-fn named(cell: &str) -> impl Iterator<Item = String> + '_ {
-    cell.split('`').skip(1).step_by(2).map(ToOwned::to_owned)
-}
-
-/// One worker is like the other.
-fn general(place: &str) -> String {
-    place.replace("worker-1", "worker-N").replace("worker-2", "worker-N")
-}
 
 /// A small engine in which an attempt comes to every stage: plans are too large for their tasks, tests are red at first,
 /// and their time keeps both workers busy.
@@ -204,8 +165,8 @@ impl Case {
 
     fn compare_again(&self, promise: &Promise, ran: &Ran, panics: u32) -> Result<(), String> {
         let gave_up = gave_up(ran);
-        let known: BTreeSet<String> = promise.gives_up.iter().cloned().collect();
-        ensure(gave_up.is_subset(&known), || format!("{gave_up:?} gave up, and only {known:?} may"))?;
+        let known = &promise.gives_up;
+        ensure(gave_up.is_subset(known), || format!("{gave_up:?} gave up, and only {known:?} may"))?;
         let times = restarts(ran).filter(|path| promise.restarted.contains(path)).count();
         let is_down = self.point.place == ROOT || panics == 1;
         ensure(is_down || times > 1 || !gave_up.is_empty(), || format!("{times} restarts, {panics} panics"))

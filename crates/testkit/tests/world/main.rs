@@ -11,6 +11,7 @@ mod kills;
 mod metrics;
 mod money;
 mod people;
+mod promises;
 mod questions;
 mod sample;
 mod stalls;
