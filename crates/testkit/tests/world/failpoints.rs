@@ -15,7 +15,8 @@ use glitchlab_runtime::Moment;
 use glitchlab_testkit::account::paid_again;
 use glitchlab_testkit::check::{all_work_is_completed, ensure};
 use glitchlab_testkit::{
-    Act, Failures, FakeReceiver, Kill, Often, Point, Ran, Reaction, Units, World, beads,
+    Act, Failures, FakeCollector, FakeReceiver, Kill, Manner, Often, Point, Ran, Reaction, Units, World,
+    beads,
 };
 
 use crate::promises::{Promise, general, promised};
@@ -41,6 +42,7 @@ fn world(failures: &Failures) -> World {
         .workers(2)
         .tests(7.secs(), move |_| !red.swap(false, std::sync::atomic::Ordering::Relaxed))
         .tells(&FakeReceiver::new(|_, _| Reaction::Answers(204)))
+        .traces(&FakeCollector::new(|_| Manner::Takes))
         .starts_again()
         .at(WORKS + 1.secs(), other_settings)
         .set(|setup| {

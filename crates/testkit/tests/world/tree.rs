@@ -13,7 +13,7 @@ const WORKERS: usize = 3;
 /// Path, kind, restart and intensity, as the page writes them.
 type Row = [String; 4];
 
-/// The rows of the page's first table; the web child and the follower of the configuration are the program's own.
+/// The rows of the page's first table; the program has children of its own beside the hub.
 fn promised() -> Vec<Row> {
     let table = PAGE
         .lines()
@@ -25,8 +25,8 @@ fn promised() -> Vec<Row> {
     };
     let row = |line: &str| <Row>::try_from(cells(line)[..4].to_vec()).unwrap();
     let mut promised = Vec::new();
-    let of_program = ["glitchlab/views/web", "glitchlab/views/configuration"];
-    for row in rows.map(row).filter(|row| !of_program.contains(&row[0].as_str())) {
+    let of_program = ["web", "configuration", "trace_exporter"].map(|id| format!("glitchlab/views/{id}"));
+    for row in rows.map(row).filter(|row| !of_program.contains(&row[0])) {
         if !row[0].ends_with("-N") {
             promised.push(row.map(|cell| cell.replace("3 + N", &(3 + WORKERS).to_string())));
             continue;
