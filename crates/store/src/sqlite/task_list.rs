@@ -1,6 +1,7 @@
 //! The narrow table that lists of tasks are read from, written in the transaction of the rows that it is made from.
 
 use glitchlab_domain::id::TaskKey;
+use glitchlab_domain::outcome::Size;
 use glitchlab_domain::rows::RowKey;
 use rusqlite::{Connection, named_params};
 
@@ -31,7 +32,7 @@ fn add(
 ) -> Result<(), StoreError> {
     connection.prepare_cached(ADD)?.execute(named_params! {
         ":task_key": key.as_str(), ":repo_id": task.repo_id, ":words": task.words, ":state": task.state,
-        ":model": begun.model, ":size": change.size.map(|size| size.name()), ":attempts": change.attempts,
+        ":model": begun.model, ":size": change.size.map(Size::name), ":attempts": change.attempts,
         ":own_tokens": change.own.tokens, ":own_micro": change.own.micro,
         ":below_tokens": change.below.tokens, ":below_micro": change.below.micro, ":took_ms": change.took_ms,
         ":claimed_ms": begun.at_ms, ":ended_ms": change.ended_ms.unwrap_or(RUNNING),
@@ -49,7 +50,7 @@ const ADD: &str = "INSERT INTO history (task_key, repo_id, words, state, model, 
 fn update(connection: &Connection, key: &TaskKey, change: &Change) -> Result<(), StoreError> {
     connection.prepare_cached(UPDATE)?.execute(named_params! {
         ":task_key": key.as_str(), ":words": change.task.as_ref().map(|task| &task.words),
-        ":state": change.task.as_ref().map(|task| task.state), ":size": change.size.map(|size| size.name()),
+        ":state": change.task.as_ref().map(|task| task.state), ":size": change.size.map(Size::name),
         ":own_tokens": change.own.tokens, ":own_micro": change.own.micro,
         ":below_tokens": change.below.tokens, ":below_micro": change.below.micro, ":took_ms": change.took_ms,
         ":ended_ms": change.ended_ms,
