@@ -33,7 +33,8 @@ async fn trace(named: &Named) -> Result<ExitCode, Stop> {
     let reader = here.reader.as_ref().ok_or_else(none)?;
     let task = find(reader, &here.repo_id, &named.id).await.or_stop(Code::Configuration)?.ok_or_else(none)?;
     let material = reader.whole_trace(&here.repo_id, &task.root_key).await.or_stop(Code::Configuration)?;
-    let spans = spans::all(&material);
+    let mut spans = spans::all(&material);
+    spans.sort_by_key(|span| (span.start_ms, span.end_ms, span.span_id));
     let trace_id = task.trace_id.filter(|_| !spans.is_empty()).ok_or_else(none)?;
     if named.place.json {
         let told = json!({ "trace_id": trace_id, "spans": spans.iter().map(told).collect::<Vec<_>>() });
