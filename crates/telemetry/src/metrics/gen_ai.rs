@@ -77,7 +77,6 @@ impl<'a> Call<'a> {
 
     fn labels(&self) -> Vec<KeyValue> {
         let (provider, model) = provider_and_model(self.model);
-        // A model is named after its provider; a program that edits has a name alone.
         let operation = if agent::is_unmetered(self.model) { span::INVOKE_AGENT } else { span::CHAT };
         vec![
             known(metric::OPERATION, operation),

@@ -136,7 +136,7 @@ fn some_of_each() -> Vec<EventKind> {
         call("simulated/fast", Stage::Planner, true),
         call("simulated/fast", Stage::Replan, false),
         abandoned("simulated/fast"),
-        call("a-program", Stage::Implement, true),
+        call("agent/editor", Stage::Implement, true),
         merged,
         closed(true),
         closed(false),
@@ -184,7 +184,7 @@ fn money_and_tokens_are_counted_for_every_settlement_and_time_for_calls_that_wer
         r#"glitchlab_tokens_used_total{model="simulated/fast",role="planner"} 2040"#,
         r#"glitchlab_tokens_used_total{model="simulated/fast",role="reviewer"} 9000"#,
         r#"glitchlab_cost_usd_total{model="simulated/fast",role="planner"} 0.5"#,
-        r#"glitchlab_cost_usd_total{model="a-program",role="implementer"} 0.25"#,
+        r#"glitchlab_cost_usd_total{model="agent/editor",role="implementer"} 0.25"#,
         r#"glitchlab_model_errors_total{model="simulated/fast"} 1"#,
         r#"glitchlab_model_latency_seconds_bucket{model="simulated/fast",le="1.28"} 0"#,
         r#"glitchlab_model_latency_seconds_bucket{model="simulated/fast",le="2.56"} 2"#,
@@ -231,7 +231,8 @@ fn released_and_latest_gen_ai_metrics_exclude_each_other() {
     released.observe(some_of_each());
     let of_call =
         r#"gen_ai_operation_name="chat",gen_ai_provider_name="simulated",gen_ai_request_model="fast""#;
-    let of_program = r#"gen_ai_operation_name="invoke_agent",gen_ai_provider_name="a-program",gen_ai_request_model="a-program""#;
+    let of_program =
+        r#"gen_ai_operation_name="invoke_agent",gen_ai_provider_name="agent",gen_ai_request_model="editor""#;
     released.assert(&[
         &format!(r#"gen_ai_client_token_usage_sum{{{of_call},gen_ai_token_type="input"}} 2000"#),
         &format!(r#"gen_ai_client_token_usage_count{{{of_program},gen_ai_token_type="output"}} 1"#),

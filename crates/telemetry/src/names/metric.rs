@@ -164,7 +164,7 @@ pub const ALL: [Metric; 18] = [
 
 /// The operation: `chat`, or `invoke_agent` for a program that edits.
 pub const OPERATION: &str = "gen_ai.operation.name";
-/// Who answers: what stands before the `/` in a model's name, or a program's name.
+/// Who answers: what stands before the `/` in the name of a model, or of a program: `agent`.
 pub const PROVIDER: &str = "gen_ai.provider.name";
 /// The model that was asked for.
 pub const REQUEST_MODEL: &str = "gen_ai.request.model";
