@@ -4,6 +4,7 @@
 //! [`LifecycleEvent`](crate::LifecycleEvent) for each. Restarts are messages to itself, so that between two of them
 //! it can be stopped. Like OTP's it does wait inside a message for a child to start or to stop.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -151,7 +152,7 @@ impl ractor::Actor for Supervisor {
         children: &mut Children,
     ) -> Result<(), ActorProcessingErr> {
         let exit = children.exit.clone();
-        recorded(&exit, children.take(msg)).await
+        recorded(&exit, pin!(children.take(msg))).await
     }
 
     async fn handle_supervisor_evt(
@@ -161,7 +162,7 @@ impl ractor::Actor for Supervisor {
         children: &mut Children,
     ) -> Result<(), ActorProcessingErr> {
         let exit = children.exit.clone();
-        recorded(&exit, children.hear(event)).await
+        recorded(&exit, pin!(children.hear(event))).await
     }
 
     async fn post_stop(
@@ -207,7 +208,8 @@ impl Children {
     }
 }
 
-/// Runs a piece of a supervisor. Its panic is recorded here, since above the root nobody would learn of it.
+/// Runs a piece of a supervisor, which is large and stays where it is. Its panic is recorded here, since above the root
+/// nobody would learn of it.
 async fn recorded(
     exit: &ExitRecord,
     work: impl Future<Output = Result<(), Breach>> + Send,
