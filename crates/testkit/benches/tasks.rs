@@ -1,8 +1,12 @@
 //! How many simulated tasks a second the whole tree does on the SQLite store without git, where the time goes, and how
-//! long a start takes to its first dispatch: `cargo bench -p glitchlab-testkit`.
+//! long a start takes to its first dispatch: `cargo bench -p glitchlab-testkit`. With `-- telemetry` it measures by turns
+//! what sending spans and metrics takes from it.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its table")]
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on has failed")]
+
+#[path = "tasks/telemetry.rs"]
+mod telemetry;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -42,6 +46,9 @@ struct Writing {
 type Commits = UnboundedReceiver<Arc<Committed>>;
 
 fn main() {
+    if std::env::args().any(|argument| argument == "telemetry") {
+        return telemetry::compare();
+    }
     println!(
         "| workers | tasks/s | commands/task | commands/s | commands/batch | ms/batch | writer busy | cores used |"
     );
@@ -71,7 +78,8 @@ async fn throughput(workers: usize, count: usize) {
     let retry = RetryRules { backoff_ms: 1, backoff_max_ms: 1, ..RetryRules::default() };
     let setup = Setup { workers, retry, test: None, ..Setup::default() };
     let source = Arc::new(FakeBacklog::new(beads::tasks(count)));
-    let (engine, writing, mut commits) = engine(folder.path(), &setup, source).await;
+    let off = Arc::new(Metrics::off());
+    let (engine, writing, mut commits) = engine(folder.path(), &setup, source, off).await;
     let mut board = engine.board.subscribe();
     let (began, cpu_before) = (Instant::now(), cpu_seconds());
     let tree = start(&engine, &setup).await.unwrap();
@@ -97,6 +105,7 @@ async fn engine(
     folder: &Path,
     setup: &Setup,
     source: Arc<dyn Source>,
+    metrics: Arc<Metrics>,
 ) -> (Arc<Engine>, Arc<Mutex<Writing>>, Commits) {
     let path = folder.join("store.db");
     let sqlite = Sqlite::open(&path).await.unwrap();
@@ -114,7 +123,7 @@ async fn engine(
         model: Arc::new(Simulated::new(Profile::Fast, 1, account)),
         clock: Arc::clone(&wall),
         writer_clock: watched(wall, &writing),
-        metrics: Arc::new(Metrics::off()),
+        metrics,
         folder: folder.to_owned(),
         own: Arc::new(Mortal::new(&Tripwire::default())),
         watch_on: None,
@@ -160,7 +169,8 @@ async fn first_dispatch() -> Duration {
     let began = Instant::now();
     let setup = Setup { workers: 8, ..Setup::default() };
     let source = Arc::new(JsonlSource::new(SAMPLE.into()));
-    let (engine, _, mut commits) = engine(folder.path(), &setup, source).await;
+    let off = Arc::new(Metrics::off());
+    let (engine, _, mut commits) = engine(folder.path(), &setup, source, off).await;
     let tree = start(&engine, &setup).await.unwrap();
     let is_claim = |committed: &Arc<Committed>| {
         committed.events.iter().any(|event| matches!(event.kind, EventKind::TaskClaimed { .. }))
