@@ -247,8 +247,9 @@ fn install_collector() -> Result<()> {
     }
     let folder = tools_folder().join("collector");
     let builder = format!("go.opentelemetry.io/collector/cmd/builder@{COLLECTOR_VERSION}");
+    fs::create_dir_all(tools_folder()).context("the folder of tools cannot be made")?;
     let mut build = command("go");
-    build.args(["run", &builder, "--set", &format!("dist.output_path={}", folder.display()), "--config"]);
+    build.current_dir(tools_folder()).args(["run", &builder, "--config"]);
     run_command(build.arg(workspace::root().join("tests/data/otelcol-builder.yaml")))?;
     fs::copy(folder.join("otelcol"), tools_folder().join("otelcol"))
         .context("the Collector was not built")?;
