@@ -17,8 +17,9 @@ use crate::rows::{Stored, step_id};
 const TREE: usize = 2_000;
 
 impl Reader {
-    /// Returns the rows that these keys name, and with a step all its tries; what is not there is left out, and so is what
-    /// belongs to another repository. Replies come along only where they are asked for: they are large.
+    /// Returns the rows that these keys name, with a task its root, and with a step all its tries; what is not there is
+    /// left out, and so is what belongs to another repository. Replies come along only where they are asked for: they are
+    /// large.
     ///
     /// # Errors
     ///
@@ -87,9 +88,9 @@ fn remembered(contents: &Contents, wanted: &Wanted, with_replies: bool) -> Mater
     let rows = &contents.rows;
     let attempts: Vec<AttemptRow> =
         wanted.attempts.iter().filter_map(|id| rows.attempts.get(id).cloned()).collect();
-    let keys: BTreeSet<TaskKey> =
-        wanted.tasks.iter().cloned().chain(attempts.iter().map(|attempt| attempt.task_key.clone())).collect();
-    let tasks: Vec<TaskRow> = keys.iter().filter_map(|key| rows.tasks.get(key).cloned()).collect();
+    let keys = named_tasks(wanted, &attempts);
+    let mut tasks: Vec<TaskRow> = keys.iter().filter_map(|key| rows.tasks.get(key).cloned()).collect();
+    tasks.extend(missing_roots(&tasks).iter().filter_map(|key| rows.tasks.get(key).cloned()));
     let is_wanted = |call: &&CallRow| {
         let step = (call.key.attempt_id.clone(), call.key.step_n);
         wanted.steps.contains(&step) || wanted.calls.contains(&call.key)
@@ -107,15 +108,24 @@ fn remembered(contents: &Contents, wanted: &Wanted, with_replies: bool) -> Mater
 
 async fn loaded(pool: &SqlitePool, wanted: &Wanted, with_replies: bool) -> Result<Material, StoreError> {
     let attempts: Vec<AttemptRow> = named(pool, wanted.attempts.iter()).await?;
-    let keys: BTreeSet<&TaskKey> =
-        wanted.tasks.iter().chain(attempts.iter().map(|row| &row.task_key)).collect();
-    let tasks: Vec<TaskRow> = named(pool, keys).await?;
+    let mut tasks: Vec<TaskRow> = named(pool, named_tasks(wanted, &attempts)).await?;
+    tasks.extend(named::<TaskRow>(pool, missing_roots(&tasks)).await?);
     let steps = wanted.steps.iter().map(|(attempt_id, n)| step_id(attempt_id, *n));
     let steps: Vec<StepRow> = named(pool, steps).await?;
     let roots: BTreeSet<&TaskKey> = tasks.iter().map(|task| &task.root_key).collect();
     let purses = named(pool, roots).await?;
     let calls = calls(pool, wanted, with_replies).await?;
     Ok(Material { tasks, attempts, steps, calls, purses })
+}
+
+fn named_tasks(wanted: &Wanted, attempts: &[AttemptRow]) -> BTreeSet<TaskKey> {
+    let of_attempts = attempts.iter().flat_map(|attempt| [&attempt.task_key, &attempt.root_key]);
+    wanted.tasks.iter().chain(of_attempts).cloned().collect()
+}
+
+fn missing_roots(tasks: &[TaskRow]) -> BTreeSet<TaskKey> {
+    let known: BTreeSet<&TaskKey> = tasks.iter().map(|task| &task.key).collect();
+    tasks.iter().map(|task| &task.root_key).filter(|root| !known.contains(root)).cloned().collect()
 }
 
 /// Returns the rows of a table with these keys.
