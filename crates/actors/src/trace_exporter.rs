@@ -13,7 +13,7 @@ use glitchlab_domain::id::BootId;
 use glitchlab_domain::trace::Wanted;
 use glitchlab_runtime::{ChildSpec, Failure, Task, TaskScope};
 use glitchlab_store::{Committed, StoreError};
-use glitchlab_telemetry::outlet::{SpanOutlet, Unsent};
+use glitchlab_telemetry::outlet::{SpanData, SpanOutlet, Unsent};
 use glitchlab_telemetry::spans::{self, Redact};
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -122,14 +122,15 @@ impl TraceExporter {
     /// Sends what ended since the bookmark: first of boots that are dead, then of this one.
     async fn send_all(&self, bookmark: &mut Bookmark, scope: &TaskScope) -> Result<(), Kept> {
         let boots = self.engine.reader.boots_of(&self.engine.repo_id).await?;
-        for boot in bookmark.open_boots(boots) {
-            while self.send_portion(bookmark, &boot).await? {
+        let boots = bookmark.open_boots(boots);
+        for (place, boot) in boots.iter().enumerate() {
+            while self.send_portion(bookmark, boot).await? {
                 scope.progress();
                 tokio::time::sleep(BREATH).await;
             }
             scope.progress();
-            if boot != self.engine.boot.boot_id {
-                bookmark.close(&boot);
+            if *boot != self.engine.boot.boot_id {
+                bookmark.close(boot, boots.get(place + 1));
             }
         }
         Ok(())
@@ -159,13 +160,19 @@ impl TraceExporter {
         Ok(new.through >= after + u64::from(PORTION))
     }
 
+    /// Sends spans in requests that the receiver takes: what is too large for it is sent in halves.
     async fn send(&self, spans: Vec<spans::Span>) -> Result<(), Kept> {
         let scope = spans::scope();
-        let mut data = spans.into_iter().filter_map(|span| spans::data(span, &scope)).peekable();
-        while data.peek().is_some() {
-            match self.outlet.send(data.by_ref().take(SPANS).collect()).await {
+        let data: Vec<SpanData> = spans.into_iter().filter_map(|span| spans::data(span, &scope)).collect();
+        let mut requests: Vec<Vec<SpanData>> = data.chunks(SPANS).rev().map(<[SpanData]>::to_vec).collect();
+        while let Some(mut request) = requests.pop() {
+            match self.outlet.send(request.clone()).await {
+                Err(Unsent::TooLarge(_)) if request.len() > 1 => {
+                    requests.push(request.split_off(request.len() / 2));
+                    requests.push(request);
+                }
                 // Sent again it would be refused again.
-                Ok(()) | Err(Unsent::Never(_)) => {}
+                Ok(()) | Err(Unsent::Never(_) | Unsent::TooLarge(_)) => {}
                 Err(Unsent::Later { after, .. }) => return Err(Kept::Receiver(after)),
             }
         }

@@ -146,9 +146,9 @@ pub struct TaskRow {
     /// When it was first claimed since it was last opened, ms UTC: its span begins there.
     #[serde(default)]
     pub accepted_ms: Option<i64>,
-    /// When we were done with it, ms UTC: its span ends there, be it merged later or not.
-    #[serde(default)]
-    pub over_ms: Option<i64>,
+    /// The last rounds that are over, oldest first, at most [`ROUNDS`]: each is a span that has ended.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rounds: Vec<Round>,
     /// The open or last request or branch.
     pub request: Option<String>,
     /// The merge commit.
@@ -174,6 +174,28 @@ pub struct Above {
     /// Its generation then: when it is opened again, its parts are those of another try.
     pub generation: u32,
 }
+
+/// A task from its first claim until we were done with it, as it was then: it may be merged, or opened again, later.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Round {
+    /// When it was first claimed, ms UTC.
+    pub accepted_ms: i64,
+    /// When we were done with it, ms UTC.
+    pub over_ms: i64,
+    /// Where we stood with it.
+    pub state: TaskState,
+    /// Attempts ever started.
+    pub runs: u32,
+    /// The size that triage judged.
+    pub size: Option<Size>,
+    /// The request, the branch or the merge commit.
+    pub request: Option<String>,
+    /// Why a person is needed.
+    pub why: Option<String>,
+}
+
+/// How many rounds a task remembers.
+pub const ROUNDS: usize = 16;
 
 /// How many lessons a task carries to its next attempt.
 pub const LEARNED: usize = 3;
@@ -250,15 +272,24 @@ impl TaskRow {
         }
     }
 
-    /// Notes when what it is now began: see [`TaskRow::since_ms`], [`TaskRow::accepted_ms`] and [`TaskRow::over_ms`].
+    /// Notes when what it is now began: see [`TaskRow::since_ms`], [`TaskRow::accepted_ms`] and [`TaskRow::rounds`].
     pub(crate) fn note_times(&mut self, before: Option<&Self>, now_ms: i64) {
         self.note_since(before, now_ms);
         match (before.filter(|before| before.is_over()), self.is_over()) {
-            (Some(before), true) => self.over_ms = before.over_ms,
-            (None, true) => self.over_ms = Some(now_ms),
-            (Some(_), false) => (self.accepted_ms, self.over_ms) = (None, None),
-            (None, false) => {}
+            (None, true) => self.end_round(now_ms),
+            (Some(_), false) => self.accepted_ms = None,
+            (Some(_), true) | (None, false) => {}
         }
+    }
+
+    /// One that was never accepted has no round.
+    fn end_round(&mut self, over_ms: i64) {
+        let Some(accepted_ms) = self.accepted_ms else { return };
+        let why = self.reason.as_ref().filter(|_| self.state.needs_a_person()).map(ToString::to_string);
+        let request = self.request.clone().or_else(|| self.merged.clone());
+        let (state, runs, size) = (self.state, self.runs, self.size);
+        self.rounds.push(Round { accepted_ms, over_ms, state, runs, size, request, why });
+        self.rounds.drain(..self.rounds.len().saturating_sub(ROUNDS));
     }
 
     /// From `now_ms` on when its state or its kind of reason is another than `before`.
@@ -350,7 +381,7 @@ impl SourceTask {
             trace_id: None,
             made_by: None,
             accepted_ms: None,
-            over_ms: None,
+            rounds: Vec::new(),
             request: None,
             merged: None,
             approved: false,

@@ -5,7 +5,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use http::StatusCode;
 use opentelemetry_sdk::error::OTelSdkError;
-use opentelemetry_sdk::trace::{SpanData, SpanExporter as _};
+pub use opentelemetry_sdk::trace::SpanData;
+use opentelemetry_sdk::trace::SpanExporter as _;
 use tokio::sync::Mutex;
 
 use crate::client::Answer;
@@ -29,6 +30,9 @@ pub enum Unsent {
         /// How long it asks to be left alone.
         after: Option<Duration>,
     },
+    /// They are too many, or too large, for one request: it may take them in several.
+    #[error("{0}")]
+    TooLarge(String),
     /// It will not take these spans, however often they are sent.
     #[error("{0}")]
     Never(String),
@@ -54,7 +58,13 @@ impl SpanOutlet for OtlpOutlet {
         let result = exporter.inner.export(spans).await;
         let answer = exporter.answers.take();
         let unsent = result.as_ref().err().map(|error| unsent(error, answer.as_ref()));
-        let lost = if matches!(unsent, Some(Unsent::Never(_))) { count } else { 0 };
+        // What is too large is lost when there is nothing left to divide.
+        let is_lost = match unsent {
+            Some(Unsent::Never(_)) => true,
+            Some(Unsent::TooLarge(_)) => count <= 1,
+            Some(Unsent::Later { .. }) | None => false,
+        };
+        let lost = if is_lost { count } else { 0 };
         exporter.note(&result, answer, lost);
         unsent.map_or(Ok(()), Err)
     }
@@ -69,6 +79,9 @@ fn unsent(error: &OTelSdkError, answer: Option<&Answer>) -> Unsent {
     match answer {
         Some(Answer::Status { code, after, .. }) if is_retryable(*code) => {
             Unsent::Later { what: format!("status {code}"), after: *after }
+        }
+        Some(Answer::Status { code: StatusCode::PAYLOAD_TOO_LARGE, .. }) => {
+            Unsent::TooLarge("status 413 Payload Too Large".to_owned())
         }
         Some(Answer::Status { code, .. }) => Unsent::Never(format!("status {code}")),
         Some(Answer::Nothing(why)) => Unsent::Later { what: why.clone(), after: None },

@@ -16,6 +16,8 @@ use glitchlab_domain::rows::{AttemptRow, CallRow, PurseRow, StepRow};
 use glitchlab_domain::task::TaskRow;
 use glitchlab_domain::trace::{Material, SpanId};
 
+use crate::names::attribute;
+
 pub use export::{data, scope};
 pub use tree::tree;
 
@@ -95,7 +97,8 @@ pub fn ended(events: &[Event], material: &Material, redact: Option<&Redact>) -> 
 #[must_use]
 pub fn all(material: &Material) -> Vec<Span> {
     let rows = Rows::of(material);
-    let tasks = material.tasks.iter().flat_map(|task| [rows.accepted(task), rows.task(task)]);
+    let tasks = material.tasks.iter();
+    let tasks = tasks.flat_map(|task| rows.accepted(task).into_iter().chain(rows.task(task)).map(Some));
     let attempts = material.attempts.iter().map(|attempt| rows.attempt(attempt));
     let steps = material.steps.iter().map(|step| rows.step(step));
     let calls = material.calls.iter().map(|call| rows.call(call));
@@ -147,8 +150,11 @@ impl<'a> Rows<'a> {
             }
             _ => {
                 let attempt = attempt.filter(|attempt| attempt.ended_ms == Some(event.at_ms));
-                let task = task.filter(|task| task.over_ms == Some(event.at_ms));
-                vec![attempt.and_then(|attempt| self.attempt(attempt)), task.and_then(|task| self.task(task))]
+                let round = task.and_then(|task| {
+                    let round = task.rounds.iter().find(|round| round.over_ms == event.at_ms)?;
+                    self.round(task, round)
+                });
+                vec![attempt.and_then(|attempt| self.attempt(attempt)), round]
             }
         };
         spans.into_iter().flatten().filter(|span| span.end_ms.is_some()).collect()
@@ -170,13 +176,21 @@ fn trace_id(text: Option<&str>) -> Option<[u8; 16]> {
     Some(bytes)
 }
 
+/// The longest text of an attribute, in bytes; but what a model said is sent as it was.
+const LONGEST: usize = 4_096;
+
 /// Attributes in the making; what is not known is left out.
 #[derive(Default)]
 struct Attributes(Vec<(&'static str, Value)>);
 
 impl Attributes {
+    /// A long one is cut: a receiver limits its requests, and one text must not cost the others.
     fn text(mut self, name: &'static str, text: impl Into<String>) -> Self {
-        let text = text.into();
+        let mut text = text.into();
+        if text.len() > LONGEST && name != attribute::GENAI_OUTPUT {
+            text.truncate(text.floor_char_boundary(LONGEST));
+            text.push('…');
+        }
         if !text.is_empty() {
             self.0.push((name, Value::Text(text)));
         }

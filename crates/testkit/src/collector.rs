@@ -27,6 +27,8 @@ pub enum Manner {
     IsBusy,
     /// It refuses the spans for good.
     Refuses,
+    /// It takes at most so many spans in one request.
+    TakesAtMost(usize),
     /// It takes the request and never answers.
     Hangs,
 }
@@ -91,6 +93,11 @@ impl SpanOutlet for Line {
         self.wire.touch(Place::Exporting).await;
         let answer = match (self.collector.behaviour)(self.clock.passed()) {
             Manner::Takes => {
+                self.collector.taken.lock().unwrap_or_else(PoisonError::into_inner).extend(spans);
+                Ok(())
+            }
+            Manner::TakesAtMost(most) if spans.len() > most => Err(Unsent::TooLarge("413".to_owned())),
+            Manner::TakesAtMost(_) => {
                 self.collector.taken.lock().unwrap_or_else(PoisonError::into_inner).extend(spans);
                 Ok(())
             }

@@ -23,14 +23,18 @@ pub(super) struct Bookmark {
 }
 
 impl Bookmark {
-    /// Opens the file. Without one, only what happens from this boot on is sent.
+    /// Opens the file, with a place for this boot from its beginning on: the next one must know that there is something
+    /// to tell of it, however this one ends. Without a file, only what happens from this boot on is sent.
     pub(super) fn open(path: PathBuf, own: &BootId) -> Self {
-        let mut places: Places = std::fs::read(&path)
-            .ok()
-            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
-            .unwrap_or_default();
-        places.boots.entry(own.to_string()).or_insert(0);
-        Self { path, places, is_unwritable: false }
+        let mut bookmark = Self { places: read(&path), path, is_unwritable: false };
+        bookmark.place(own);
+        bookmark
+    }
+
+    fn place(&mut self, boot: &BootId) {
+        if !self.places.boots.contains_key(boot.as_str()) {
+            self.move_to(boot, 0);
+        }
     }
 
     /// Returns the boots whose spans are not all sent, of all boots from the oldest on.
@@ -50,8 +54,11 @@ impl Bookmark {
         }
     }
 
-    /// Notes that a dead boot is done: nothing more will come of it, nor of those before.
-    pub(super) fn close(&mut self, boot: &BootId) {
+    /// Notes that a dead boot is done: nothing more will come of it, nor of those before. The one after it is next.
+    pub(super) fn close(&mut self, boot: &BootId, next: Option<&BootId>) {
+        if let Some(next) = next {
+            self.place(next);
+        }
         if self.places.boots.remove(boot.as_str()).is_some() {
             self.write();
         }
@@ -71,6 +78,21 @@ impl Bookmark {
             Err(_) => {}
         }
     }
+}
+
+/// What cannot be read is told: the spans of earlier boots may be lost with it.
+fn read(path: &Path) -> Places {
+    let read = std::fs::read(path).and_then(|bytes| Ok(serde_json::from_slice(&bytes)?));
+    read.unwrap_or_else(|error| {
+        if error.kind() != std::io::ErrorKind::NotFound {
+            tracing::warn!(
+                event = "traces.bookmark_unreadable",
+                "{} cannot be read, so that spans of earlier starts may not be sent: {error}",
+                path.display()
+            );
+        }
+        Places::default()
+    })
 }
 
 /// Whole or not at all: a torn file would be taken as none.

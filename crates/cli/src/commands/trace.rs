@@ -28,7 +28,8 @@ async fn trace(named: &Named) -> Result<ExitCode, Stop> {
     let here = Here::open(&named.place).await?;
     let none = || {
         let id = one_line(&named.id);
-        Stop::new(Code::Usage, anyhow!("no attempt was ever made at `{id}`, so that there is no trace of it"))
+        let what = "a trace is named by its task, or by eight digits of its own id at least; a task has one from its first attempt on";
+        Stop::new(Code::Usage, anyhow!("there is no trace of `{id}`: {what}"))
     };
     let reader = here.reader.as_ref().ok_or_else(none)?;
     let task = find(reader, &here.repo_id, &named.id).await.or_stop(Code::Configuration)?.ok_or_else(none)?;
@@ -40,6 +41,7 @@ async fn trace(named: &Named) -> Result<ExitCode, Stop> {
         let told = json!({ "trace_id": trace_id, "spans": spans.iter().map(told).collect::<Vec<_>>() });
         say(&serde_json::to_string_pretty(&told).context("spans are plain data")?);
     } else {
+        spans.iter_mut().for_each(|span| span.name = one_line(&span.name));
         say(&format!("Trace {trace_id}\n{}", spans::tree(&spans).trim_end()));
     }
     Ok(Code::Done.into())
@@ -51,8 +53,10 @@ const DIGITS: usize = 8;
 /// Finds a task by its own id, or by the first digits of the id of its trace.
 async fn find(reader: &Reader, repo_id: &str, id: &str) -> Result<Option<TaskRow>, StoreError> {
     let tasks = reader.tasks(repo_id).await?;
+    let digits = id.trim().to_ascii_lowercase();
     let by_trace = |task: &TaskRow| {
-        id.len() >= DIGITS && task.trace_id.as_deref().is_some_and(|trace_id| trace_id.starts_with(id))
+        digits.len() >= DIGITS
+            && task.trace_id.as_deref().is_some_and(|trace_id| trace_id.starts_with(&digits))
     };
     let place =
         tasks.iter().position(|task| task.bead_id.as_str() == id).or_else(|| tasks.iter().position(by_trace));

@@ -87,7 +87,7 @@ fn part(parent: &TaskRow, id: &BeadId, sub: &SubTask, after: Vec<BeadId>, now_ms
         merged: None,
         approved: false,
         accepted_ms: None,
-        over_ms: None,
+        rounds: Vec::new(),
         goes_on: None,
         updated_ms: now_ms,
         ..parent.clone()

@@ -31,6 +31,8 @@ attributes! {
     TOKENS_COMPLETION = "glitchlab.tokens.completion", "Billed output tokens";
     TOKENS_TOTAL = "glitchlab.tokens.total", "Billed tokens, or those charged when nobody knows";
     COST_USD = "glitchlab.cost_usd", "Dollars paid, or the bound when nobody knows what was paid";
+    TASK_TOKENS = "glitchlab.task.tokens", "Tokens of a root task so far: of all its attempts and parts, in all rounds";
+    TASK_COST_USD = "glitchlab.task.cost_usd", "Dollars likewise";
     BOUND_USD = "glitchlab.bound_usd", "Dollars set aside for the try before it was made";
     DECISION = "glitchlab.budget_gate.decision", "What the budget gate said";
     SUBTASKS = "glitchlab.subtasks", "How many sub-tasks were made";

@@ -54,9 +54,11 @@ fn line(text: &mut String, before: &str, told: &str) {
 fn told(span: &Span) -> String {
     let mut facts =
         vec![span.end_ms.map_or_else(|| "still runs".to_owned(), |end_ms| took(end_ms - span.start_ms))];
-    let tokens = span.number(attribute::TOKENS_TOTAL).filter(|tokens| *tokens > 0.0);
+    let tokens = span.number(attribute::TOKENS_TOTAL).or_else(|| span.number(attribute::TASK_TOKENS));
+    let tokens = tokens.filter(|tokens| *tokens > 0.0);
     facts.extend(tokens.map(|tokens| format!("{tokens} tokens")));
-    let cost = span.number(attribute::COST_USD).filter(|cost| *cost > 0.0);
+    let cost = span.number(attribute::COST_USD).or_else(|| span.number(attribute::TASK_COST_USD));
+    let cost = cost.filter(|cost| *cost > 0.0);
     facts.extend(cost.map(|cost| format!("${cost:.4}")));
     facts.extend(span.text(attribute::DECISION).map(|decision| format!("decision={decision}")));
     facts.extend(span.number(attribute::SUBTASKS).map(|count| format!("{count} sub-tasks")));

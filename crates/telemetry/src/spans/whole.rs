@@ -3,7 +3,7 @@
 use glitchlab_domain::outcome::{FailureKind, Size, Status};
 use glitchlab_domain::rows::AttemptRow;
 use glitchlab_domain::stage::Stage;
-use glitchlab_domain::task::{TaskRow, TaskState};
+use glitchlab_domain::task::{Round, TaskRow, TaskState};
 use glitchlab_domain::trace::{accepted_span, attempt_span, step_span, task_span};
 
 use super::{Attributes, Rows, Span, trace_id};
@@ -11,28 +11,42 @@ use crate::genai::usd;
 use crate::names::{attribute, span};
 
 impl Rows<'_> {
-    /// The span of a task that was accepted.
-    pub(super) fn task(&self, task: &TaskRow) -> Option<Span> {
-        let accepted_ms = task.accepted_ms?;
-        let status = status(task.state);
-        let error = task.over_ms.and(task.reason.as_ref()).map(ToString::to_string);
-        let error = error.filter(|_| matches!(task.state, TaskState::Failed | TaskState::NeedsHuman));
+    /// The spans of the rounds of a task, the last of which may not be over.
+    pub(super) fn task(&self, task: &TaskRow) -> Vec<Span> {
+        let over = task.rounds.iter().filter_map(|round| self.round(task, round));
+        let is_told = |accepted_ms: &i64| task.rounds.iter().all(|round| round.accepted_ms != *accepted_ms);
+        let open =
+            task.accepted_ms.filter(is_told).and_then(|accepted_ms| self.open_round(task, accepted_ms));
+        over.chain(open).collect()
+    }
+
+    /// The span of a round that is over: whatever became of the task since, it stays as it was.
+    pub(super) fn round(&self, task: &TaskRow, round: &Round) -> Option<Span> {
+        let mut span = self.open_round(task, round.accepted_ms)?;
+        let attributes = Attributes(span.attributes)
+            .int(attribute::ATTEMPTS, round.runs)
+            .maybe(attribute::SIZE, round.size.map(Size::name))
+            .maybe(attribute::REQUEST, round.request.clone())
+            .maybe(attribute::STATUS, status(round.state).map(Status::name))
+            .maybe(attribute::ERROR, round.why.clone());
+        span.attributes = attributes.0;
+        span.end_ms = Some(round.over_ms);
+        span.error.clone_from(&round.why);
+        Some(span)
+    }
+
+    fn open_round(&self, task: &TaskRow, accepted_ms: i64) -> Option<Span> {
         let purse = self.purses.get(&task.root_key).filter(|_| task.key == task.root_key);
         let attributes = Attributes::default()
             .text(attribute::TASK_ID, task.bead_id.as_str())
             .maybe(attribute::GENAI_CONVERSATION, self.conversation(&task.root_key))
             .text(attribute::TITLE, &task.title)
             .text(attribute::KIND, &task.kind)
-            .int(attribute::DEPTH, task.depth)
-            .int(attribute::ATTEMPTS, task.runs)
-            .maybe(attribute::SIZE, task.size.map(Size::name))
-            .maybe(attribute::REQUEST, task.request.clone().or_else(|| task.merged.clone()))
-            .maybe(attribute::STATUS, status.map(Status::name))
-            .maybe(attribute::ERROR, error.clone());
+            .int(attribute::DEPTH, task.depth);
         let attributes = match purse {
             Some(purse) => attributes
-                .int(attribute::TOKENS_TOTAL, purse.tokens)
-                .float(attribute::COST_USD, usd(purse.settled)),
+                .int(attribute::TASK_TOKENS, purse.tokens)
+                .float(attribute::TASK_COST_USD, usd(purse.settled)),
             None => attributes,
         };
         Some(Span {
@@ -42,9 +56,9 @@ impl Rows<'_> {
             name: format!("{} {}", span::TASK, task.bead_id),
             is_client: false,
             start_ms: accepted_ms,
-            end_ms: task.over_ms,
+            end_ms: None,
             attributes: attributes.0,
-            error,
+            error: None,
         })
     }
 
@@ -53,8 +67,7 @@ impl Rows<'_> {
         let accepted_ms = task.accepted_ms?;
         let attributes = Attributes::default()
             .text(attribute::TASK_ID, task.bead_id.as_str())
-            .maybe(attribute::GENAI_CONVERSATION, self.conversation(&task.root_key))
-            .text(attribute::TITLE, &task.title);
+            .maybe(attribute::GENAI_CONVERSATION, self.conversation(&task.root_key));
         Some(Span {
             trace_id: trace_id(task.trace_id.as_deref())?,
             span_id: accepted_span(&task.key, accepted_ms),

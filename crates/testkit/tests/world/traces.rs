@@ -8,7 +8,7 @@ use glitchlab_models::simulated::Profile;
 use glitchlab_store::Reader;
 use glitchlab_telemetry::spans::{self, Span};
 use glitchlab_testkit::settings::{REPO, Setup};
-use glitchlab_testkit::{Act, FakeCollector, Manner, Place, Ran, Trip, Units, World, beads, check};
+use glitchlab_testkit::{Act, FakeCollector, Kill, Manner, Place, Ran, Trip, Units, World, beads, check};
 
 fn open(seed: u64, collector: &FakeCollector) -> World {
     // Some plans are too large for their tasks, which are split then.
@@ -110,6 +110,35 @@ fn an_outage_of_the_receiver_delays_spans_and_loses_none() {
             .check(check::all_work_is_completed())
             .check(arrived(&collector));
     }
+}
+
+#[test]
+fn processes_that_come_and_go_during_an_outage_lose_no_span_of_any_of_them() {
+    let collector = FakeCollector::new(
+        |passed: Duration| if passed < 40.minutes() { Manner::IsBusy } else { Manner::Takes },
+    );
+    let mut world = open(7, &collector).at_place(Place::Exporting, 30, Trip::Kill);
+    for n in 1..=6u32 {
+        let bead = beads::renamed(beads::tasks(1).remove(0), &format!("later{n}"));
+        let at = 6.minutes() * n;
+        world = world.at(at, Act::edit(move |backlog| backlog.put(bead)));
+        // In order, in the middle of the work, and right after the start.
+        world = match n % 3 {
+            0 => world.at(at + 3.minutes(), Act::Restart { drain: 1.minutes() }),
+            1 => world.at(at + 20.secs(), Kill::Process),
+            _ => world.at(at + 3.minutes(), Kill::Process).at(at + 3.minutes() + 50.millis(), Kill::Process),
+        };
+    }
+    let last = beads::renamed(beads::tasks(1).remove(0), "last");
+    let ran = world.at(1.hours(), Act::edit(|backlog| backlog.put(last))).run(1.days());
+    assert!(ran.boots > 6, "only {} boots", ran.boots);
+    ran.check(check::all_work_is_completed()).check(arrived(&collector));
+}
+
+#[test]
+fn a_receiver_of_small_requests_gets_everything_in_small_requests() {
+    let collector = FakeCollector::new(|_| Manner::TakesAtMost(3));
+    open(8, &collector).run(1.days()).check(check::all_work_is_completed()).check(arrived(&collector));
 }
 
 #[test]
