@@ -115,7 +115,8 @@ mod tests {
             let Unsent::Later { after, .. } = after(code) else { panic!("{code} is for later") };
             assert_eq!(after, Some(Duration::from_secs(5)));
         }
-        for code in [301, 400, 401, 404, 413, 500, 501] {
+        assert!(matches!(after(413), Unsent::TooLarge(_)));
+        for code in [301, 400, 401, 404, 500, 501] {
             assert!(matches!(after(code), Unsent::Never(_)), "{code}");
         }
     }
