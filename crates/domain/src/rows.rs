@@ -438,6 +438,10 @@ pub enum RowKey {
 /// One change of one row.
 #[derive(Clone, Debug, PartialEq)]
 #[expect(missing_docs, reason = "each names its table")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a batch holds a few hundred of them for a moment; most are of tasks and attempts"
+)]
 pub enum Write {
     Task(TaskRow),
     Claim(ClaimRow),

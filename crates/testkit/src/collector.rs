@@ -92,12 +92,8 @@ impl SpanOutlet for Line {
     async fn send(&self, spans: Vec<SpanData>) -> Result<(), Unsent> {
         self.wire.touch(Place::Exporting).await;
         let answer = match (self.collector.behaviour)(self.clock.passed()) {
-            Manner::Takes => {
-                self.collector.taken.lock().unwrap_or_else(PoisonError::into_inner).extend(spans);
-                Ok(())
-            }
             Manner::TakesAtMost(most) if spans.len() > most => Err(Unsent::TooLarge("413".to_owned())),
-            Manner::TakesAtMost(_) => {
+            Manner::Takes | Manner::TakesAtMost(_) => {
                 self.collector.taken.lock().unwrap_or_else(PoisonError::into_inner).extend(spans);
                 Ok(())
             }
