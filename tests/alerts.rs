@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use http::HeaderMap;
 use serde_json::Value;
 use standardwebhooks::Webhook;
 
+use crate::support::server::{Server, free_address};
 use crate::support::{LIMIT, Run, Scratch, bead, get, skipped, text, wait_for};
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -211,77 +211,42 @@ fn what_waits_for_a_person_is_told_signed_and_in_order_until_it_is_over() {
     assert!(!has("MfKQ9r8"), "a secret was stored");
 }
 
-/// Debian's Alertmanager, running on loopback.
-struct Alertmanager {
-    child: Child,
-    address: String,
-}
+const ALERTS: &str = "/api/v2/alerts";
 
-impl Alertmanager {
-    /// Starts it, so that it tells `receiver` of everything; none where it is not installed.
-    fn start(scratch: &Scratch, receiver: &Receiver) -> Option<Self> {
-        let config = scratch.path().join("alertmanager.yml");
-        let text = format!(
-            "route: {{ receiver: hook, group_wait: 0s, group_interval: 1s, repeat_interval: 1h }}\nreceivers:\n- name: hook\n  webhook_configs: [{{ url: '{}', send_resolved: true }}]\n",
-            receiver.url()
-        );
-        fs::write(&config, text).expect("it is written");
-        let address = {
-            let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
-            free.local_addr().expect("it is bound").to_string()
-        };
-        let log = fs::File::create(scratch.path().join("alertmanager.log")).expect("a file");
-        let mut command = Command::new("prometheus-alertmanager");
-        command
-            .arg(format!("--config.file={}", config.display()))
-            .arg(format!("--storage.path={}", scratch.path().join("alertmanager").display()))
-            .arg(format!("--web.listen-address={address}"))
-            .arg("--cluster.listen-address=")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log);
-        let child = command.spawn().ok()?;
-        let started = Self { child, address };
-        let answers = || {
-            let stream = TcpStream::connect(&started.address).ok();
-            stream.and_then(|_| get(&started.address, "/-/ready").starts_with("HTTP/1.1 200").then_some(()))
-        };
-        assert!(wait_for(Duration::from_secs(30), answers).is_some(), "it does not start");
-        Some(started)
-    }
-
-    fn alerts(&self) -> Value {
-        let answer = get(&self.address, "/api/v2/alerts");
-        let body = answer.split_once("\r\n\r\n").expect("a body").1;
-        // A short list comes whole, a long one in chunks.
-        let from = body.find('[').expect("a list");
-        let to = body.rfind(']').expect("a list");
-        serde_json::from_str(&body[from..=to]).expect("it is JSON")
-    }
-}
-
-impl Drop for Alertmanager {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// Starts Debian's Alertmanager, so that it tells `receiver` of everything; none where it is not installed.
+fn alertmanager(scratch: &Scratch, receiver: &Receiver) -> Option<Server> {
+    let config = scratch.path().join("alertmanager.yml");
+    let text = format!(
+        "route: {{ receiver: hook, group_wait: 0s, group_interval: 1s, repeat_interval: 1h }}\nreceivers:\n- name: hook\n  webhook_configs: [{{ url: '{}', send_resolved: true }}]\n",
+        receiver.url()
+    );
+    fs::write(&config, text).expect("it is written");
+    let address = free_address();
+    let mut command = Command::new("prometheus-alertmanager");
+    command
+        .arg(format!("--config.file={}", config.display()))
+        .arg(format!("--storage.path={}", scratch.path().join("alertmanager").display()))
+        .arg(format!("--web.listen-address={address}"))
+        .arg("--cluster.listen-address=");
+    let server = Server::start(command, address, scratch.path().join("alertmanager.log"))?;
+    Some(server.ready_at("/-/ready"))
 }
 
 #[test]
 fn alertmanager_takes_a_firing_and_a_resolved_alert_and_tells_others_what_we_would_have_told_them() {
     let scratch = Scratch::new();
     let (behind, direct) = (Receiver::start(&[]), Receiver::start(&[]));
-    let Some(alertmanager) = Alertmanager::start(&scratch, &behind) else {
+    let Some(alertmanager) = alertmanager(&scratch, &behind) else {
         return skipped(
             "alertmanager_takes_a_firing_and_a_resolved_alert",
             "prometheus-alertmanager is absent",
         );
     };
     configure(&scratch, &["alertmanager-api", "alertmanager"]);
-    let api = format!("http://{}/api/v2/alerts", alertmanager.address);
+    let api = format!("http://{}{ALERTS}", alertmanager.address);
     let run = start(&scratch, &[api, direct.url()]);
     let firing = [behind.until(1)[0].json(), direct.until(1)[0].json()];
-    let known = alertmanager.alerts();
+    let known = alertmanager.json(ALERTS);
     assert_eq!(known[0]["labels"]["alertname"], "HumanNeeded", "{known}");
     assert_eq!(known[0]["status"]["state"], "active", "{known}");
     drop_task(&scratch);
@@ -296,8 +261,8 @@ fn alertmanager_takes_a_firing_and_a_resolved_alert_and_tells_others_what_we_wou
         let fields = |alert: &Value| alert.as_object().expect("an alert").keys().cloned().collect::<Vec<_>>();
         assert_eq!(fields(theirs), fields(ours));
     }
-    let no_alerts = || alertmanager.alerts().as_array().is_some_and(Vec::is_empty).then_some(());
-    assert!(wait_for(LIMIT, no_alerts).is_some(), "{}", alertmanager.alerts());
+    let no_alerts = || alertmanager.json(ALERTS).as_array().is_some_and(Vec::is_empty).then_some(());
+    assert!(wait_for(LIMIT, no_alerts).is_some(), "{}", alertmanager.json(ALERTS));
     run.signal("INT");
     run.wait().expect_code(0);
     let ids: BTreeMap<String, usize> = direct.messages().iter().map(|message| (message.id(), 1)).collect();

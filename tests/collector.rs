@@ -1,13 +1,14 @@
 //! What receivers that we did not write make of our telemetry: an OpenTelemetry Collector and `otelsink`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
-use std::net::{TcpListener, TcpStream};
+use std::fs;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 use glitchlab_domain::task::TaskRow;
 
+use crate::support::server::{Server, free_address};
 use crate::support::{LIMIT, Run, Scratch, bead, skipped, text, wait_for};
 
 /// What `cargo xtask tools` has installed.
@@ -16,53 +17,15 @@ fn tool(name: &str) -> Option<PathBuf> {
     Some(target.join("tools").join(name)).filter(|program| program.is_file())
 }
 
-/// A receiver in a process of its own, which writes down all that it takes.
-struct Receiver {
-    process: Child,
-    written: PathBuf,
-    endpoint: String,
-}
-
-impl Receiver {
-    /// Starts a program that will listen on a port, and waits until it does.
-    fn start(mut command: Command, port: u16, written: PathBuf) -> Self {
-        let out = File::create(&written).expect("a file");
-        let err = out.try_clone().expect("the same file");
-        let process = command.stdin(Stdio::null()).stdout(out).stderr(err).spawn().expect("it starts");
-        let listens = || TcpStream::connect(("127.0.0.1", port)).ok();
-        let receiver = Self { process, written, endpoint: format!("http://127.0.0.1:{port}") };
-        assert!(wait_for(LIMIT, listens).is_some(), "{}", receiver.text());
-        receiver
-    }
-
-    /// Starts the Collector; none where it is not installed.
-    fn collector(scratch: &Scratch) -> Option<Self> {
-        let program = tool("otelcol")?;
-        let port = free_port();
-        let settings = scratch.path().join("otelcol.yaml");
-        let example =
-            include_str!("data/otelcol.yaml").replace("127.0.0.1:4318", &format!("127.0.0.1:{port}"));
-        fs::write(&settings, example).expect("a file");
-        let mut command = Command::new(program);
-        command.arg("--config").arg(&settings);
-        Some(Self::start(command, port, scratch.path().join("otelcol.txt")))
-    }
-
-    fn text(&self) -> String {
-        fs::read_to_string(&self.written).unwrap_or_default()
-    }
-}
-
-impl Drop for Receiver {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("it is bound").port()
+/// Starts the Collector; none where it is not installed.
+fn collector(scratch: &Scratch) -> Option<Server> {
+    let (program, address) = (tool("otelcol")?, free_address());
+    let settings = scratch.path().join("otelcol.yaml");
+    fs::write(&settings, include_str!("data/otelcol.yaml").replace("127.0.0.1:4318", &address))
+        .expect("a file");
+    let mut command = Command::new(program);
+    command.arg("--config").arg(&settings);
+    Server::start(command, address, scratch.path().join("otelcol.txt"))
 }
 
 /// A span as the Collector prints it.
@@ -136,21 +99,21 @@ fn begin(scratch: &Scratch, backlog: &Path, endpoint: &str) -> Run {
 #[test]
 fn a_collector_gets_whole_traces_of_decomposed_tasks_across_a_kill_and_all_three_signals() {
     let scratch = Scratch::new();
-    let Some(collector) = Receiver::collector(&scratch) else {
+    let Some(collector) = collector(&scratch) else {
         return skipped(
             "a_collector_gets_whole_traces",
             "the OpenTelemetry Collector is absent: `cargo xtask tools`",
         );
     };
     let backlog = tasks(&scratch);
-    let first = begin(&scratch, &backlog, &collector.endpoint);
+    let first = begin(&scratch, &backlog, &collector.address);
     let is_split = || {
         let is_part_at_work = |task: &TaskRow| task.is_part() && task.runs > 0;
         scratch.try_tasks()?.iter().any(is_part_at_work).then_some(())
     };
     assert!(wait_for(LIMIT, is_split).is_some(), "nothing was split:\n{}", first.stderr());
     first.kill();
-    let _ended = begin(&scratch, &backlog, &collector.endpoint).wait().expect_code(0);
+    let _ended = begin(&scratch, &backlog, &collector.address).wait().expect_code(0);
 
     let printed = collector.text();
     let spans = spans(&printed);
@@ -205,9 +168,10 @@ fn otelsink_records_all_three_signals() {
     }
     let mut command = Command::new(program);
     command.arg("--http").env("PYTHONUNBUFFERED", "1");
-    let sink = Receiver::start(command, PORT, scratch.path().join("otelsink.txt"));
+    let address = format!("127.0.0.1:{PORT}");
+    let sink = Server::start(command, address, scratch.path().join("otelsink.txt")).expect("it is there");
     let backlog = scratch.backlog(&bead("a", 1, ""));
-    let _ended = begin(&scratch, &backlog, &sink.endpoint).wait().expect_code(0);
+    let _ended = begin(&scratch, &backlog, &sink.address).wait().expect_code(0);
     let recorded = sink.text();
     for said in
         ["resourceSpans", "resourceMetrics", "resourceLogs", "'name': 'task a'", "glitchlab.tasks.total"]

@@ -1,13 +1,10 @@
 //! What Prometheus, which we did not write, makes of the engine's metrics.
 
 use std::fs;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::time::Duration;
+use std::process::{Command, Output, Stdio};
 
-use serde_json::Value;
-
+use crate::support::server::{Server, free_address};
 use crate::support::{LIMIT, Run, Scratch, get, skipped, text, wait_for};
 
 /// The example that the documentation has.
@@ -68,63 +65,27 @@ fn assert_there_is_what_rules_ask_for(metrics: &str) {
     }
 }
 
-/// Debian's Prometheus, running on loopback.
-struct Prometheus {
-    child: Child,
-    address: String,
+/// Starts Debian's Prometheus on the example's rules and one target; none where it is not installed.
+fn prometheus(scratch: &Scratch, target: &str) -> Option<Server> {
+    let config = scratch.path().join("prometheus.yml");
+    let rules = example().join("rules.yml");
+    let written = fs::read_to_string(example().join("prometheus.yml")).expect("the example");
+    let written = written.replace("127.0.0.1:3000", target).replace("rules.yml", text(&rules));
+    fs::write(&config, written.replace("15s", "1s")).expect("it is written");
+    let address = free_address();
+    let mut command = Command::new("prometheus");
+    command
+        .arg(format!("--config.file={}", config.display()))
+        .arg(format!("--storage.tsdb.path={}", scratch.path().join("prometheus").display()))
+        .arg(format!("--web.listen-address={address}"));
+    let server = Server::start(command, address, scratch.path().join("prometheus.log"))?;
+    Some(server.ready_at("/-/ready"))
 }
 
-impl Prometheus {
-    /// Starts it on the example's rules and one target; none where it is not installed.
-    fn start(scratch: &Scratch, target: &str) -> Option<Self> {
-        let config = scratch.path().join("prometheus.yml");
-        let rules = example().join("rules.yml");
-        let written = fs::read_to_string(example().join("prometheus.yml")).expect("the example");
-        let written = written.replace("127.0.0.1:3000", target).replace("rules.yml", text(&rules));
-        fs::write(&config, written.replace("15s", "1s")).expect("it is written");
-        let address = {
-            let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
-            free.local_addr().expect("it is bound").to_string()
-        };
-        let log = fs::File::create(scratch.path().join("prometheus.log")).expect("a file");
-        let mut command = Command::new("prometheus");
-        command
-            .arg(format!("--config.file={}", config.display()))
-            .arg(format!("--storage.tsdb.path={}", scratch.path().join("prometheus").display()))
-            .arg(format!("--web.listen-address={address}"))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log);
-        let child = command.spawn().ok()?;
-        let started = Self { child, address };
-        let answers = || {
-            let stream = std::net::TcpStream::connect(&started.address).ok();
-            stream.and_then(|_| get(&started.address, "/-/ready").starts_with("HTTP/1.1 200").then_some(()))
-        };
-        assert!(wait_for(Duration::from_secs(60), answers).is_some(), "it does not start");
-        Some(started)
-    }
-
-    fn ask(&self, path: &str) -> Value {
-        let answer = get(&self.address, path);
-        let body = body(&answer);
-        // A short answer comes whole, a long one in chunks.
-        let (from, to) = (body.find('{').unwrap_or(0), body.rfind('}').map_or(0, |at| at + 1));
-        serde_json::from_str(&body[from..to]).unwrap_or_default()
-    }
-
-    /// Returns the value of a query without labels.
-    fn value(&self, query: &str) -> Option<f64> {
-        let answer = self.ask(&format!("/api/v1/query?query={query}"));
-        answer["data"]["result"][0]["value"][1].as_str()?.parse().ok()
-    }
-}
-
-impl Drop for Prometheus {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// Returns the value of a query without labels.
+fn value(prometheus: &Server, query: &str) -> Option<f64> {
+    let answer = prometheus.json(&format!("/api/v1/query?query={query}"));
+    answer["data"]["result"][0]["value"][1].as_str()?.parse().ok()
 }
 
 #[test]
@@ -145,18 +106,18 @@ fn prometheus_scrapes_a_demo_and_promtool_has_nothing_to_say() {
         format!("{}{}", String::from_utf8_lossy(&said.stdout), String::from_utf8_lossy(&said.stderr));
     assert!(said.status.success() && said_all.is_empty(), "{said_all}");
 
-    let Some(prometheus) = Prometheus::start(&scratch, &address) else {
+    let Some(prometheus) = prometheus(&scratch, &address) else {
         return skipped(name, "prometheus is absent");
     };
     let completed = || {
-        let value = prometheus.value("sum(glitchlab_tasks_total{status=%22completed%22})");
+        let value = value(&prometheus, "sum(glitchlab_tasks_total{status=%22completed%22})");
         value.filter(|count| *count >= 1.0)
     };
-    assert!(wait_for(LIMIT, completed).is_some(), "{}", prometheus.ask("/api/v1/targets"));
-    assert_eq!(prometheus.value("up"), Some(1.0));
-    assert!(prometheus.value("sum(glitchlab_cost_usd_total)").is_some_and(|dollars| dollars > 0.0));
-    assert!(prometheus.value("glitchlab_budget_limit_usd{window=%22day%22}").is_some());
-    let rules = prometheus.ask("/api/v1/rules");
+    assert!(wait_for(LIMIT, completed).is_some(), "{}", prometheus.json("/api/v1/targets"));
+    assert_eq!(value(&prometheus, "up"), Some(1.0));
+    assert!(value(&prometheus, "sum(glitchlab_cost_usd_total)").is_some_and(|dollars| dollars > 0.0));
+    assert!(value(&prometheus, "glitchlab_budget_limit_usd{window=%22day%22}").is_some());
+    let rules = prometheus.json("/api/v1/rules");
     let known = rules["data"]["groups"][0]["rules"].as_array().map_or(0, Vec::len);
     assert_eq!(known, 6, "{rules}");
     run.signal("INT");

@@ -1,6 +1,7 @@
 //! A scratch repository, the program run on it, and what can be seen of it afterwards.
 
 pub(crate) mod receiver;
+pub(crate) mod server;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -232,7 +233,7 @@ impl Scratch {
             let waits =
                 attempts.iter().filter_map(|attempt| attempt.waiting.as_ref()).map(|wait| &wait.reason);
             let mut reasons = tasks.iter().filter_map(|task| task.reason.as_ref()).chain(waits);
-            ledger.is_some_and(|(head, _)| head.usage().reserved == MicroUsd::ZERO)
+            ledger.is_some_and(|head| head.usage().reserved == MicroUsd::ZERO)
                 && reasons.any(|reason| matches!(reason, Reason::CapReached { .. } | Reason::Paced { .. }))
         })
     }

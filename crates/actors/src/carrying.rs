@@ -118,8 +118,8 @@ impl Carrier {
     /// Finds the ledger that does not trust a model of this name.
     async fn distrusting(&self, model: &str) -> Result<Option<String>, Failure> {
         for scope in &self.scopes {
-            let ledger = self.reader.ledger(scope, 0).await?;
-            if ledger.is_some_and(|(head, _)| !head.trusts(model)) {
+            let head = self.reader.head(scope).await?;
+            if head.is_some_and(|head| !head.trusts(model)) {
                 return Ok(Some(scope.clone()));
             }
         }

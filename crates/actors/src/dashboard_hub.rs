@@ -204,7 +204,8 @@ impl HubState {
         }
         self.ticks += 1;
         // A store that does not answer leaves the last numbers, and the trouble says so.
-        if let Ok(Some((head, departures))) = self.engine.reader.ledger(&self.engine.scope, now_ms).await {
+        let Engine { reader, scope, .. } = &*self.engine;
+        if let Ok(Some((head, departures))) = reader.ledger_and_departures(scope, now_ms).await {
             self.snapshot.money.usage = head.usage();
             let (hour, day) = returns(&departures);
             self.snapshot.money.hour_returns = hour;

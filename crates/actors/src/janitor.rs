@@ -117,7 +117,7 @@ impl JanitorState {
     /// Money leaves a window without any event. A store that does not answer leaves what was told.
     async fn tell_budget(&self) {
         let engine = &self.engine;
-        if let Ok(Some((head, _))) = engine.reader.ledger(&engine.scope, engine.now_ms()).await {
+        if let Ok(Some(head)) = engine.reader.ledger(&engine.scope, engine.now_ms()).await {
             engine.metrics.levels().budget(&head.usage());
         }
     }

@@ -8,8 +8,8 @@ use glitchlab_domain::command::{Breached, Command};
 use glitchlab_domain::event::{About, EventKind};
 use glitchlab_domain::stage::Role;
 use glitchlab_runtime::{
-    Backoff, Breach, ChildSpec, LifecycleEvent, Shutdown, StartError, Strategy, SupervisorSpec, Tree,
-    start_tree_with,
+    Backoff, Breach, ChildSpec, LifecycleEvent, NodeSnapshot, Shutdown, StartError, Strategy, SupervisorSpec,
+    Tree, start_tree_with,
 };
 use glitchlab_telemetry::metrics::Expected;
 
@@ -32,9 +32,9 @@ const MINUTE: Duration = Duration::from_secs(60);
 ///
 /// Returns a [`StartError`] when a child does not come up; what was started is stopped again.
 pub async fn start(engine: &Arc<Engine>, beside: Vec<ChildSpec>) -> Result<Tree, StartError> {
-    expect(engine);
     let mut events = engine.tree.events();
     let tree = start_tree_with("glitchlab", root(engine, beside), &engine.tree).await?;
+    expect(engine, &tree);
     let engine = Arc::clone(engine);
     tokio::spawn(async move {
         let mut causes = HashMap::new();
@@ -45,16 +45,20 @@ pub async fn start(engine: &Arc<Engine>, beside: Vec<ChildSpec>) -> Result<Tree,
     Ok(tree)
 }
 
-/// The paths of all supervisors.
-const SUPERVISORS: [&str; 4] = ["glitchlab", "glitchlab/work", "glitchlab/work/workers", "glitchlab/views"];
-
 /// Lets what this engine will likely count begin at nothing.
-fn expect(engine: &Engine) {
+fn expect(engine: &Engine, tree: &Tree) {
     let tools = &engine.tools;
     let program =
         tools.stages.implementer.agent().map(|agent| (agent.name.as_str(), &[Role::Implementer][..]));
     let models: Vec<_> = std::iter::once((tools.model.id(), &Role::ALL[..])).chain(program).collect();
-    engine.metrics.expect(&Expected { models: &models, supervisors: &SUPERVISORS });
+    let root = tree.snapshot().root;
+    engine.metrics.expect(&Expected { models: &models, supervisors: &supervisors(&root) });
+}
+
+/// The paths of all supervisors from this one on.
+fn supervisors(node: &NodeSnapshot) -> Vec<&str> {
+    let below = node.children.iter().flat_map(supervisors);
+    node.supervision.iter().map(|_| node.path.as_str()).chain(below).collect()
 }
 
 fn root(engine: &Arc<Engine>, beside: Vec<ChildSpec>) -> SupervisorSpec {

@@ -125,7 +125,7 @@ async fn recover(
         .reader
         .ledger(&engine.scope, engine.now_ms())
         .await?
-        .map(|(head, _)| head.usage())
+        .map(|head| head.usage())
         .unwrap_or_default();
     found.processes = end_leftovers(engine).await?;
     found.open_calls = recovery::settle_open(&engine.reader, &engine.queue).await?;

@@ -80,28 +80,9 @@ fn tell(event: &Event) {
     let attempt = about(event.about.attempt_id.as_ref().map(ToString::to_string));
     let trace = about(event.about.trace_id.clone());
     let span = about(event.about.attempt_id.as_ref().map(|id| attempt_span(id).to_string()));
-    match (&event.kind, event.kind.sentence()) {
-        (EventKind::BudgetReserved { bound, usage, .. }, _) => {
-            tracing::debug!(
-                event = name,
-                task,
-                attempt,
-                trace,
-                span,
-                "{bound} set aside, {} open",
-                usage.reserved
-            );
-        }
-        (EventKind::BudgetSettled { actual, bound, usage, .. }, _) => {
-            tracing::debug!(
-                event = name,
-                task,
-                attempt,
-                trace,
-                span,
-                "{actual} paid of {bound}, {} this hour",
-                usage.hour
-            );
+    match (&event.kind, sentence(&event.kind)) {
+        (EventKind::BudgetReserved { .. } | EventKind::BudgetSettled { .. }, text) | (_, text @ None) => {
+            tracing::debug!(event = name, task, attempt, trace, span, "{}", about(text));
         }
         (kind, Some(sentence)) if is_trouble(kind) => {
             tracing::warn!(event = name, task, attempt, trace, span, "{sentence}");
@@ -110,7 +91,19 @@ fn tell(event: &Event) {
             let until = until(kind);
             tracing::info!(event = name, task, attempt, trace, span, until, "{sentence}");
         }
-        (_, None) => tracing::debug!(event = name, task, attempt, trace, span),
+    }
+}
+
+/// What only counts has a sentence in the log alone.
+fn sentence(kind: &EventKind) -> Option<String> {
+    match kind {
+        EventKind::BudgetReserved { bound, usage, .. } => {
+            Some(format!("{bound} set aside, {} open", usage.reserved))
+        }
+        EventKind::BudgetSettled { actual, bound, usage, .. } => {
+            Some(format!("{actual} paid of {bound}, {} this hour", usage.hour))
+        }
+        kind => kind.sentence(),
     }
 }
 

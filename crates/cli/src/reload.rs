@@ -113,7 +113,7 @@ impl Follower {
     /// Lowers the caps in the store where the files say less; says where they say more.
     async fn lower_caps(&self, config: &Config) -> Option<Vec<String>> {
         let engine = &self.engine;
-        let (head, _) = engine.reader.ledger(&engine.scope, engine.now_ms()).await.ok()??;
+        let head = engine.reader.ledger(&engine.scope, engine.now_ms()).await.ok()??;
         let (usage, wanted) = (head.usage(), (config.per_hour, config.per_day));
         if wanted.0 < usage.cap_hour || wanted.1 < usage.cap_day {
             let (by, scope) = (engine.boot.clone(), engine.scope.clone());

@@ -141,7 +141,7 @@ impl Stored {
             process,
             gate: Some(reader.gate(repo_id).await?),
             obstacles,
-            head: reader.ledger(&scope, now_ms).await?.map(|(head, _)| head),
+            head: reader.ledger(&scope, now_ms).await?,
             said: reader.open_controls(repo_id).await?.iter().filter_map(Said::of).collect(),
             attempts,
         })

@@ -57,7 +57,7 @@ impl Summary {
             poll.beads.iter().for_each(|bead| board.take_bead(bead));
         }
         let ledger = engine.reader.ledger(&engine.scope, now_ms).await?;
-        let usage = ledger.map(|(head, _)| head.usage()).unwrap_or_default();
+        let usage = ledger.map(|head| head.usage()).unwrap_or_default();
         let money = engine.board.borrow().held.as_ref().map(|wait| wait.reason.clone());
         let held =
             engine.gate.obstacles().into_iter().chain(money).map(|reason| reason.to_string()).collect();

@@ -14,7 +14,7 @@ use crate::rows::CallState;
 use crate::stage::Stage;
 use crate::task::TaskState;
 
-pub use outputs::{Edits, FileDelta, Output, Plan, Review, Tests, parts, verdict};
+pub use outputs::{Edits, FileDelta, Output, Plan, Review, Tests, decision, parts};
 pub use tell::{Kin, Material, tell};
 
 /// Attempts that are told with their steps; of earlier ones only the number is.

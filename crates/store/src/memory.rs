@@ -49,19 +49,36 @@ impl Memory {
 }
 
 impl Contents {
+    /// Returns a head as of a time.
+    pub(crate) fn head_at(&self, scope: &str, clock_ms: i64) -> Option<Head> {
+        let mut head = self.rows.heads.get(scope)?.clone();
+        let now_ms = head.now(clock_ms);
+        self.advance_head(&mut head, now_ms);
+        Some(head)
+    }
+
+    /// Returns what leaves the windows of a head next.
+    pub(crate) fn departures(&self, head: &Head) -> Departures {
+        Departures {
+            hour: self.first(&head.scope, head.tail_hour_ms),
+            day: self.first(&head.scope, head.tail_day_ms),
+        }
+    }
+
+    fn advance_head(&self, head: &mut Head, now_ms: i64) {
+        let left = |window| self.sum(&head.scope, head.leaving(window, now_ms));
+        let (hour, day) = (left(Window::Hour), left(Window::Day));
+        head.advance(now_ms, hour, day);
+    }
+
     /// Moves the tails of the named ledgers to now and returns that now.
     fn advance<'a>(&mut self, scopes: impl Iterator<Item = &'a String> + Clone, clock_ms: i64) -> i64 {
         let heads = scopes.clone().filter_map(|scope| self.rows.heads.get(scope));
         let now_ms = heads.map(|head| head.now(clock_ms)).max().unwrap_or(clock_ms);
         for scope in scopes {
             let Some(mut head) = self.rows.heads.remove(scope) else { continue };
-            let left = |window| self.sum(scope, head.leaving(window, now_ms));
-            let (hour, day) = (left(Window::Hour), left(Window::Day));
-            head.advance(now_ms, hour, day);
-            let departures = Departures {
-                hour: self.first(scope, head.tail_hour_ms),
-                day: self.first(scope, head.tail_day_ms),
-            };
+            self.advance_head(&mut head, now_ms);
+            let departures = self.departures(&head);
             self.rows.departures.insert(scope.clone(), departures);
             self.rows.heads.insert(scope.clone(), head);
         }
@@ -95,7 +112,7 @@ impl Contents {
         all.map(|((at, _), amount)| (*at, *amount)).take_while(move |(at, _)| *at <= up_to)
     }
 
-    pub(crate) fn sum(&self, scope: &str, (after, up_to): (i64, i64)) -> MicroUsd {
+    fn sum(&self, scope: &str, (after, up_to): (i64, i64)) -> MicroUsd {
         self.between(scope, after, up_to).map(|(_, amount)| amount).sum()
     }
 
@@ -107,7 +124,7 @@ impl Contents {
         self.between(scope, since, i64::MAX)
     }
 
-    pub(crate) fn first(&self, scope: &str, after: i64) -> Vec<(i64, MicroUsd)> {
+    fn first(&self, scope: &str, after: i64) -> Vec<(i64, MicroUsd)> {
         self.between(scope, after, i64::MAX).take(DEPARTURES).collect()
     }
 

@@ -6,6 +6,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use glitchlab_actors::Engine;
+use glitchlab_domain::task::TaskState;
+use glitchlab_pipeline::forge::{Merge, MergeResult};
 
 use crate::backlog::FakeBacklog;
 
@@ -51,6 +53,29 @@ impl Act {
         F: Future<Output = ()> + Send + 'static,
     {
         Self::Look(Box::new(move |engine| Box::pin(look(engine))))
+    }
+
+    /// A person merges the first request that is open.
+    ///
+    /// # Panics
+    ///
+    /// When none is open.
+    #[must_use]
+    pub fn merge_by_hand() -> Self {
+        Self::look(|engine| async move {
+            let tasks = engine.reader.tasks(&engine.repo_id).await.expect("a store in memory answers");
+            let open = tasks.iter().find(|task| task.state == TaskState::InReview).expect("an open request");
+            let merge = Merge {
+                task_id: open.trailer(),
+                branch: open.request.clone().expect("it has a branch"),
+                base: "main".to_owned(),
+                expected_base: None,
+                message: "by hand".to_owned(),
+                author: engine.tools.stages.author.clone(),
+            };
+            let merged = engine.tools.forge.merge(&merge).await.expect("a fake forge answers");
+            assert!(matches!(merged, MergeResult::Merged { .. }), "{merged:?}");
+        })
     }
 
     /// Changes the backlog.

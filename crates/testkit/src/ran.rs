@@ -83,7 +83,7 @@ impl Ran {
             attempts,
             claims: reader.claims(REPO).await?,
             calls: reader.calls(SCOPE).await?,
-            head: ledger.map(|(head, _)| head).unwrap_or_default(),
+            head: ledger.unwrap_or_default(),
             events: reader.last_events(u32::MAX).await?,
             account: outside.account.entries(),
             outside,

@@ -186,7 +186,7 @@ impl SchedulerState {
         let commits = engine.feed.follow(engine.handles.look.clone());
         let mut board = Board::new(engine.live.borrow().filter.clone(), engine.now_ms());
         let ledger = engine.reader.ledger(&engine.scope, engine.now_ms()).await?;
-        let cap = ledger.map(|(head, _)| head.cap_hour.min(head.cap_day)).unwrap_or_default();
+        let cap = ledger.map(|head| head.cap_hour.min(head.cap_day)).unwrap_or_default();
         let mut affordable = Vec::new();
         for task in engine.reader.tasks(&engine.repo_id).await? {
             if fits_by_now(&task, cap) {

@@ -45,7 +45,7 @@ impl SchedulerState {
         let engine = Arc::clone(&self.engine);
         let now_ms = engine.now_ms();
         if let Ok(ledger) = engine.reader.ledger(&engine.scope, now_ms).await {
-            self.teller.head = ledger.map(|(head, _)| head);
+            self.teller.head = ledger;
         }
         if let Ok(attempts) = engine.reader.running_attempts().await {
             let is_here = |attempt: &AttemptRow| engine.slots.find(&attempt.attempt_id).is_some();

@@ -112,8 +112,7 @@ async fn report(config: anyhow::Result<Config>, reader: &Reader, repo_id: &str) 
     let gate = reader.gate(repo_id).await?;
     let put_down = gate.wait(now_ms).filter(|_| gate.puts_down(now_ms));
     let put_down = put_down.map(|wait| format!("put down: {}", wait.reason));
-    let usage =
-        async |scope: &str| anyhow::Ok(reader.ledger(scope, now_ms).await?.map(|(head, _)| head.usage()));
+    let usage = async |scope: &str| anyhow::Ok(reader.ledger(scope, now_ms).await?.map(|head| head.usage()));
     Ok(Report {
         running: process.is_some(),
         pid: process.as_ref().map(|row| row.pid),

@@ -64,7 +64,7 @@ impl Past {
             None => REAL.to_owned(),
         };
         let ledger = self.reader.ledger(&scope, now_ms).await?;
-        snapshot.money.usage = ledger.map_or_else(Usage::default, |(head, _)| head.usage());
+        snapshot.money.usage = ledger.map_or_else(Usage::default, |head| head.usage());
         snapshot.money.by_hour = self.reader.spend_by_hour(&scope, now_ms - DAY_MS).await?;
         Ok(())
     }

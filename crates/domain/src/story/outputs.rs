@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::rows::StepRow;
-use crate::stage::Stage;
+use crate::stage::{Decision, Stage};
 
 /// How much of a test run's output is told, bytes: its end.
 const TEST_BYTES: usize = 8_192;
@@ -135,11 +135,15 @@ impl Output {
     }
 }
 
-/// Returns what the budget gate said: `pass`, `decompose`, `replan`, `too_deep` or `reject`; none for another step.
+/// Returns what the budget gate decided; none for another step.
 #[must_use]
-pub fn verdict(step: &StepRow) -> Option<String> {
+pub fn decision(step: &StepRow) -> Option<Decision> {
     let value = went(step).filter(|_| step.stage == Stage::BudgetGate)?;
-    value.get("verdict")?.as_str().map(str::to_owned)
+    match value.get("verdict")?.as_str()? {
+        // As deep as splits go: for a person, like what cannot be paid.
+        "too_deep" => Some(Decision::Reject),
+        _ => serde_json::from_value(value.get("verdict")?.clone()).ok(),
+    }
 }
 
 /// Returns how many sub-tasks a step has made; none for another step.

@@ -11,50 +11,52 @@ use crate::sqlite::ledger::{departed_text, left_text};
 use crate::sqlite::load;
 
 impl Reader {
-    /// Returns the head of a ledger as it was last written: its caps are of now, its sums of then. This is one row, and what
-    /// [`Reader::ledger`] adds are many.
+    /// Returns the head of a ledger as it was last written: its caps are of now, its sums of then.
     ///
     /// # Errors
     ///
-    /// Returns what the database says.
+    /// Returns what the database says; so do all reads here.
     pub async fn head(&self, scope: &str) -> Result<Option<Head>, StoreError> {
         match self {
             Self::Memory(memory) => Ok(memory.read(|contents| contents.rows.heads.get(scope).cloned())),
             Self::Sqlite(pool) => {
-                let query =
-                    sqlx::query("SELECT body FROM ledger_head WHERE scope = ?").bind(scope.to_owned());
+                let query = sqlx::query(HEAD).bind(scope.to_owned());
                 Ok(fetch(pool, query).await?.pop())
             }
         }
     }
 
-    /// Returns the ledger of a scope as of `clock_ms`, with what leaves its windows next.
+    /// Returns the head of a ledger as of `clock_ms`.
     ///
     /// # Errors
     ///
     /// Returns what the database says.
-    pub async fn ledger(&self, scope: &str, clock_ms: i64) -> Result<Option<(Head, Departures)>, StoreError> {
+    pub async fn ledger(&self, scope: &str, clock_ms: i64) -> Result<Option<Head>, StoreError> {
+        match self {
+            Self::Memory(memory) => Ok(memory.read(|contents| contents.head_at(scope, clock_ms))),
+            Self::Sqlite(pool) => head_at(&mut *pool.begin().await?, scope, clock_ms).await,
+        }
+    }
+
+    /// Returns the same with what leaves its windows next, which are up to a thousand rows.
+    ///
+    /// # Errors
+    ///
+    /// Returns what the database says.
+    pub async fn ledger_and_departures(
+        &self,
+        scope: &str,
+        clock_ms: i64,
+    ) -> Result<Option<(Head, Departures)>, StoreError> {
         match self {
             Self::Memory(memory) => Ok(memory.read(|contents| {
-                let mut head = contents.rows.heads.get(scope)?.clone();
-                let now_ms = head.now(clock_ms);
-                let left = |window| contents.sum(scope, head.leaving(window, now_ms));
-                let (hour, day) = (left(Window::Hour), left(Window::Day));
-                head.advance(now_ms, hour, day);
-                let departures = Departures {
-                    hour: contents.first(scope, head.tail_hour_ms),
-                    day: contents.first(scope, head.tail_day_ms),
-                };
+                let head = contents.head_at(scope, clock_ms)?;
+                let departures = contents.departures(&head);
                 Some((head, departures))
             })),
             Self::Sqlite(pool) => {
                 let mut transaction = pool.begin().await?;
-                let query =
-                    sqlx::query("SELECT body FROM ledger_head WHERE scope = ?").bind(scope.to_owned());
-                let Some(row) = query.fetch_optional(&mut *transaction).await? else { return Ok(None) };
-                let mut head: Head = load::read(row.try_get(0)?)?;
-                let now_ms = head.now(clock_ms);
-                advance(&mut transaction, &mut head, now_ms).await?;
+                let Some(head) = head_at(&mut transaction, scope, clock_ms).await? else { return Ok(None) };
                 let departures = departures(&mut transaction, &head).await?;
                 Ok(Some((head, departures)))
             }
@@ -62,11 +64,21 @@ impl Reader {
     }
 }
 
-async fn advance(connection: &mut SqliteConnection, head: &mut Head, now_ms: i64) -> Result<(), StoreError> {
-    let hour = left(connection, head, head.leaving(Window::Hour, now_ms)).await?;
-    let day = left(connection, head, head.leaving(Window::Day, now_ms)).await?;
+const HEAD: &str = "SELECT body FROM ledger_head WHERE scope = ?";
+
+async fn head_at(
+    connection: &mut SqliteConnection,
+    scope: &str,
+    clock_ms: i64,
+) -> Result<Option<Head>, StoreError> {
+    let query = sqlx::query(HEAD).bind(scope.to_owned());
+    let Some(row) = query.fetch_optional(&mut *connection).await? else { return Ok(None) };
+    let mut head: Head = load::read(row.try_get(0)?)?;
+    let now_ms = head.now(clock_ms);
+    let hour = left(connection, &head, head.leaving(Window::Hour, now_ms)).await?;
+    let day = left(connection, &head, head.leaving(Window::Day, now_ms)).await?;
     head.advance(now_ms, hour, day);
-    Ok(())
+    Ok(Some(head))
 }
 
 async fn left(

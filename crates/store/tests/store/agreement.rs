@@ -131,7 +131,7 @@ async fn money(reader: &Reader, scope: &str) -> Vec<String> {
         lines.extend(told(&reader.spend_by_hour(scope, START_MS).await.unwrap()));
     }
     for at_ms in [0, START_MS + 40_000_000, LATER_MS] {
-        let mut ledger = reader.ledger(scope, at_ms).await.unwrap();
+        let mut ledger = reader.ledger_and_departures(scope, at_ms).await.unwrap();
         if let Some((head, departures)) = &mut ledger {
             head.nonce.clear();
             // What was settled in one instant leaves in one instant, in whichever order it is listed.

@@ -133,7 +133,7 @@ fn end(folder: &Path, processes: impl IntoIterator<Item = Process>) {
         let reader = Reader::Sqlite(Sqlite::readers(&folder.join("state.db")).await.unwrap());
         let calls = reader.calls(SCOPE).await.unwrap();
         for scope in [SCOPE.to_owned(), tokens_scope(SCOPE)] {
-            let (head, _) = reader.ledger(&scope, i64::MIN).await.unwrap().unwrap();
+            let head = reader.ledger(&scope, i64::MIN).await.unwrap().unwrap();
             let summed = Head::summed_up(&scope, calls.iter(), head.last_ms);
             let totals = |head: &Head| (head.reserved, head.sum_hour, head.sum_day, head.settled_total);
             assert_eq!(totals(&head), totals(&summed), "{scope}");

@@ -1,7 +1,5 @@
 //! Spans. A stage's span has the stage's name.
 
-use glitchlab_domain::stage::Stage;
-
 /// The span of a task, from its first claim until we are done with it. Its name is this and the task's id.
 pub const TASK: &str = "task";
 /// A mark without length: the task was claimed for the first time. It is there long before the task's span.
@@ -30,18 +28,4 @@ pub const ALL: &[(&str, &str, &str)] = &[
     (ATTEMPT, "`task {id}`", "An attempt, however many processes it took"),
     ("chat {model}", "its stage", "One try of a call to a model, of the kind CLIENT"),
     ("invoke_agent {program}", "its stage", "One run of a program that works by itself, likewise"),
-];
-
-/// All stages, each of which has a span by its name.
-pub const STAGES: [(Stage, &str); 10] = [
-    (Stage::ArchitectTriage, "Is it already done, and how large is it?"),
-    (Stage::Planner, "The steps, the files and the estimates"),
-    (Stage::BudgetGate, "Passes, decomposes or rejects; asks no model"),
-    (Stage::Replan, "Plans again, smaller, when the gate says so"),
-    (Stage::Decompose, "Writes the sub-tasks, whose spans lie in it"),
-    (Stage::Implement, "Edits the worktree"),
-    (Stage::Test, "Runs the repository's own tests"),
-    (Stage::Debug, "Edits again after red tests"),
-    (Stage::Review, "Reads the diff"),
-    (Stage::PullRequest, "Opens the request or merges"),
 ];

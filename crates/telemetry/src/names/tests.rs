@@ -1,6 +1,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use glitchlab_domain::stage::Stage;
+
 use super::page::{Page, code};
 use super::{attribute, span};
 
@@ -8,9 +10,8 @@ use super::{attribute, span};
 fn the_documented_spans_attributes_and_events_are_those_of_the_code() {
     let spans =
         span::ALL.iter().map(|(name, above, says)| vec![code(name), (*above).to_owned(), (*says).to_owned()]);
-    let stages = span::STAGES
-        .iter()
-        .map(|(stage, says)| vec![code(stage.name()), code(span::ATTEMPT), (*says).to_owned()]);
+    let stages = Stage::ALL.into_iter().zip(documented(&source("stage.rs"), "pub enum Stage {"));
+    let stages = stages.map(|(stage, says)| vec![code(stage.name()), code(span::ATTEMPT), says]);
     let attributes = attribute::ALL.iter().map(|(name, says)| vec![code(name), (*says).to_owned()]);
     let committed = committed().into_iter().map(|(name, says)| vec![code(&name), says]);
     let told = told().into_iter().map(|(name, (level, places))| vec![code(&name), level, places.join(", ")]);
@@ -26,9 +27,21 @@ fn crates() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
+fn source(name: &str) -> String {
+    std::fs::read_to_string(crates().join("domain/src").join(name)).unwrap()
+}
+
+/// What the variants of an enumeration say of themselves, in order.
+fn documented(source: &str, head: &str) -> Vec<String> {
+    let (_, body) = source.split_once(head).expect("the enumeration");
+    let lines = body.lines().map(str::trim).take_while(|line| *line != "}");
+    let says = lines.filter_map(|line| line.strip_prefix("/// "));
+    says.map(|says| says.trim_end_matches('.').to_owned()).collect()
+}
+
 /// The events of the store: their names with their first line of documentation.
 fn committed() -> BTreeMap<String, String> {
-    let text = std::fs::read_to_string(crates().join("domain/src/event.rs")).unwrap();
+    let text = source("event.rs");
     let mut events = BTreeMap::new();
     let mut says = String::new();
     for line in text.lines().map(str::trim) {

@@ -13,8 +13,7 @@ impl Rows<'_> {
     pub(super) fn call(&self, call: &CallRow) -> Option<Span> {
         let attempt = self.attempts.get(&call.key.attempt_id)?;
         let (provider, model) = provider_and_model(&call.model);
-        let is_program = agent::is_unmetered(&call.model);
-        let (operation, subject) = if is_program { (span::INVOKE_AGENT, model) } else { (span::CHAT, model) };
+        let operation = if agent::is_unmetered(&call.model) { span::INVOKE_AGENT } else { span::CHAT };
         let start_ms =
             call.settled_ms.map_or(call.created_ms, |at| at - call.latency_ms).max(call.created_ms);
         let attributes = Attributes::default()
@@ -25,14 +24,7 @@ impl Rows<'_> {
             .int(attribute::CALL, call.key.call_no)
             .int(attribute::TRY, call.key.try_no)
             .float(attribute::BOUND_USD, usd(call.bound));
-        let attributes = if is_program {
-            attributes.text(attribute::GENAI_AGENT, model)
-        } else {
-            attributes
-                .text(attribute::GENAI_PROVIDER, provider)
-                .text(attribute::GENAI_REQUEST_MODEL, model)
-                .int(attribute::GENAI_MAX_TOKENS, call.max_out)
-        };
+        let attributes = asked(attributes, call, (provider, model));
         let said = self
             .redact
             .zip(call.reply.as_deref())
@@ -44,7 +36,7 @@ impl Rows<'_> {
             trace_id: trace_id(attempt.trace_id.as_deref())?,
             span_id: call_span(&call.key),
             parent: Some(step_span(&call.key.attempt_id, call.stage, call.key.step_n)),
-            name: format!("{operation} {subject}"),
+            name: format!("{operation} {model}"),
             is_client: true,
             start_ms,
             end_ms: call.settled_ms,
@@ -52,6 +44,17 @@ impl Rows<'_> {
             error: call.error.clone(),
         })
     }
+}
+
+/// Who was asked, for how much at most: a program that works by itself has no such bound.
+fn asked(attributes: Attributes, call: &CallRow, (provider, model): (&str, &str)) -> Attributes {
+    if agent::is_unmetered(&call.model) {
+        return attributes.text(attribute::GENAI_AGENT, model);
+    }
+    attributes
+        .text(attribute::GENAI_PROVIDER, provider)
+        .text(attribute::GENAI_REQUEST_MODEL, model)
+        .int(attribute::GENAI_MAX_TOKENS, call.max_out)
 }
 
 /// A message as the conventions write it.

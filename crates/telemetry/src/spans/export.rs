@@ -8,11 +8,12 @@ use opentelemetry::{InstrumentationScope, KeyValue};
 use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
 
 use super::{Span, Value};
+use crate::providers::SCOPE;
 
 /// Returns the scope that all spans carry.
 #[must_use]
 pub fn scope() -> InstrumentationScope {
-    InstrumentationScope::builder("glitchlab").with_version(env!("CARGO_PKG_VERSION")).build()
+    InstrumentationScope::builder(SCOPE).with_version(env!("CARGO_PKG_VERSION")).build()
 }
 
 /// Returns a span as the SDK exports it; none while it runs.

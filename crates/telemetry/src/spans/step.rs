@@ -1,7 +1,7 @@
 //! The span of a step.
 
 use glitchlab_domain::rows::{CallRow, StepRow};
-use glitchlab_domain::stage::{Role, Stage};
+use glitchlab_domain::stage::{Decision, Role, Stage};
 use glitchlab_domain::story;
 use glitchlab_domain::trace::{attempt_span, step_span};
 
@@ -24,7 +24,7 @@ impl Rows<'_> {
             .int(attribute::STEP, step.n)
             .text(attribute::AGENT, Role::of(step.stage).name());
         let attributes = used(doing(attributes, step.stage, calls), calls)
-            .maybe(attribute::DECISION, story::verdict(step))
+            .maybe(attribute::DECISION, story::decision(step).map(Decision::name))
             .text(attribute::SUMMARY, &step.summary)
             .maybe(attribute::STATUS, status)
             .maybe(attribute::ERROR, error.clone());

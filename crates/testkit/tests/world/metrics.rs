@@ -7,10 +7,8 @@ use std::sync::Arc;
 use glitchlab_actors::Engine;
 use glitchlab_domain::rows::StepRow;
 use glitchlab_domain::stage::Stage;
-use glitchlab_domain::task::TaskState;
 use glitchlab_models::simulated::Profile;
 use glitchlab_pipeline::attempt::Merge;
-use glitchlab_pipeline::forge::{self, MergeResult};
 use glitchlab_store::Reader;
 use glitchlab_testkit::{Act, End, Kill, Ran, Trip, Units, World, beads, check};
 
@@ -97,24 +95,10 @@ fn drawn_runs_count_what_the_rows_and_the_outside_world_say() {
 
 #[test]
 fn a_request_that_a_person_merges_is_counted_when_the_forge_is_asked() {
-    let merge = |engine: Arc<Engine>| async move {
-        let tasks = engine.reader.tasks(&engine.repo_id).await.unwrap();
-        let open = tasks.iter().find(|task| task.state == TaskState::InReview).unwrap();
-        let merge = forge::Merge {
-            task_id: open.trailer(),
-            branch: open.request.clone().unwrap(),
-            base: "main".to_owned(),
-            expected_base: None,
-            message: "by hand".to_owned(),
-            author: engine.tools.stages.author.clone(),
-        };
-        let merged = engine.tools.forge.merge(&merge).await.unwrap();
-        assert!(matches!(merged, MergeResult::Merged { .. }), "{merged:?}");
-    };
     let world = || World::seed(2).backlog(beads::tasks(3)).workers(1).merge(Merge::Never);
     let before = world().run(1.hours()).outside.meters.samples();
     assert_eq!((before["glitchlab_prs_created_total"], before["glitchlab_prs_merged_total"]), (3.0, 0.0));
-    let after = world().at(1.hours(), Act::look(merge)).run(3.hours()).outside.meters.samples();
+    let after = world().at(1.hours(), Act::merge_by_hand()).run(3.hours()).outside.meters.samples();
     assert_eq!((after["glitchlab_prs_created_total"], after["glitchlab_prs_merged_total"]), (3.0, 1.0));
     assert_eq!(after[r#"glitchlab_tasks_total{status="pr_created"}"#], 3.0);
     assert_eq!(after[r#"glitchlab_tasks_total{status="completed"}"#], 0.0, "an attempt is counted once");

@@ -6,7 +6,6 @@ use glitchlab_domain::reason::Reason;
 use glitchlab_domain::task::TaskState;
 use glitchlab_models::simulated::Profile;
 use glitchlab_pipeline::attempt::Merge;
-use glitchlab_pipeline::forge::{self, MergeResult};
 use glitchlab_testkit::{Act, End, Units, World, beads, check};
 
 #[test]
@@ -70,21 +69,7 @@ fn as_many_open_requests_as_are_allowed_stop_admission_until_a_person_merges_one
     let ran = few().at(1.hours(), Act::look(held)).run(2.hours());
     assert_eq!((ran.end.clone(), ran.count(TaskState::InReview)), (End::Quiet, 2));
 
-    let merge = |engine: std::sync::Arc<glitchlab_actors::Engine>| async move {
-        let tasks = engine.reader.tasks(&engine.repo_id).await.unwrap();
-        let open = tasks.iter().find(|task| task.state == TaskState::InReview).unwrap();
-        let merge = forge::Merge {
-            task_id: open.trailer(),
-            branch: open.request.clone().unwrap(),
-            base: "main".to_owned(),
-            expected_base: None,
-            message: "by hand".to_owned(),
-            author: engine.tools.stages.author.clone(),
-        };
-        let merged = engine.tools.forge.merge(&merge).await.unwrap();
-        assert!(matches!(merged, MergeResult::Merged { .. }), "{merged:?}");
-    };
-    let ran = few().at(1.hours(), Act::look(merge)).run(3.hours());
+    let ran = few().at(1.hours(), Act::merge_by_hand()).run(3.hours());
     assert_eq!((ran.count(TaskState::Completed), ran.count(TaskState::InReview)), (1, 2));
 }
 

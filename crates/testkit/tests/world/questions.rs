@@ -35,7 +35,7 @@ fn all_ask() -> Act {
         let tasks = engine.reader.tasks(&engine.repo_id).await.unwrap();
         assert!(tasks.iter().all(TaskRow::asks_a_person), "{tasks:?}");
         assert!(engine.slots.are_all_free(), "they hold no slot");
-        let (head, _) = engine.reader.ledger(&engine.scope, engine.now_ms()).await.unwrap().unwrap();
+        let head = engine.reader.ledger(&engine.scope, engine.now_ms()).await.unwrap().unwrap();
         assert_eq!(head.reserved.micro(), 0, "they hold no money");
         let board = engine.board.borrow().clone();
         assert_eq!((board.queue.needs_you, board.queue.in_progress), (3, 0));

@@ -27,9 +27,9 @@ pub(super) async fn check(reader: &Reader, scope: &str) -> Option<Check> {
 /// Reads a head and its calls of one and the same moment; nothing inside when the head has changed in between.
 async fn still(reader: &Reader, scope: &str) -> Result<Option<Option<(Head, Vec<CallRow>)>>, StoreError> {
     // As of the ledger's own time: nothing leaves a window by our looking.
-    let Some((before, _)) = reader.ledger(scope, i64::MIN).await? else { return Ok(None) };
+    let Some(before) = reader.ledger(scope, i64::MIN).await? else { return Ok(None) };
     let calls = reader.calls(counted(scope).0).await?;
-    let after = reader.ledger(scope, i64::MIN).await?.map(|(head, _)| head);
+    let after = reader.ledger(scope, i64::MIN).await?;
     let is_same = after.is_some_and(|after| after.nonce == before.nonce);
     Ok(Some(is_same.then_some((before, calls))))
 }

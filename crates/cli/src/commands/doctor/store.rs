@@ -79,7 +79,7 @@ async fn schema(store: &Path) -> Check {
 /// The ledger's time never runs back: a clock that was once ahead keeps settled money in its windows for longer.
 async fn time(reader: &Reader, scope: &str) -> Option<Check> {
     let now_ms = clock::wall()();
-    let (head, _) = reader.ledger(scope, i64::MIN).await.ok()??;
+    let head = reader.ledger(scope, i64::MIN).await.ok()??;
     let ahead_ms = head.last_ms.saturating_sub(now_ms);
     (ahead_ms > AHEAD_MS).then(|| {
         Check::warning(

@@ -31,7 +31,7 @@ pub(super) async fn read(
     let mut prospects = Vec::new();
     for (scope, caps, usual) in wanted {
         let found = match reader {
-            Some(reader) => reader.ledger(&scope, now_ms).await?,
+            Some(reader) => reader.ledger_and_departures(&scope, now_ms).await?,
             None => None,
         };
         let ledger = found.unwrap_or_default();

@@ -22,7 +22,7 @@ impl Tokens {
     /// Reads the ledger beside that of money, where there is one.
     pub(super) async fn of(reader: &Reader, scope: &str, now_ms: i64) -> anyhow::Result<Option<Self>> {
         let ledger = reader.ledger(&tokens_scope(scope), now_ms).await?;
-        Ok(ledger.map(|(head, _)| {
+        Ok(ledger.map(|head| {
             let usage = head.usage();
             let [reserved, day, total, cap] =
                 [usage.reserved, usage.day, usage.total, usage.cap_day].map(MicroUsd::micro);
