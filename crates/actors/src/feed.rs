@@ -14,6 +14,7 @@ use crate::activation::Activation;
 pub struct Feed {
     followers: Arc<Mutex<Vec<Follower>>>,
     settlements: watch::Sender<u64>,
+    commits: watch::Sender<u64>,
     progress: Arc<AtomicU64>,
 }
 
@@ -24,7 +25,8 @@ struct Follower {
 
 impl Default for Feed {
     fn default() -> Self {
-        Self { followers: Arc::default(), settlements: watch::Sender::new(0), progress: Arc::default() }
+        let [settlements, commits] = [(); 2].map(|()| watch::Sender::new(0));
+        Self { followers: Arc::default(), settlements, commits, progress: Arc::default() }
     }
 }
 
@@ -37,6 +39,7 @@ impl Feed {
         }
         if !(committed.events.is_empty() && committed.tasks.is_empty() && committed.gates.is_empty()) {
             self.hand_out(&Arc::new(committed));
+            self.commits.send_modify(|count| *count += 1);
         }
         if settled {
             self.settlements.send_modify(|count| *count += 1);
@@ -69,9 +72,35 @@ impl Feed {
         self.progress.load(Ordering::Acquire)
     }
 
+    /// Counts commits, for one who reads the store when it is ready to: nothing is kept for it meanwhile.
+    #[must_use]
+    pub fn commits(&self) -> watch::Receiver<u64> {
+        self.commits.subscribe()
+    }
+
     /// Follows settlements only: each may have brought money back.
     #[must_use]
     pub fn settlements(&self) -> watch::Receiver<u64> {
         self.settlements.subscribe()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use glitchlab_domain::rows::GateRow;
+
+    use super::*;
+
+    #[test]
+    fn one_who_only_counts_commits_has_nothing_kept_for_it() {
+        let feed = Feed::default();
+        let commits = feed.commits();
+        let gates = || vec![GateRow::default()];
+        for _ in 0..3 {
+            feed.publish(Committed { gates: gates(), ..Committed::default() });
+        }
+        feed.publish(Committed::default());
+        assert_eq!(*commits.borrow(), 3, "a commit that says nothing is none");
+        assert!(feed.followers.lock().unwrap().is_empty());
     }
 }

@@ -12,13 +12,10 @@ use glitchlab_domain::event::Event;
 use glitchlab_domain::id::BootId;
 use glitchlab_domain::trace::Wanted;
 use glitchlab_runtime::{ChildSpec, Failure, Task, TaskScope};
-use glitchlab_store::{Committed, StoreError};
+use glitchlab_store::StoreError;
 use glitchlab_telemetry::outlet::{SpanData, SpanOutlet, Unsent};
 use glitchlab_telemetry::spans::{self, Redact};
-use tokio::sync::Notify;
-use tokio::sync::mpsc::UnboundedReceiver;
 
-use crate::activation::Activation;
 use crate::engine::Engine;
 use bookmark::Bookmark;
 
@@ -62,33 +59,27 @@ impl TraceExporter {
     }
 
     async fn run(self, scope: TaskScope) -> Result<(), Failure> {
-        let woken = Arc::new(Notify::new());
-        let waker = Arc::clone(&woken);
-        let activation = Activation::new(move || {
-            waker.notify_one();
-            true
-        });
-        let mut commits = self.engine.feed.follow(activation.clone());
+        let mut commits = self.engine.feed.commits();
         let own = self.engine.boot.boot_id.clone();
         let mut bookmark = Bookmark::open(self.bookmark.clone(), &own);
         let mut failures = 0;
         loop {
-            activation.taken();
-            drain(&mut commits);
+            commits.mark_unchanged();
             let sent = tokio::select! {
                 sent = self.send_all(&mut bookmark, &scope) => sent,
                 () = scope.cancelled() => break,
             };
             let rest = self.rest(sent, &mut failures);
-            tokio::select! {
-                () = scope.cancelled() => break,
-                () = tokio::time::sleep(rest) => {}
-            }
-            if failures == 0 {
-                tokio::select! {
-                    () = scope.cancelled() => break,
-                    () = woken.notified() => {}
+            let until_next = async {
+                tokio::time::sleep(rest).await;
+                // What failed is tried again without another commit.
+                if failures == 0 {
+                    let _the_engine_holds_the_sender = commits.changed().await;
                 }
+            };
+            tokio::select! {
+                () = until_next => {}
+                () = scope.cancelled() => break,
             }
         }
         // What does not get through now is told by the next process.
@@ -192,9 +183,4 @@ impl From<StoreError> for Kept {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
     }
-}
-
-/// What was committed is read from the store; here it only says that there is something.
-fn drain(commits: &mut UnboundedReceiver<Arc<Committed>>) {
-    while commits.try_recv().is_ok() {}
 }
