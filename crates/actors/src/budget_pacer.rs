@@ -16,7 +16,7 @@ use glitchlab_store::StoreError;
 use tokio::task::AbortHandle;
 
 use crate::engine::Engine;
-use crate::ids::random;
+use crate::ids::{self, random};
 use crate::offer::Candidate;
 use crate::scheduler::SchedulerMsg;
 use crate::slots::Booking;
@@ -218,7 +218,7 @@ fn claim(
     ahead: Option<TaskKey>,
 ) -> Command {
     let (hold, hold_tokens) = engine.settings.money.usual_hold(engine.tools.model.price());
-    let attempt_id = goes_on.cloned().unwrap_or_else(|| AttemptId::new(random()));
+    let attempt_id = goes_on.cloned().unwrap_or_else(ids::attempt);
     Command::Claim(Claim {
         by: engine.boot.clone(),
         task_key: key.clone(),

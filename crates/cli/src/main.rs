@@ -28,9 +28,15 @@ mod times;
 use std::process::ExitCode;
 
 use clap::Parser;
+use mimalloc::MiMalloc;
 
 use crate::args::{Args, Command};
 use crate::exit::Stop;
+
+/// Tasks and threads hand what they allocated to each other all the time, which this allocator is made for: it takes a seventh
+/// of the processor time less than the system's (`docs/benchmarks.md`).
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     // A usage error is told by clap, with a suggestion, and exits 2.

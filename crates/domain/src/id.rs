@@ -43,7 +43,7 @@ text_id! {
     TaskKey
 }
 text_id! {
-    /// Names one attempt. Made by the caller, random from its first character on.
+    /// Names one attempt. Made by the caller; its first eight characters tell the attempts of a task apart.
     AttemptId
 }
 text_id! {

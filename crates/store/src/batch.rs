@@ -1,6 +1,7 @@
 //! Deciding a batch over loaded rows: the part that every store shares.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use glitchlab_domain::command::{Command, Refusal, Reply, Stamp};
 use glitchlab_domain::decide::decide;
@@ -77,10 +78,10 @@ struct Changed {
 
 impl Changed {
     fn keep(&mut self, write: Write) {
-        match self.places.get(&identity(&write)) {
-            Some(place) => self.writes[*place] = write,
-            None => {
-                self.places.insert(identity(&write), self.writes.len());
+        match self.places.entry(identity(&write)) {
+            Entry::Occupied(place) => self.writes[*place.get()] = write,
+            Entry::Vacant(place) => {
+                place.insert(self.writes.len());
                 self.writes.push(write);
             }
         }

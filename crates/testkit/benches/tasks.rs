@@ -28,7 +28,12 @@ use glitchlab_testkit::engine::{Surroundings, compose, start};
 use glitchlab_testkit::mortal::Mortal;
 use glitchlab_testkit::settings::{REPO, SCOPE, Setup};
 use glitchlab_testkit::{FakeBacklog, Tripwire, beads};
+use mimalloc::MiMalloc;
 use tokio::sync::mpsc::UnboundedReceiver;
+
+/// The allocator of the program.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// Workers and tasks: one worker has a batch of its own for every command.
 const RUNS: [(usize, usize); 3] = [(1, 100), (8, 800), (64, 4_000)];

@@ -16,6 +16,7 @@ use sqlx::{Connection, SqliteConnection};
 use tokio_util::sync::CancellationToken;
 
 use super::Sqlite;
+use super::thread::Owned;
 use crate::error::StoreError;
 use crate::query::Reader;
 use crate::queue::Queue;
@@ -28,7 +29,8 @@ pub(super) async fn nearly_full(path: &Path) -> Sqlite {
     let sqlite = Sqlite::open(path).await.unwrap();
     let ballast = "CREATE TABLE ballast (body BLOB); INSERT INTO ballast VALUES (zeroblob(4000000))";
     sqlite.script(ballast.to_owned()).await;
-    let limit = |connection: &mut rusqlite::Connection| {
+    let limit = |owned: &mut Owned| {
+        let connection = &owned.connection;
         let pages = connection.query_row("PRAGMA page_count", [], |row| row.get::<_, i64>(0)).unwrap();
         connection.execute_batch(&format!("PRAGMA max_page_count = {}", pages + 60)).unwrap();
     };

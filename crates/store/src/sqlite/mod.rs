@@ -7,6 +7,7 @@ mod full_tests;
 pub(crate) mod ledger;
 pub(crate) mod load;
 mod open;
+mod recent;
 mod save;
 mod task_list;
 mod texts;
@@ -18,13 +19,14 @@ use std::sync::Arc;
 
 use glitchlab_domain::command::Command;
 use glitchlab_domain::id::BootId;
+use glitchlab_domain::rows::Rows;
 use rusqlite::{Connection, TransactionBehavior};
 use sqlx::SqlitePool;
 
 use crate::batch::{self, Decided, Place, decide_all};
 use crate::error::StoreError;
 use load::Listing;
-use thread::Owner;
+use thread::{Owned, Owner};
 use turn::Turnstile;
 
 /// The writer's connection to a store file.
@@ -73,10 +75,10 @@ impl Sqlite {
     ) -> Result<Decided, StoreError> {
         let turn = self.turnstile.take().await?;
         let (commands, place) = (commands.to_vec(), place.clone());
-        let transact = move |connection: &mut Connection| {
+        let transact = move |owned: &mut Owned| {
             let _until_the_end = turn;
             let commands: Vec<&Command> = commands.iter().map(|command| &**command).collect();
-            transact(connection, &commands, clock_ms, &place)
+            transact(owned, &commands, clock_ms, &place)
         };
         self.owner.run(transact).await
     }
@@ -84,8 +86,8 @@ impl Sqlite {
     pub(crate) async fn next_seq(&mut self, boot_id: &BootId) -> Result<u64, StoreError> {
         const LAST: &str = "SELECT COALESCE(MAX(seq), 0) FROM event WHERE boot_id = ?";
         let boot_id = boot_id.clone();
-        let last = move |connection: &mut Connection| {
-            connection.query_row(LAST, [boot_id.as_str()], |row| row.get::<_, i64>(0))
+        let last = move |owned: &mut Owned| {
+            owned.connection.query_row(LAST, [boot_id.as_str()], |row| row.get::<_, i64>(0))
         };
         Ok(u64::try_from(self.owner.run(last).await?).unwrap_or(0) + 1)
     }
@@ -93,38 +95,48 @@ impl Sqlite {
     /// Runs statements on the writer's connection.
     #[cfg(test)]
     async fn script(&self, statements: String) {
-        self.owner.run(move |connection| connection.execute_batch(&statements)).await.unwrap();
+        self.owner.run(move |owned| owned.connection.execute_batch(&statements)).await.unwrap();
     }
 }
 
 /// A transaction that is not committed is rolled back with its guard, unless SQLite has ended it by itself, as it does
 /// when the disk is full.
 fn transact(
-    connection: &mut Connection,
+    owned: &mut Owned,
     commands: &[&Command],
     clock_ms: i64,
     place: &Place,
 ) -> Result<Decided, StoreError> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let decided = decide(&transaction, commands, clock_ms, place)?;
+    // Whatever fails drops them: they are read again then.
+    let mut recent = std::mem::take(&mut owned.recent);
+    let transaction = owned.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    recent.check(&transaction)?;
+    let (decided, rows) = decide(&transaction, &mut recent.rows, commands, clock_ms, place)?;
     save::save(&transaction, &decided)?;
     transaction.commit()?;
+    recent.keep(rows, &decided.writes);
+    owned.recent = recent;
     Ok(decided)
 }
 
+/// Returns what was decided, and the rows as they are then.
 fn decide(
     connection: &Connection,
+    recent: &mut Rows,
     commands: &[&Command],
     clock_ms: i64,
     place: &Place,
-) -> Result<Decided, StoreError> {
+) -> Result<(Decided, Rows), StoreError> {
     let (keys, asked) = batch::needs(commands);
-    let mut loaded = load::load(connection, &keys, &asked, clock_ms, Listing::WhenScarce)?;
+    let mut load = |listing| load::load(connection, recent, (&keys, &asked), clock_ms, listing);
+    let mut loaded = load(Listing::WhenScarce)?;
     let decided = decide_all(&mut loaded.rows, commands, loaded.now_ms, place);
     if loaded.lists_departures || !decided.waits() {
-        return Ok(decided);
+        return Ok((decided, loaded.rows));
     }
-    // Somebody took more than the least it asked for, and now somebody else must be told how long to wait.
-    let mut loaded = load::load(connection, &keys, &asked, clock_ms, Listing::Always)?;
-    Ok(decide_all(&mut loaded.rows, commands, loaded.now_ms, place))
+    // Somebody took more than the least it asked for, and now somebody else must be told how long to wait. What was decided
+    // has changed the rows that were loaded; the next ones are as the database has them.
+    let mut loaded = load(Listing::Always)?;
+    let decided = decide_all(&mut loaded.rows, commands, loaded.now_ms, place);
+    Ok((decided, loaded.rows))
 }

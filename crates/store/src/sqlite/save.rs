@@ -13,7 +13,7 @@ use crate::sqlite::texts::Texts;
 
 /// Writes what was decided.
 pub(super) fn save(connection: &Connection, decided: &Decided) -> Result<(), StoreError> {
-    let mut saving = Saving { connection, body: Vec::new() };
+    let mut saving = Saving { connection, statements: Vec::new(), body: Vec::new() };
     for write in &decided.writes {
         match write {
             Write::Task(row) => saving.put(row),
@@ -39,9 +39,10 @@ pub(super) fn save(connection: &Connection, decided: &Decided) -> Result<(), Sto
     task_list::save(connection, &decided.list)
 }
 
-/// Where rows are written, and room for a body.
+/// Where rows are written, the statements for it by table, and room for a body.
 struct Saving<'a> {
     connection: &'a Connection,
+    statements: Vec<(&'static str, CachedStatement<'a>)>,
     body: Vec<u8>,
 }
 
@@ -50,7 +51,15 @@ impl Saving<'_> {
         self.body.clear();
         serde_json::to_writer(&mut self.body, row)
             .map_err(|error| StoreError::BadRow { table: T::TABLE, what: error.to_string() })?;
-        let mut statement = upsert::<T>(self.connection)?;
+        let known = self.statements.iter().position(|(table, _)| *table == T::TABLE);
+        let place = match known {
+            Some(place) => place,
+            None => {
+                self.statements.push((T::TABLE, upsert::<T>(self.connection)?));
+                self.statements.len() - 1
+            }
+        };
+        let statement = &mut self.statements[place].1;
         let values = row.values();
         for (place, value) in values.iter().enumerate() {
             statement.raw_bind_parameter(place + 1, value)?;

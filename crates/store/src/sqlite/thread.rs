@@ -8,8 +8,15 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use crate::error::StoreError;
+use crate::sqlite::recent::Recent;
 
-type Job = Box<dyn FnOnce(&mut Connection) + Send>;
+type Job = Box<dyn FnOnce(&mut Owned) + Send>;
+
+/// What only the thread touches.
+pub(super) struct Owned {
+    pub(super) connection: Connection,
+    pub(super) recent: Recent,
+}
 
 /// Where jobs are handed in. The thread ends, and closes the connection, when this is dropped.
 pub(super) struct Owner {
@@ -17,9 +24,10 @@ pub(super) struct Owner {
 }
 
 impl Owner {
-    pub(super) fn start(mut connection: Connection) -> Result<Self, StoreError> {
+    pub(super) fn start(connection: Connection) -> Result<Self, StoreError> {
         let (jobs, queued) = mpsc::channel::<Job>();
-        let run = move || queued.into_iter().for_each(|job| job(&mut connection));
+        let mut owned = Owned { connection, recent: Recent::default() };
+        let run = move || queued.into_iter().for_each(|job| job(&mut owned));
         let started = std::thread::Builder::new().name("store-writer".to_owned()).spawn(run);
         started.map(|_| Self { jobs }).map_err(|error| StoreError::Io(error.to_string()))
     }
@@ -28,12 +36,12 @@ impl Owner {
     /// when nobody waits for it any more.
     pub(super) async fn run<T: Send + 'static>(
         &self,
-        job: impl FnOnce(&mut Connection) -> T + Send + 'static,
+        job: impl FnOnce(&mut Owned) -> T + Send + 'static,
     ) -> T {
         let (answer, answered) = oneshot::channel();
-        let job = move |connection: &mut Connection| {
-            // The connection has no state that a panic could tear: a transaction ends with its guard.
-            let result = catch_unwind(AssertUnwindSafe(|| job(connection)));
+        let job = move |owned: &mut Owned| {
+            // It has no state that a panic could tear: a transaction ends with its guard, and recent rows are put back last.
+            let result = catch_unwind(AssertUnwindSafe(|| job(owned)));
             drop(answer.send(result));
         };
         drop(self.jobs.send(Box::new(job)));
