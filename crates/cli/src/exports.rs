@@ -8,7 +8,7 @@ use glitchlab_actors::{Engine, ids};
 use glitchlab_domain::id::BootId;
 use glitchlab_domain::snapshot::{self, Delivery};
 use glitchlab_pipeline::process::engine::Engine as Process;
-use glitchlab_runtime::{ChildSpec, Propagator, TraceContext, install_propagator};
+use glitchlab_runtime::{ChildSpec, MessageSpan, Propagator, TraceContext, install_propagator};
 use glitchlab_store::clock;
 use glitchlab_telemetry::Telemetry;
 use glitchlab_telemetry::config::Config as Wanted;
@@ -16,7 +16,7 @@ use glitchlab_telemetry::health::{Report, State};
 use glitchlab_telemetry::metrics::{self, Metrics};
 use glitchlab_telemetry::providers::{LAST_WORDS, Origin};
 use glitchlab_telemetry::spans::Redact;
-use glitchlab_telemetry::trace_context::{Messages, Sender};
+use glitchlab_telemetry::trace_context::{Messages, Received, Sender};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::agents;
@@ -165,8 +165,17 @@ impl Propagator for Mailboxes {
         Some(TraceContext { trace_id, span_id, flags })
     }
 
-    fn receive(&self, sender: TraceContext, path: &str, kind: &'static str) -> tracing::Span {
+    fn receive(&self, sender: TraceContext, path: &Arc<str>, kind: &'static str) -> Box<dyn MessageSpan> {
         let TraceContext { trace_id, span_id, flags } = sender;
-        self.0.receive(Sender { trace_id, span_id, flags }, path, kind)
+        Box::new(Message(self.0.receive(Sender { trace_id, span_id, flags }, path, kind)))
+    }
+}
+
+/// The span of a message that an actor handles.
+struct Message(Received);
+
+impl MessageSpan for Message {
+    fn enter(&mut self, work: &mut dyn FnMut()) {
+        self.0.enter(work);
     }
 }

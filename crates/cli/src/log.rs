@@ -38,7 +38,6 @@ pub(crate) fn start(filter: Option<String>, format: LogFormat, foot: Foot, telem
     if let Some(telemetry) = telemetry {
         let records = LogRecords::new(telemetry, clock::wall());
         layers.extend(records.map(|records| records.with_filter(exported(&filter)).boxed()));
-        layers.extend(telemetry.messages().map(|messages| messages.layer().boxed()));
     }
     // A second start, as in tests, keeps the first.
     let _ = tracing_subscriber::registry().with(layers).try_init();

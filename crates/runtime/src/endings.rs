@@ -14,6 +14,16 @@ use crate::ordered::Place;
 use crate::snapshot::ms;
 use crate::supervisor::SupervisorMsg;
 
+/// A group that was stopped to be started again.
+struct Down {
+    /// Who comes back, in order.
+    group: Vec<Place>,
+    /// When.
+    due: Instant,
+    /// No back-off makes it wait, and nothing is left of those who were stopped.
+    at_once: bool,
+}
+
 impl Children {
     /// Reacts to the end of an actor. One that is no current child was stopped by us, and is swallowed.
     pub(crate) async fn exited(
@@ -23,7 +33,7 @@ impl Children {
     ) -> Result<(), Breach> {
         let Some(at) = self.actors.get(&id).copied() else { return Ok(()) };
         let Some(mut running) = self.members[at].running.take() else { return Ok(()) };
-        let cause = running.exit.get().unwrap_or_else(seen);
+        let cause = running.exit.take().unwrap_or_else(seen);
         if !running.spawned.gone_within(self.members[at].spec.kill_grace).await {
             tracing::warn!(path = %self.members[at].node.path, "An actor ended, but its state is still being dropped");
         }
@@ -36,6 +46,8 @@ impl Children {
         let Some(child) = self.find(id).map(|at| &self.members[at]) else { return };
         let meant = |running: &&Running| running.incarnation == incarnation;
         let Some(running) = child.running.as_ref().filter(meant) else { return };
+        // It may not have joined yet, and then nobody would hear of its end.
+        running.spawned.cell.link(self.myself.get_cell());
         running.spawned.cell.kill();
         let expired = SupervisorMsg::KillExpired { actor: running.spawned.cell.get_id() };
         let _timer = self.myself.send_after(child.spec.kill_grace, || expired);
@@ -51,11 +63,18 @@ impl Children {
 
     /// Starts the children whose restart is due.
     pub(crate) async fn restart(&mut self, pending: u64) -> Result<(), Breach> {
-        for id in self.pending.take(pending).unwrap_or_default() {
-            let Some(at) = self.find(&id) else { continue };
-            if let Err(cause) = self.start(at, true).await {
-                return self.fail(at, cause).await;
-            }
+        let due = self.pending.take(pending).unwrap_or_default();
+        let places = due.iter().filter_map(|id| self.find(id)).collect();
+        match self.start_again(places).await {
+            Ok(()) => Ok(()),
+            Err((at, cause)) => self.promise_restart(at, cause).await,
+        }
+    }
+
+    /// Starts these children in order, up to one that does not come up.
+    async fn start_again(&mut self, places: Vec<Place>) -> Result<(), (Place, ExitReason)> {
+        for at in places {
+            self.start(at, true).await.map_err(|cause| (at, cause))?;
         }
         Ok(())
     }
@@ -90,38 +109,64 @@ impl Children {
         self.myself.stop(Some(stop_reason::SHUTDOWN.to_owned()));
     }
 
-    /// Counts a failure, and then gives up or stops the group and promises its restart.
+    /// Counts a failure, and then gives up or starts the group again, when nothing makes it wait.
     async fn fail(&mut self, at: Place, cause: ExitReason) -> Result<(), Breach> {
-        if let Some(reasons) = self.group().and_then(|group| group.count_restart(cause)) {
+        let Down { group, due, at_once } = self.put_down(at, cause).await?;
+        if !at_once {
+            self.promise(&group, due);
+            return Ok(());
+        }
+        match self.start_again(group).await {
+            Ok(()) => Ok(()),
+            // By a message, so that a supervisor whose children do not come up can still be stopped.
+            Err((at, cause)) => self.promise_restart(at, cause).await,
+        }
+    }
+
+    /// Counts a failure, and then gives up or promises the restart of the group.
+    async fn promise_restart(&mut self, at: Place, cause: ExitReason) -> Result<(), Breach> {
+        let Down { group, due, .. } = self.put_down(at, cause).await?;
+        self.promise(&group, due);
+        Ok(())
+    }
+
+    fn promise(&mut self, group: &[Place], due: Instant) {
+        let ids = group.iter().map(|&at| self.members[at].spec.id.clone()).collect();
+        self.pending.add(ids, due, &self.myself);
+    }
+
+    /// Counts a failure, and then gives up or stops the group.
+    async fn put_down(&mut self, at: Place, cause: ExitReason) -> Result<Down, Breach> {
+        let now = Instant::now();
+        if let Some(reasons) = self.group().and_then(|group| group.count_restart(now, cause)) {
             return Err(self.breach(at, reasons).await);
         }
         let after = self.members[at].next_delay(self.spec.jitter_seed);
         let group = self.stop_group(at).await;
-        let due = Instant::now() + after;
-        for at in group.iter().filter_map(|id| self.find(id)) {
+        let are_gone = group.iter().all(|&at| self.members[at].remains.are_gone());
+        let due = if after.is_zero() { now } else { Instant::now() + after };
+        for &at in &group {
             self.members[at].node.set(State::Restarting { until: due });
         }
         self.emit(at, |path| LifecycleEvent::RestartScheduled { path, after_ms: ms(after) });
-        self.pending.add(group, due, &self.myself);
-        Ok(())
+        Ok(Down { group, due, at_once: after.is_zero() && are_gone })
     }
 
     /// Stops in reverse those who share the fate of the child at this place, and returns in order who comes back.
-    async fn stop_group(&mut self, at: Place) -> Vec<ChildId> {
-        let group = self.members.places(self.spec.strategy.group(at));
+    async fn stop_group(&mut self, at: Place) -> Vec<Place> {
+        let mut group = self.members.places(self.spec.strategy.group(at));
         for &at in group.iter().rev() {
             self.stop(at).await;
+            self.pending.withdraw(&self.members[at].spec.id);
         }
-        let mut ids = Vec::new();
-        for at in group {
-            let spec = &self.members[at].spec;
-            self.pending.withdraw(&spec.id);
-            match spec.restart {
-                Restart::Temporary => self.forget(at),
-                Restart::Permanent | Restart::Transient => ids.push(spec.id.clone()),
+        group.retain(|&at| match self.members[at].spec.restart {
+            Restart::Temporary => {
+                self.forget(at);
+                false
             }
-        }
-        ids
+            Restart::Permanent | Restart::Transient => true,
+        });
+        group
     }
 
     /// Gives up: everything is stopped, and the reason is an abnormal one that the parent can tell from others.

@@ -1,6 +1,6 @@
 //! What travels through a mailbox around a message.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 /// Identifies the span a message was sent from, in the numbers of W3C Trace Context.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -32,8 +32,14 @@ pub trait Propagator: Send + Sync + 'static {
     /// Returns the context of the span that is current in the sender; called once for every message.
     fn capture(&self) -> Option<TraceContext>;
 
-    /// Opens the span in which the receiver at `path` handles a message of this `kind`.
-    fn receive(&self, sender: TraceContext, path: &str, kind: &'static str) -> tracing::Span;
+    /// Opens the span in which the receiver at `path` handles a message of this `kind`. Only for a sampled sender.
+    fn receive(&self, sender: TraceContext, path: &Arc<str>, kind: &'static str) -> Box<dyn MessageSpan>;
+}
+
+/// Is the span of one message while that is handled. Its drop ends it.
+pub trait MessageSpan: Send {
+    /// Makes it the current span of this thread, calls `work` once, and takes it back.
+    fn enter(&mut self, work: &mut dyn FnMut());
 }
 
 static PROPAGATOR: OnceLock<Box<dyn Propagator>> = OnceLock::new();
@@ -51,27 +57,41 @@ pub fn install_propagator(propagator: Box<dyn Propagator>) -> Result<(), Propaga
     PROPAGATOR.set(propagator).map_err(|_| PropagatorInstalled)
 }
 
-/// Carries one message and the trace it belongs to.
+/// The sender's context, where its span is recorded: other messages carry and pay nothing.
+pub(crate) type Trace = Option<Box<TraceContext>>;
+
+/// What goes into a mailbox.
 #[derive(Debug)]
-pub(crate) struct Envelope<M> {
-    pub(crate) msg: M,
-    /// The context of the sender.
-    pub(crate) trace: Option<TraceContext>,
+pub(crate) enum Envelope<M> {
+    /// The first that an incarnation finds, from itself: it joins its supervisor.
+    Join,
+    /// A message and the trace it belongs to.
+    Message(M, Trace),
 }
 
 impl<M> Envelope<M> {
     /// Wraps a message in the trace of the caller.
     pub(crate) fn new(msg: M) -> Self {
-        Self { msg, trace: PROPAGATOR.get().and_then(|propagator| propagator.capture()) }
+        let sender = PROPAGATOR.get().and_then(|propagator| propagator.capture());
+        Self::Message(msg, sender.filter(TraceContext::is_sampled).map(Box::new))
     }
 }
 
-/// Opens the receiver's span, only where the sender's is recorded: an unsampled message pays nothing.
+/// Opens the receiver's span, only where the sender's is recorded.
 pub(crate) fn receive_span(
-    trace: Option<TraceContext>,
-    path: &str,
+    trace: &Trace,
+    path: &Arc<str>,
     kind: &'static str,
-) -> Option<tracing::Span> {
-    let sender = trace.filter(TraceContext::is_sampled)?;
-    PROPAGATOR.get().map(|propagator| propagator.receive(sender, path, kind))
+) -> Option<Box<dyn MessageSpan>> {
+    let sender = trace.as_deref()?;
+    PROPAGATOR.get().map(|propagator| propagator.receive(*sender, path, kind))
+}
+
+/// Polls what is done in a span, if there is one.
+pub(crate) fn within<T>(span: Option<&mut Box<dyn MessageSpan>>, mut work: impl FnMut() -> T) -> T {
+    let mut done = None;
+    if let Some(span) = span {
+        span.enter(&mut || done = Some(work()));
+    }
+    done.unwrap_or_else(work)
 }

@@ -4,10 +4,12 @@ use std::any::Any;
 use std::fmt;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, Weak};
 
 use futures_util::FutureExt;
 use serde::{Deserialize, Serialize};
+
+use crate::sync::lock;
 
 /// What an actor or an attached task fails with; any error converts with `?`.
 pub type Failure = Box<dyn std::error::Error + Send + Sync + 'static>;
@@ -85,17 +87,34 @@ fn last(reasons: &[ExitReason]) -> String {
 ///
 /// The supervision event alone cannot tell a panic from an error, and is never seen during an ordered stop.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct ExitRecord(Arc<OnceLock<ExitReason>>);
+pub(crate) struct ExitRecord(Arc<Mutex<Option<ExitReason>>>);
 
 impl ExitRecord {
     /// Writes the reason; the first one stays.
     pub(crate) fn set(&self, reason: ExitReason) {
-        let _first_one_stays = self.0.set(reason);
+        lock(&self.0).get_or_insert(reason);
     }
 
-    /// Returns what was recorded, if anything.
-    pub(crate) fn get(&self) -> Option<ExitReason> {
-        self.0.get().cloned()
+    /// Returns what tells whether something of the incarnation is still there, since its state goes with the record.
+    pub(crate) fn remains(&self) -> Remains {
+        Remains(Arc::downgrade(&self.0))
+    }
+
+    /// Takes out what was recorded, if anything.
+    pub(crate) fn take(&self) -> Option<ExitReason> {
+        lock(&self.0).take()
+    }
+}
+
+/// What may be left of an incarnation that ended: `ractor` hands the state of one that was killed to its supervisor,
+/// in whose mailbox it lies until its turn comes.
+#[derive(Debug, Default)]
+pub(crate) struct Remains(Weak<Mutex<Option<ExitReason>>>);
+
+impl Remains {
+    /// Returns whether nothing is left.
+    pub(crate) fn are_gone(&self) -> bool {
+        self.0.strong_count() == 0
     }
 }
 

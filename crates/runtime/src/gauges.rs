@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::envelope::TraceContext;
+use crate::exit::ExitReason;
 use crate::mailbox::Mailbox;
 use crate::sync::lock;
 
@@ -13,7 +14,21 @@ use crate::sync::lock;
 #[derive(Debug, Default)]
 pub struct Gauges {
     present: Mutex<Present>,
-    last_error: Mutex<Option<LastError>>,
+    last_error: Mutex<Option<Noted>>,
+}
+
+/// What went wrong last; a text only when somebody reads it.
+#[derive(Debug)]
+struct Noted {
+    what: What,
+    at: Instant,
+    trace: Option<TraceContext>,
+}
+
+#[derive(Debug)]
+enum What {
+    Said(String),
+    Ended(ExitReason),
 }
 
 /// The incarnation that is reached now, which counts without a lock, and what those before it have done.
@@ -69,7 +84,7 @@ impl Gauges {
     /// Reads everything as of `now`.
     #[must_use]
     pub fn read(&self, now: Instant) -> GaugesReading {
-        let last_error = lock(&self.last_error).clone();
+        let last_error = lock(&self.last_error).as_ref().map(Noted::read);
         let present = lock(&self.present);
         let current = present.current(now);
         let done = present.done();
@@ -106,8 +121,16 @@ impl Gauges {
 
     /// Notes an error that did not end the actor.
     pub fn error(&self, message: impl Into<String>, trace: Option<TraceContext>) {
-        let error = LastError { message: message.into(), at: Instant::now(), trace };
-        *lock(&self.last_error) = Some(error);
+        self.note(What::Said(message.into()), trace);
+    }
+
+    /// Notes the failure that ends an incarnation.
+    pub(crate) fn failed(&self, reason: ExitReason, trace: Option<TraceContext>) {
+        self.note(What::Ended(reason), trace);
+    }
+
+    fn note(&self, what: What, trace: Option<TraceContext>) {
+        *lock(&self.last_error) = Some(Noted { what, at: Instant::now(), trace });
     }
 
     /// Looks at this incarnation from now on; none is between two. What a zombie before it is still at is its own
@@ -119,6 +142,16 @@ impl Gauges {
             mailbox.work().go_on_from(done.seq);
         }
         *present = Present { mailbox, ..done };
+    }
+}
+
+impl Noted {
+    fn read(&self) -> LastError {
+        let message = match &self.what {
+            What::Said(message) => message.clone(),
+            What::Ended(reason) => reason.to_string(),
+        };
+        LastError { message, at: self.at, trace: self.trace }
     }
 }
 
@@ -152,6 +185,7 @@ mod tests {
     use tokio::time::advance;
 
     use super::*;
+    use crate::work::Known;
 
     fn watched() -> (Gauges, Arc<Mailbox>) {
         let (gauges, mailbox) = (Gauges::default(), Arc::<Mailbox>::default());
@@ -162,7 +196,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_handler_is_seen_while_it_runs_and_counted_when_it_ends() {
         let (gauges, mailbox) = watched();
-        let guard = mailbox.begin("poll", &mut Vec::new());
+        let mut known = Known::default();
+        let guard = mailbox.begin("poll", &mut known);
         advance(Duration::from_secs(3)).await;
         let during = gauges.read(Instant::now());
         let handling = during.current.expect("a handler runs");
@@ -180,13 +215,15 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_is_counted_goes_on_in_the_next_incarnation() {
         let (gauges, mailbox) = watched();
-        let guard = mailbox.begin("poll", &mut Vec::new());
+        let mut known = Known::default();
+        let guard = mailbox.begin("poll", &mut known);
         advance(Duration::from_secs(3)).await;
         drop(guard);
         gauges.watch(None);
         let next = Arc::<Mailbox>::default();
         gauges.watch(Some(Arc::clone(&next)));
-        let _running = next.begin("poll", &mut Vec::new());
+        let mut known = Known::default();
+        let _running = next.begin("poll", &mut known);
         advance(Duration::from_secs(1)).await;
         let reading = gauges.read(Instant::now());
         assert_eq!((reading.messages_total, reading.busy.as_secs()), (1, 4));
@@ -197,7 +234,8 @@ mod tests {
     #[test]
     fn what_a_zombie_is_still_at_is_not_shown_as_the_work_of_its_successor() {
         let (gauges, mailbox) = watched();
-        let _zombie = mailbox.begin("stuck", &mut Vec::new());
+        let mut known = Known::default();
+        let _zombie = mailbox.begin("stuck", &mut known);
         gauges.watch(Some(Arc::default()));
         assert_eq!(gauges.current(Instant::now()), None);
     }
@@ -205,10 +243,12 @@ mod tests {
     #[test]
     fn the_late_end_of_a_zombie_does_not_hide_its_successor() {
         let (gauges, mailbox) = watched();
-        let zombie = mailbox.begin("stuck", &mut Vec::new());
+        let mut known = Known::default();
+        let zombie = mailbox.begin("stuck", &mut known);
         let next = Arc::<Mailbox>::default();
         gauges.watch(Some(Arc::clone(&next)));
-        let _successor = next.begin("fresh", &mut Vec::new());
+        let mut known = Known::default();
+        let _successor = next.begin("fresh", &mut known);
         drop(zombie);
         assert_eq!(gauges.current(Instant::now()).expect("the successor runs").kind, "fresh");
     }

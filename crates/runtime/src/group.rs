@@ -105,9 +105,9 @@ impl Group {
     }
 
     /// Counts a restart that is about to be made; returns the reasons when it is one too many.
-    pub(crate) fn count_restart(&self, cause: ExitReason) -> Option<Vec<ExitReason>> {
+    pub(crate) fn count_restart(&self, now: Instant, cause: ExitReason) -> Option<Vec<ExitReason>> {
         let mut log = lock(&self.log);
-        log.record(Instant::now(), cause).then(|| log.causes().cloned().collect())
+        log.record(now, cause).then(|| log.causes().cloned().collect())
     }
 
     pub(crate) fn supervision(&self, now: Instant) -> Supervision {

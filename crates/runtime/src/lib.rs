@@ -2,6 +2,7 @@
 
 mod actor;
 mod backoff;
+mod by_number;
 mod check;
 mod child;
 mod children;
@@ -44,7 +45,7 @@ pub use actor::{Actor, Context, Ignore, MessageKind};
 pub use backoff::Backoff;
 pub use child::{ChildContext, ChildId, ChildKind, ChildSpec, KILL_GRACE, Restart, Shutdown};
 pub use control::{ChildCounts, ChildInfo, ControlError, Started};
-pub use envelope::{Propagator, PropagatorInstalled, TraceContext, install_propagator};
+pub use envelope::{MessageSpan, Propagator, PropagatorInstalled, TraceContext, install_propagator};
 pub use exit::{Breach, ExitReason, Failure};
 #[cfg(feature = "failpoints")]
 pub use failpoint::{Failpoints, Moment};

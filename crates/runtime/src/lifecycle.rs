@@ -1,5 +1,6 @@
 //! What happens in a tree, as events.
 
+use std::sync::atomic::{AtomicBool, Ordering::Acquire, Ordering::Release};
 use std::sync::{Arc, Mutex};
 
 use serde::{Deserialize, Serialize};
@@ -78,20 +79,29 @@ pub enum LifecycleEvent {
 
 /// Hands every event to every subscriber, in order.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Broadcast {
-    subscribers: Arc<Mutex<Vec<mpsc::UnboundedSender<LifecycleEvent>>>>,
+pub(crate) struct Broadcast(Arc<Subscribers>);
+
+#[derive(Debug, Default)]
+struct Subscribers {
+    /// Whether there ever was one, which can be seen without the lock.
+    any: AtomicBool,
+    senders: Mutex<Vec<mpsc::UnboundedSender<LifecycleEvent>>>,
 }
 
 impl Broadcast {
     pub(crate) fn subscribe(&self) -> LifecycleEvents {
         let (sender, receiver) = mpsc::unbounded_channel();
-        lock(&self.subscribers).push(sender);
+        lock(&self.0.senders).push(sender);
+        self.0.any.store(true, Release);
         LifecycleEvents(receiver)
     }
 
     /// Hands out an event, which is only made when somebody wants it.
     pub(crate) fn emit(&self, event: impl FnOnce() -> LifecycleEvent) {
-        let mut subscribers = lock(&self.subscribers);
+        if !self.0.any.load(Acquire) {
+            return;
+        }
+        let mut subscribers = lock(&self.0.senders);
         if !subscribers.is_empty() {
             let event = event();
             subscribers.retain(|subscriber| subscriber.send(event.clone()).is_ok());

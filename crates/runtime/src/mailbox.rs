@@ -43,9 +43,18 @@ impl Mailbox {
     }
 
     /// Begins a message; the guard ends it, also when the handler is dropped or panics. Nobody else calls this.
-    pub(crate) fn begin(&self, kind: &'static str, known: &mut Known) -> HandlerGuard<'_> {
+    pub(crate) fn begin<'a>(&'a self, kind: &'static str, known: &'a mut Known) -> HandlerGuard<'a> {
         self.work().begin(kind, known);
-        HandlerGuard(self)
+        HandlerGuard { mailbox: self, known, at_once: false }
+    }
+
+    /// Returns whether messages wait. What senders write is read only when all that was there is taken out.
+    fn others_wait(&self, known: &mut Known) -> bool {
+        let taken = self.own.taken.load(Relaxed);
+        if known.sent <= taken {
+            known.sent = self.sent.load(Relaxed);
+        }
+        known.sent > taken
     }
 
     /// Returns what the incarnation does and has done.
@@ -56,11 +65,23 @@ impl Mailbox {
 
 /// Marks that a handler runs, until it is dropped.
 #[derive(Debug)]
-pub(crate) struct HandlerGuard<'a>(&'a Mailbox);
+pub(crate) struct HandlerGuard<'a> {
+    mailbox: &'a Mailbox,
+    known: &'a mut Known,
+    at_once: bool,
+}
+
+impl HandlerGuard<'_> {
+    /// Notes that the handler is through, without having awaited anything.
+    pub(crate) fn at_once(&mut self) {
+        self.at_once = true;
+    }
+}
 
 impl Drop for HandlerGuard<'_> {
     fn drop(&mut self) {
-        self.0.work().end(self.0.waiting() > 0);
+        let others_wait = self.mailbox.others_wait(self.known);
+        self.mailbox.work().end(self.known, others_wait, self.at_once);
     }
 }
 

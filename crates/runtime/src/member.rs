@@ -5,11 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ractor::{Actor, ActorCell, SpawnErr};
-use tokio_util::sync::DropGuard;
 
 use crate::actor::Ignore;
 use crate::child::{ChildContext, ChildSpec};
-use crate::exit::{ExitReason, ExitRecord, Failure, caught};
+use crate::exit::{ExitReason, ExitRecord, Failure, Remains, caught};
 use crate::group::Shared;
 use crate::node::{Node, State};
 use crate::shutdown::Spawned;
@@ -21,6 +20,8 @@ pub(crate) struct Child {
     pub(crate) spec: ChildSpec,
     pub(crate) node: Arc<Node>,
     pub(crate) running: Option<Running>,
+    /// What is left of the incarnation before.
+    pub(crate) remains: Remains,
     /// Failures in a row, for the back-off.
     failures: u32,
 }
@@ -30,13 +31,25 @@ pub(crate) struct Running {
     pub(crate) spawned: Spawned,
     pub(crate) incarnation: u32,
     pub(crate) exit: ExitRecord,
-    /// Whatever becomes of the supervisor, those who asked learn that the incarnation is over.
-    _ended: DropGuard,
+    child: Arc<ChildContext>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Whatever becomes of the supervisor, those who asked learn that the incarnation is over.
+        self.child.ended.cancel();
+    }
 }
 
 impl Child {
     pub(crate) fn new(spec: &ChildSpec, node: &Arc<Node>) -> Self {
-        Self { spec: spec.clone(), node: Arc::clone(node), running: None, failures: 0 }
+        Self {
+            spec: spec.clone(),
+            node: Arc::clone(node),
+            running: None,
+            remains: Remains::default(),
+            failures: 0,
+        }
     }
 
     /// Starts an incarnation, unless it declines; a panic on the way is a failure of the child and not of its
@@ -50,9 +63,10 @@ impl Child {
         let exit = ExitRecord::default();
         #[cfg(feature = "failpoints")]
         let context = self.armed(context, shared);
+        let child = Arc::new(context);
         let starting = async {
             let started = match &self.spec.start {
-                StartFn::Worker(worker) => worker.start(context.clone(), exit.clone(), supervisor).await,
+                StartFn::Worker(worker) => worker.start(Arc::clone(&child), exit.clone(), supervisor).await,
                 StartFn::Supervisor(spec) => {
                     let (spec, node, shared) = (Arc::clone(spec), Arc::clone(&self.node), Arc::clone(shared));
                     start_supervisor(Boot { spec, node, shared, exit: exit.clone() }, supervisor).await
@@ -66,11 +80,8 @@ impl Child {
         };
         match caught(starting).await {
             Ok(None) => Ok(None),
-            Ok(Some(spawned)) => {
-                let _ended = context.ended.drop_guard();
-                Ok(Some(Running { spawned, incarnation: context.incarnation, exit, _ended }))
-            }
-            Err(cause) => Err(exit.get().unwrap_or(cause)),
+            Ok(Some(spawned)) => Ok(Some(Running { spawned, incarnation: child.incarnation, exit, child })),
+            Err(cause) => Err(exit.take().unwrap_or(cause)),
         }
     }
 

@@ -25,8 +25,8 @@ impl Ending {
     /// Returns the reason for the exit; a failure on the way out is worth more than that it was asked.
     pub(crate) fn reason(self, exit: &ExitRecord) -> ExitReason {
         match self {
-            Self::Asked => exit.get().unwrap_or(ExitReason::Shutdown),
-            Self::Killed => exit.get().unwrap_or(ExitReason::Killed),
+            Self::Asked => exit.take().unwrap_or(ExitReason::Shutdown),
+            Self::Killed => exit.take().unwrap_or(ExitReason::Killed),
             Self::Zombie => ExitReason::Zombie,
         }
     }

@@ -100,7 +100,7 @@ pub async fn start_tree_with(
     let events = handle.shared.events.clone();
     tokio::spawn(async move {
         let _ractor_catches_panics = tokio_task.await;
-        let cause = exit.get().unwrap_or(ExitReason::Vanished);
+        let cause = exit.take().unwrap_or(ExitReason::Vanished);
         conclude(&node);
         events.emit(|| LifecycleEvent::Stopped { path: node.path.to_string(), cause: cause.clone() });
         report.send_replace(Some(cause));

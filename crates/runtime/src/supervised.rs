@@ -1,15 +1,16 @@
-//! Runs an [`Actor`] on `ractor`: opens envelopes, sets the gauges, records how it failed.
+//! Runs an [`Actor`] on `ractor`: joins its supervisor, opens envelopes, sets the gauges, records how it failed.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::Poll;
 
 use ractor::{ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
 
 use crate::actor::{Actor, Context, Ignore, MessageKind};
 use crate::child::ChildContext;
-use crate::envelope::{Envelope, TraceContext, receive_span};
-use crate::exit::{ExitReason, ExitRecord, Failure, caught};
+use crate::envelope::{Envelope, Trace, receive_span, within};
+use crate::exit::{ExitRecord, Failure, caught};
 #[cfg(feature = "failpoints")]
 use crate::failpoint::Moment;
 use crate::handle::Handle;
@@ -20,7 +21,7 @@ use crate::work::Known;
 /// One incarnation of an actor.
 pub(crate) struct Supervised<A: Actor> {
     pub(crate) actor: A,
-    pub(crate) child: ChildContext,
+    pub(crate) child: Arc<ChildContext>,
     pub(crate) handle: Handle<A::Msg>,
     pub(crate) exit: ExitRecord,
 }
@@ -28,25 +29,25 @@ pub(crate) struct Supervised<A: Actor> {
 /// What `ractor` keeps between messages.
 pub(crate) struct Alive<A: Actor> {
     context: Context<A::Msg>,
-    state: A::State,
-    /// No message has been handled yet.
-    fresh: bool,
-    kinds: Known,
+    /// Gone once the actor has cleaned up, so that `ractor` hands none of it to the supervisor. The record with it is
+    /// for [`Remains`](crate::exit::Remains).
+    state: Option<(A::State, ExitRecord)>,
+    known: Known,
 }
 
 /// Ends the incarnation for `ractor`; the typed reason is in the [`ExitRecord`] already.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct Recorded(ExitReason);
+#[error("it failed as it recorded")]
+struct Recorded;
 
 impl<A: Actor> Supervised<A> {
-    /// Starts the incarnation under `supervisor`.
+    /// Starts the incarnation, which then joins `supervisor`.
     pub(crate) async fn spawn(
         self,
         arguments: A::Arguments,
         supervisor: ActorCell,
     ) -> Result<Spawned, SpawnErr> {
-        let (started, tokio_task) = ractor::Actor::spawn_linked(None, self, arguments, supervisor).await?;
+        let (started, tokio_task) = ractor::Actor::spawn(None, self, (arguments, supervisor)).await?;
         Ok(Spawned { cell: started.get_cell(), tokio_task })
     }
 
@@ -78,35 +79,65 @@ impl<A: Actor> Supervised<A> {
     /// Runs a piece of the actor; a failure is recorded for the supervisor and shown as the last error.
     async fn recorded<T>(
         &self,
-        trace: Option<TraceContext>,
+        trace: &Trace,
         work: impl Future<Output = Result<T, Failure>> + Send,
     ) -> Result<T, ActorProcessingErr> {
         caught(work).await.map_err(|reason| {
-            self.child.gauges.error(reason.to_string(), trace);
-            self.exit.set(reason.clone());
-            Recorded(reason).into()
+            self.child.gauges.failed(reason.clone(), trace.as_deref().copied());
+            self.exit.set(reason);
+            Recorded.into()
         })
+    }
+
+    /// Handles a message in the span of its sender.
+    async fn take(&self, msg: A::Msg, trace: Trace, alive: &mut Alive<A>) -> Result<(), ActorProcessingErr> {
+        let Alive { context, state: Some((state, _)), known } = alive else { return Ok(()) };
+        let mailbox = context.mailbox();
+        mailbox.take();
+        let kind = msg.kind();
+        let mut handling = mailbox.begin(kind, known);
+        let work = self.actor.handle(context, msg, state);
+        #[cfg(feature = "failpoints")]
+        let work = self.between([Moment::Handling(kind), Moment::Handled(kind)], work);
+        // In place, so that what an actor does is not moved from one wrapping to the next.
+        let mut work = pin!(work);
+        let mut span = receive_span(&trace, &self.child.path, kind);
+        let mut first = true;
+        // Entered for its polls only; `instrument` enters it once more to drop what is over.
+        let inside = poll_fn(|context| {
+            let polled = within(span.as_mut(), || work.as_mut().poll(context));
+            if std::mem::take(&mut first) && matches!(polled, Poll::Ready(Ok(()))) {
+                handling.at_once();
+            }
+            polled
+        });
+        self.recorded(&trace, inside).await
     }
 }
 
 impl<A: Actor> ractor::Actor for Supervised<A> {
     type Msg = Envelope<A::Msg>;
     type State = Alive<A>;
-    type Arguments = A::Arguments;
+    type Arguments = (A::Arguments, ActorCell);
 
     async fn pre_start(
         &self,
         myself: ActorRef<Self::Msg>,
-        arguments: Self::Arguments,
+        (arguments, supervisor): Self::Arguments,
     ) -> Result<Self::State, ActorProcessingErr> {
+        // Before anyone else can send something.
+        myself.send_message(Envelope::Join).map_err(|_ended| Recorded)?;
         // Connected before the start, so that what the actor starts can already answer it.
         let address = Address::new(myself);
         let id = address.id();
         self.handle.connect(address.clone());
-        let context = Context::new(self.child.clone(), self.handle.clone(), address);
-        let started = self.recorded(None, self.begin(&context, arguments)).await;
+        let context = Context::new(Arc::clone(&self.child), self.handle.clone(), address, supervisor);
+        let started = self.recorded(&None, self.begin(&context, arguments)).await;
         match started.and_then(|state| state.ok_or_else(|| Ignore.into())) {
-            Ok(state) => Ok(Alive { context, state, fresh: true, kinds: Known::new() }),
+            Ok(state) => {
+                let state = Some((state, self.exit.clone()));
+                Ok(Alive { context, state, known: Known::default() })
+            }
             Err(failure) => {
                 self.handle.retire(id);
                 Err(failure)
@@ -116,32 +147,19 @@ impl<A: Actor> ractor::Actor for Supervised<A> {
 
     async fn handle(
         &self,
-        _myself: ActorRef<Self::Msg>,
+        myself: ActorRef<Self::Msg>,
         envelope: Self::Msg,
         alive: &mut Self::State,
     ) -> Result<(), ActorProcessingErr> {
-        if std::mem::take(&mut alive.fresh) {
-            // The news that this actor is up woke its supervisor into the one slot of this thread that no other
-            // thread takes work from. A first message that blocks the thread would stop the supervisor with it.
-            step_aside().await;
-        }
-        let mailbox = alive.context.mailbox();
-        mailbox.take();
-        let Envelope { msg, trace } = envelope;
-        let kind = msg.kind();
-        let _handling = mailbox.begin(kind, &mut alive.kinds);
-        let work = self.actor.handle(&alive.context, msg, &mut alive.state);
-        #[cfg(feature = "failpoints")]
-        let work = self.between([Moment::Handling(kind), Moment::Handled(kind)], work);
-        // In place, so that what an actor does is not moved from one wrapping to the next.
-        let mut work = pin!(work);
-        match receive_span(trace, &self.child.path, kind) {
-            Some(span) => {
-                // Entered for its polls only; `instrument` enters it once more to drop what is over.
-                let inside = poll_fn(|context| span.in_scope(|| work.as_mut().poll(context)));
-                self.recorded(trace, inside).await
+        match envelope {
+            Envelope::Message(msg, trace) => self.take(msg, trace, alive).await,
+            Envelope::Join => {
+                if !alive.context.join() {
+                    // Nobody would hear of its end, nor end it with the tree.
+                    myself.kill();
+                }
+                Ok(())
             }
-            None => self.recorded(trace, work).await,
         }
     }
 
@@ -150,23 +168,10 @@ impl<A: Actor> ractor::Actor for Supervised<A> {
         _myself: ActorRef<Self::Msg>,
         alive: &mut Self::State,
     ) -> Result<(), ActorProcessingErr> {
-        let stopping = self.actor.stop(&alive.context, &mut alive.state);
+        let Some((mut state, _held)) = alive.state.take() else { return Ok(()) };
+        let stopping = self.actor.stop(&alive.context, &mut state);
         #[cfg(feature = "failpoints")]
         let stopping = self.between([Moment::Stopping, Moment::Stopped], stopping);
-        self.recorded(None, stopping).await
+        self.recorded(&None, stopping).await
     }
-}
-
-/// Goes to the end of this thread's queue once. Unlike `yield_now` it does not look for input first, which would cost
-/// as much as a restart.
-async fn step_aside() {
-    let mut first = true;
-    poll_fn(|context| {
-        if std::mem::take(&mut first) {
-            context.waker().wake_by_ref();
-            return Poll::Pending;
-        }
-        Poll::Ready(())
-    })
-    .await;
 }

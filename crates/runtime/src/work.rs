@@ -1,7 +1,7 @@
 //! What one incarnation of an actor does and has done: written by it alone, and read by anyone without a lock.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -16,25 +16,42 @@ pub(crate) struct Work {
     seq: AtomicU64,
     /// The number of the message that is being handled and, in the last byte, its kind; 0 is none.
     current: AtomicU64,
-    /// When it began.
+    /// When it began, or the row that it is in.
     began_ns: AtomicU64,
-    /// When the one before ended, as far as this one was waiting then.
-    follows_ns: AtomicU64,
     /// When it last got on.
     progress_ns: AtomicU64,
     messages_total: AtomicU64,
     busy_ns: AtomicU64,
-    /// The kinds by their numbers, from 1.
-    kinds: Mutex<Vec<&'static str>>,
+    kinds: Kinds,
+}
+
+/// The kinds of messages by their numbers, from 1. Most actors have few, and these need neither memory nor a lock.
+#[derive(Debug, Default)]
+struct Kinds {
+    few: [OnceLock<&'static str>; 8],
+    more: Mutex<Vec<&'static str>>,
 }
 
 /// No instant.
 const NEVER: u64 = u64::MAX;
 /// A number of a kind fits into a byte; more kinds than that are shown as the last one.
 const KINDS: usize = 255;
+/// A look at the clock costs more than all else that is measured. So many messages that were waiting and are handled
+/// without an await share one: to the last of them the time of the others is added, as long as it runs.
+const ROW: u32 = 16;
 
-/// The kinds that an incarnation knows the numbers of, by their addresses: without a lock and without comparing texts.
-pub(crate) type Known = Vec<&'static str>;
+/// What an incarnation knows of its work without reading what it shares with others.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    /// The kinds beyond the first few, in their order.
+    kinds: Vec<&'static str>,
+    /// The end of the message before, as far as the next one was waiting then.
+    follows_ns: Option<u64>,
+    /// So many messages may still end before the clock is read.
+    row: u32,
+    /// So many messages were sent when it last looked.
+    pub(crate) sent: u64,
+}
 
 impl Default for Work {
     fn default() -> Self {
@@ -43,11 +60,10 @@ impl Default for Work {
             seq: AtomicU64::new(0),
             current: AtomicU64::new(0),
             began_ns: AtomicU64::new(0),
-            follows_ns: AtomicU64::new(NEVER),
             progress_ns: AtomicU64::new(NEVER),
             messages_total: AtomicU64::new(0),
             busy_ns: AtomicU64::new(0),
-            kinds: Mutex::default(),
+            kinds: Kinds::default(),
         }
     }
 }
@@ -63,26 +79,30 @@ impl Work {
         self.seq.load(Relaxed)
     }
 
-    /// Begins a message. One that was waiting when the one before ended began then, so that the clock is read once for
-    /// each.
+    /// Begins a message. One that was waiting when the one before ended began then.
     pub(crate) fn begin(&self, kind: &'static str, known: &mut Known) {
-        let follows_ns = self.follows_ns.load(Relaxed);
-        let began_ns = if follows_ns == NEVER { self.since_base(Instant::now()) } else { follows_ns };
+        let began_ns = known.follows_ns.unwrap_or_else(|| self.since_base(Instant::now()));
         let seq = self.seq.load(Relaxed) + 1;
         self.seq.store(seq, Relaxed);
         // Whoever sees this instant sees that the message before is over, and looks again.
         self.began_ns.store(began_ns, Release);
-        self.current.store((seq << 8) | self.number(kind, known), Release);
+        self.current.store((seq << 8) | (self.kinds.place(kind, &mut known.kinds) as u64 + 1), Release);
     }
 
-    /// Ends the message; `others_wait` says that another one has its turn at once.
-    pub(crate) fn end(&self, others_wait: bool) {
-        let ended_ns = self.since_base(Instant::now());
+    /// Ends the message; `others_wait` says that another one has its turn at once, `at_once` that it awaited nothing.
+    pub(crate) fn end(&self, known: &mut Known, others_wait: bool, at_once: bool) {
         self.current.store(0, Relaxed);
-        self.follows_ns.store(if others_wait { ended_ns } else { NEVER }, Relaxed);
+        add(&self.messages_total, 1);
+        let in_row = others_wait && at_once;
+        if in_row && known.row > 0 {
+            known.row -= 1;
+            return;
+        }
+        let ended_ns = self.since_base(Instant::now());
+        known.row = if in_row { ROW - 1 } else { 0 };
+        known.follows_ns = others_wait.then_some(ended_ns);
         self.progress_ns.store(ended_ns, Relaxed);
         add(&self.busy_ns, ended_ns.saturating_sub(self.began_ns.load(Relaxed)));
-        add(&self.messages_total, 1);
     }
 
     /// Notes that it got on.
@@ -100,7 +120,7 @@ impl Work {
             }
         };
         let place = usize::try_from(current & 0xff).ok()?.checked_sub(1)?;
-        let kind = lock(&self.kinds).get(place).copied()?;
+        let kind = self.kinds.get(place)?;
         Some((kind, current >> 8, self.base + Duration::from_nanos(began_ns)))
     }
 
@@ -118,21 +138,36 @@ impl Work {
         (progress_ns != NEVER).then(|| self.base + Duration::from_nanos(progress_ns))
     }
 
-    fn number(&self, kind: &'static str, known: &mut Known) -> u64 {
-        let found = known.iter().position(|known| std::ptr::eq(*known, kind));
-        let place = found.unwrap_or_else(|| {
-            let mut kinds = lock(&self.kinds);
-            if kinds.len() < KINDS {
-                kinds.push(kind);
-                known.push(kind);
-            }
-            kinds.len() - 1
-        });
-        place as u64 + 1
-    }
-
     fn since_base(&self, now: Instant) -> u64 {
         u64::try_from(now.saturating_duration_since(self.base).as_nanos()).unwrap_or(NEVER - 1)
+    }
+}
+
+impl Kinds {
+    fn get(&self, place: usize) -> Option<&'static str> {
+        match self.few.get(place) {
+            Some(kind) => kind.get().copied(),
+            None => lock(&self.more).get(place - self.few.len()).copied(),
+        }
+    }
+
+    /// Finds the place of a kind by its address, without comparing texts, or gives it one; only the incarnation does.
+    fn place(&self, kind: &'static str, known: &mut Vec<&'static str>) -> usize {
+        let is_it = |other: &&'static str| std::ptr::eq(*other, kind);
+        let few = self.few.iter().position(|place| is_it(place.get_or_init(|| kind)));
+        few.unwrap_or_else(|| self.few.len() + self.place_of_more(kind, known))
+    }
+
+    fn place_of_more(&self, kind: &'static str, known: &mut Vec<&'static str>) -> usize {
+        let found = known.iter().position(|known| std::ptr::eq(*known, kind));
+        found.unwrap_or_else(|| {
+            let mut more = lock(&self.more);
+            if self.few.len() + more.len() < KINDS {
+                more.push(kind);
+                known.push(kind);
+            }
+            more.len() - 1
+        })
     }
 }
 
@@ -147,7 +182,7 @@ mod tests {
 
     #[test]
     fn more_kinds_than_have_numbers_are_shown_as_the_last_one() {
-        let (work, mut known) = (Work::default(), Known::new());
+        let (work, mut known) = (Work::default(), Known::default());
         let texts: Vec<&'static str> =
             (0..300).map(|n| &*Box::leak(n.to_string().into_boxed_str())).collect();
         for text in &texts {
@@ -160,17 +195,46 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_message_that_was_waiting_begins_as_the_one_before_ends() {
-        let (work, mut known) = (Work::default(), Known::new());
+        let (work, mut known) = (Work::default(), Known::default());
         let second = Duration::from_secs(1);
         for others_wait in [true, false] {
             work.begin("poll", &mut known);
             tokio::time::advance(second).await;
-            work.end(others_wait);
+            work.end(&mut known, others_wait, false);
             tokio::time::advance(second).await;
         }
         assert_eq!((work.messages_total(), work.busy()), (2, 3 * second), "it counts from its turn on");
         work.begin("poll", &mut known);
         let began = work.current().map(|(.., began)| began.elapsed());
         assert_eq!(began, Some(Duration::ZERO), "nobody was waiting");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn messages_in_a_row_share_looks_at_the_clock_and_lose_no_time() {
+        let (work, mut known) = (Work::default(), Known::default());
+        let second = Duration::from_secs(1);
+        let mut began = Vec::new();
+        for n in 1..=2 * ROW + 1 {
+            work.begin("poll", &mut known);
+            began.extend(work.current().map(|(.., began)| began.elapsed().as_secs()));
+            tokio::time::advance(second).await;
+            work.end(&mut known, n <= 2 * ROW, true);
+        }
+        let row: Vec<u64> = (0..u64::from(ROW)).collect();
+        assert_eq!(began, [&[0], &row[..], &row[..]].concat(), "no row is longer than that");
+        assert_eq!(work.busy(), (2 * ROW + 1) * second);
+        assert_eq!(work.last_progress().map(|at| at.elapsed()), Some(Duration::ZERO));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_message_that_awaits_ends_the_row() {
+        let (work, mut known) = (Work::default(), Known::default());
+        let second = Duration::from_secs(1);
+        for at_once in [true, true, false, true] {
+            work.begin("poll", &mut known);
+            tokio::time::advance(second).await;
+            work.end(&mut known, true, at_once);
+        }
+        assert_eq!(work.busy(), 4 * second, "so is the one behind it");
     }
 }

@@ -35,7 +35,7 @@ pub(crate) type Starting = Pin<Box<dyn Future<Output = Result<Spawned, SpawnErr>
 
 /// Starts workers of one kind.
 pub(crate) trait StartWorker: Send + Sync {
-    fn start(&self, child: ChildContext, exit: ExitRecord, supervisor: ActorCell) -> Starting;
+    fn start(&self, child: Arc<ChildContext>, exit: ExitRecord, supervisor: ActorCell) -> Starting;
     fn retire(&self, id: ActorId);
     fn gauges(&self) -> &Arc<Gauges>;
 }
@@ -51,8 +51,8 @@ where
     A: Actor,
     F: Fn(ChildContext) -> (A, A::Arguments) + Send + Sync + 'static,
 {
-    fn start(&self, child: ChildContext, exit: ExitRecord, supervisor: ActorCell) -> Starting {
-        let (actor, arguments) = (self.make)(child.clone());
+    fn start(&self, child: Arc<ChildContext>, exit: ExitRecord, supervisor: ActorCell) -> Starting {
+        let (actor, arguments) = (self.make)(ChildContext::clone(&child));
         let incarnation = Supervised { actor, child, handle: self.handle.clone(), exit };
         Box::pin(incarnation.spawn(arguments, supervisor))
     }

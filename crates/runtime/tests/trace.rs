@@ -1,9 +1,9 @@
 //! Traces that travel with messages.
 
 use std::cell::Cell;
-use std::sync::{Mutex, Once};
+use std::sync::{Arc, Mutex, Once};
 
-use glitchlab_runtime::{Propagator, Strategy, TraceContext, install_propagator};
+use glitchlab_runtime::{MessageSpan, Propagator, Strategy, TraceContext, install_propagator};
 
 use crate::probe::{Log, Probe, ProbeMsg, settle, spec, start, until_restarted};
 
@@ -21,9 +21,19 @@ impl Propagator for Pretended {
         CURRENT.get()
     }
 
-    fn receive(&self, sender: TraceContext, path: &str, kind: &'static str) -> tracing::Span {
-        RECEIVED.lock().expect("no test panics here").push((sender, path.to_owned(), kind));
-        tracing::Span::none()
+    fn receive(&self, sender: TraceContext, path: &Arc<str>, kind: &'static str) -> Box<dyn MessageSpan> {
+        RECEIVED.lock().expect("no test panics here").push((sender, path.to_string(), kind));
+        Box::new(PretendedSpan(TraceContext { span_id: [2; 8], ..sender }))
+    }
+}
+
+struct PretendedSpan(TraceContext);
+
+impl MessageSpan for PretendedSpan {
+    fn enter(&mut self, work: &mut dyn FnMut()) {
+        let before = CURRENT.replace(Some(self.0));
+        work();
+        CURRENT.set(before);
     }
 }
 

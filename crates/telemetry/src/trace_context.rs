@@ -1,22 +1,17 @@
 //! Live spans of actor messages: each that is handled is a child of the span that it was sent in. What mailboxes carry is
 //! plain bytes; whoever composes the program connects them with [`Messages`].
 
+use std::sync::Arc;
+
 use opentelemetry::trace::{
     Span as _, SpanContext, SpanId, SpanKind, TraceContextExt as _, TraceFlags, TraceId, TraceState,
     Tracer as _,
 };
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::trace::SdkTracer;
-use tracing::level_filters::LevelFilter;
-use tracing::{Metadata, Subscriber};
-use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 use tracing_subscriber::registry::{LookupSpan, Registry};
-use tracing_subscriber::{Layer, filter};
 
 use crate::logs::{Carried, carried};
-
-/// The target of the spans of messages, by which they are told from all others.
-const TARGET: &str = "glitchlab::messages";
 
 /// A span in the numbers of W3C Trace Context.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,40 +37,25 @@ impl Messages {
         Self { tracer, one_in }
     }
 
-    /// Makes the layer that records the spans of messages, and no others.
-    pub fn layer<S>(&self) -> impl Layer<S> + use<S>
-    where
-        S: Subscriber + for<'a> LookupSpan<'a> + Send + Sync,
-    {
-        let is_ours = |metadata: &Metadata<'_>| metadata.is_span() && metadata.target() == TARGET;
-        // A span for each message says what it is and how long it took; where its code stands is always the same.
-        tracing_opentelemetry::layer()
-            .with_tracer(self.tracer.clone())
-            .with_location(false)
-            .with_threads(false)
-            .with_target(false)
-            .with_tracked_inactivity(false)
-            .with_filter(filter::filter_fn(is_ours).with_max_level_hint(LevelFilter::INFO))
-    }
-
     /// Returns the span that a message is sent in: that of the message which is being handled, or that of the attempt
     /// which is at work; otherwise a new one that says only that something was sent. None where it is not recorded.
     #[must_use]
     pub fn capture(&self) -> Option<Sender> {
         let current = Context::map_current(|context| {
-            context.has_active_span().then(|| context.span().span_context().clone())
+            context.has_active_span().then(|| sender(context.span().span_context()))
         });
-        let sender = match (current, at_work()) {
-            (Some(span), _) => Some(sender(&span)),
-            (None, Some(attempt)) => Some(attempt).filter(|attempt| is_chosen(attempt.trace_id, self.one_in)),
-            (None, None) => sent(&self.tracer),
-        };
+        let sender = current.or_else(|| match at_work() {
+            Some(attempt) => Some(attempt).filter(|attempt| is_chosen(attempt.trace_id, self.one_in)),
+            None => sent(&self.tracer),
+        });
         sender.filter(|sender| sender.flags & 1 == 1)
     }
 
     /// Opens the span in which the actor at `path` handles a message of this `kind`.
+    ///
+    /// Made here and not by a layer of `tracing`, in which each span of a message would cost four times as much.
     #[must_use]
-    pub fn receive(&self, sender: Sender, path: &str, kind: &'static str) -> tracing::Span {
+    pub fn receive(&self, sender: Sender, path: &Arc<str>, kind: &'static str) -> Received {
         let parent = SpanContext::new(
             TraceId::from_bytes(sender.trace_id),
             SpanId::from_bytes(sender.span_id),
@@ -83,12 +63,32 @@ impl Messages {
             true,
             TraceState::NONE,
         );
-        let name = format!("{kind} {path}");
-        let span = tracing::info_span!(
-            target: TARGET, parent: None, "message", otel.name = name, otel.kind = "consumer", actor = path, kind
-        );
-        let _a_filter_may_have_left_it_out = span.set_parent(Context::new().with_remote_span_context(parent));
-        span
+        let builder = self
+            .tracer
+            .span_builder(format!("{kind} {path}"))
+            .with_kind(SpanKind::Consumer)
+            .with_attributes([KeyValue::new("actor", Arc::clone(path)), KeyValue::new("kind", kind)]);
+        let parent = Context::new().with_remote_span_context(parent);
+        Received(Context::new().with_span(self.tracer.build_with_context(builder, &parent)))
+    }
+}
+
+/// The span of one message that is being handled. Its drop ends it.
+#[derive(Debug)]
+pub struct Received(Context);
+
+impl Received {
+    /// Makes it the current span of this thread for as long as `work` takes.
+    pub fn enter(&self, work: impl FnOnce()) {
+        let _current = self.0.clone().attach();
+        work();
+    }
+}
+
+impl Drop for Received {
+    fn drop(&mut self) {
+        // Also when somebody still holds the context.
+        self.0.span().end();
     }
 }
 
@@ -139,8 +139,9 @@ mod tests {
     use opentelemetry::trace::TracerProvider as _;
     use opentelemetry_sdk::error::OTelSdkResult;
     use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider, SpanData, SpanProcessor};
-    use std::sync::{Arc, Mutex};
-    use tracing_subscriber::layer::SubscriberExt as _;
+    use std::sync::Mutex;
+    use tracing_subscriber::filter;
+    use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 
     use super::*;
     use crate::filter::is_carrier_span;
@@ -179,7 +180,7 @@ mod tests {
         let provider = builder.with_span_processor(kept.clone()).build();
         let messages = Messages::new(provider.tracer("test"), 1);
         let carrying = Carrying.with_filter(filter::filter_fn(is_carrier_span));
-        let subscriber = tracing_subscriber::registry().with(carrying).with(messages.layer());
+        let subscriber = tracing_subscriber::registry().with(carrying);
         tracing::subscriber::with_default(subscriber, || work(&messages));
         kept.taken()
     }
@@ -188,10 +189,9 @@ mod tests {
     fn a_message_is_a_child_of_the_one_that_it_was_sent_in() {
         let spans = recorded(Sampler::AlwaysOn, |messages| {
             let received =
-                |path: &str, kind| messages.receive(messages.capture().expect("sampled"), path, kind);
+                |path: &str, kind| messages.receive(messages.capture().expect("sampled"), &path.into(), kind);
             let first = received("root/a", "tick");
-            let second = first.in_scope(|| received("root/b", "look"));
-            drop(second);
+            first.enter(|| drop(received("root/b", "look")));
         });
         let named = |name: &str| spans.iter().find(|span| span.name == name).expect(name);
         let (sent, tick, look) = (named("message.send"), named("tick root/a"), named("look root/b"));
@@ -207,7 +207,7 @@ mod tests {
         let spans = recorded(Sampler::AlwaysOff, |messages| {
             let attempt = tracing::info_span!(target: "glitchlab_actors", "attempt", trace, span);
             let sender = attempt.in_scope(|| messages.capture()).expect("its trace is chosen");
-            drop(messages.receive(sender, "root/a", "look"));
+            drop(messages.receive(sender, &"root/a".into(), "look"));
             assert_eq!(messages.capture(), None, "nothing else is sampled");
         });
         assert_eq!(spans.len(), 1);

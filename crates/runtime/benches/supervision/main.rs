@@ -10,6 +10,7 @@ mod floor;
 mod restart;
 mod traces;
 
+use restart::Compared;
 use traces::Tracing;
 
 fn main() {
@@ -24,11 +25,11 @@ fn main() {
 }
 
 fn messages() {
-    traces::propagate();
+    let tracer = traces::propagate();
     println!("| a message | threads | raw ns | ours ns | ours / raw, speed |");
     println!("|---|---|---|---|---|");
     for tracing in [Tracing::Absent, Tracing::Unsampled, Tracing::Sampled] {
-        tracing.begin();
+        tracing.begin(&tracer);
         for threads in [1, 2] {
             let (raw, ours) = run(threads, cast::compare(tracing));
             println!("| {tracing} | {threads} | {raw:.0} | {ours:.0} | {:.2} |", raw / ours);
@@ -38,13 +39,13 @@ fn messages() {
 
 fn restarts() {
     println!(
-        "\n| from the crash to a serving | ours µs, p50 and p99 | kameo µs, p50 and p99 | ours / kameo, p50 |"
+        "\n| from the crash to a serving, µs, p50 and p99 | ours | kameo | raw ractor | ours / kameo, p50 |"
     );
-    println!("|---|---|---|---|");
+    println!("|---|---|---|---|---|");
     for children in [1, 3] {
-        let (ours, kameo) = run(2, restart::compare(children));
+        let Compared { ours, kameo, floor } = run(2, restart::compare(children));
         let name = if children == 1 { "child, one_for_one" } else { "group of three, one_for_all" };
-        println!("| {name} | {ours} | {kameo} | {:.2} |", ours.p50 / kameo.p50);
+        println!("| {name} | {ours} | {kameo} | {floor} | {:.2} |", ours.p50 / kameo.p50);
     }
     println!("\na start alone, in raw ractor: {} µs", run(2, floor::start()));
 }

@@ -14,6 +14,8 @@ use kameo::message::Message;
 use kameo::supervision::{RestartPolicy, SupervisionStrategy};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
+use crate::floor;
+
 const ROUNDS: usize = 10;
 const CRASHES: usize = 300;
 const WINDOW: Duration = Duration::from_secs(1);
@@ -38,15 +40,24 @@ impl Latency {
 }
 
 /// Tells when a child has handled its first message.
-type Serving = UnboundedSender<Instant>;
+pub(crate) type Serving = UnboundedSender<Instant>;
 
-/// Returns ours and kameo's, in rounds by turns: one child alone, or several that share their fate.
-pub(crate) async fn compare(children: usize) -> (Latency, Latency) {
+/// Is how long it took each of them.
+pub(crate) struct Compared {
+    pub(crate) ours: Latency,
+    pub(crate) kameo: Latency,
+    /// A supervisor over raw `ractor` that does nothing else.
+    pub(crate) floor: Latency,
+}
+
+/// Compares them in rounds by turns: one child alone, or several that share their fate.
+pub(crate) async fn compare(children: usize) -> Compared {
     let (serving, mut served) = unbounded_channel();
     let (_tree, ours) = ours(children, &serving).await;
     let (_supervisor, kameo) = kameo(children, &serving).await;
-    next(&mut served, 2 * children).await;
-    let (mut ours_us, mut kameo_us) = (Vec::new(), Vec::new());
+    let floor = floor::supervise(children, &serving).await;
+    next(&mut served, 3 * children).await;
+    let (mut ours_us, mut kameo_us, mut floor_us) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         for _ in 0..CRASHES {
             let crashed_at = Instant::now();
@@ -58,8 +69,13 @@ pub(crate) async fn compare(children: usize) -> (Latency, Latency) {
             kameo.tell(Fail).try_send().unwrap();
             kameo_us.push(micros(crashed_at, next(&mut served, children).await));
         }
+        for _ in 0..CRASHES {
+            let crashed_at = Instant::now();
+            floor.fail();
+            floor_us.push(micros(crashed_at, next(&mut served, children).await));
+        }
     }
-    (Latency::of(ours_us), Latency::of(kameo_us))
+    Compared { ours: Latency::of(ours_us), kameo: Latency::of(kameo_us), floor: Latency::of(floor_us) }
 }
 
 /// Waits until this many serve, and returns since when.

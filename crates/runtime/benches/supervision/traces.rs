@@ -1,19 +1,21 @@
 //! Tracing with the layer that is usual, to the point where a span would be exported.
 
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
-use glitchlab_runtime::{Propagator, TraceContext, install_propagator};
+use glitchlab_runtime::{MessageSpan, Propagator, TraceContext, install_propagator};
 use opentelemetry::trace::{
-    Link, SpanContext, SpanId, SpanKind, TraceContextExt, TraceFlags, TraceId, TraceState, TracerProvider,
+    Link, SpanContext, SpanId, SpanKind, TraceContextExt, TraceFlags, TraceId, TraceState, Tracer,
+    TracerProvider,
 };
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{
-    SamplingDecision, SamplingResult, SdkTracerProvider, ShouldSample, Span, SpanData, SpanProcessor,
+    SamplingDecision, SamplingResult, SdkTracer, SdkTracerProvider, ShouldSample, Span, SpanData,
+    SpanProcessor,
 };
-use tracing_opentelemetry::OpenTelemetrySpanExt;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
@@ -43,40 +45,37 @@ static SAMPLED: AtomicBool = AtomicBool::new(false);
 
 impl Tracing {
     /// Makes what follows happen under these circumstances; a subscriber, once there, stays.
-    pub(crate) fn begin(self) {
+    pub(crate) fn begin(self, tracer: &SdkTracer) {
         SAMPLED.store(self == Self::Sampled, Relaxed);
         if self != Self::Absent && !tracing::dispatcher::has_been_set() {
-            subscribe();
+            subscribe(tracer.clone());
         }
     }
 }
 
-fn subscribe() {
-    let provider = SdkTracerProvider::builder().with_sampler(Switch).with_span_processor(Discard).build();
-    // A span for each message says what it is and how long it took; where its code stands is always the same.
-    let layer = tracing_opentelemetry::layer()
-        .with_tracer(provider.tracer("bench"))
-        .with_location(false)
-        .with_threads(false)
-        .with_target(false)
-        .with_tracked_inactivity(false);
+fn subscribe(tracer: SdkTracer) {
+    let layer = tracing_opentelemetry::layer().with_tracer(tracer);
     let targets = Targets::new().with_default(LevelFilter::INFO).with_target("ractor", LevelFilter::WARN);
     tracing_subscriber::registry().with(layer.with_filter(targets)).init();
+}
+
+/// Installs what every program with traces installs, and returns its tracer.
+pub(crate) fn propagate() -> SdkTracer {
+    let provider = SdkTracerProvider::builder().with_sampler(Switch).with_span_processor(Discard).build();
+    let tracer = provider.tracer("bench");
+    install_propagator(Box::new(OpenTelemetry(tracer.clone()))).unwrap();
     // The tracer works only as long as its provider.
     std::mem::forget(provider);
+    tracer
 }
 
-/// Installs what every program with traces installs.
-pub(crate) fn propagate() {
-    install_propagator(Box::new(OpenTelemetry)).unwrap();
-}
-
-struct OpenTelemetry;
+struct OpenTelemetry(SdkTracer);
 
 impl Propagator for OpenTelemetry {
     fn capture(&self) -> Option<TraceContext> {
         Context::map_current(|context| {
-            let span = context.has_active_span().then(|| context.span().span_context().clone())?;
+            let span = context.has_active_span().then(|| context.span())?;
+            let span = span.span_context();
             Some(TraceContext {
                 trace_id: span.trace_id().to_bytes(),
                 span_id: span.span_id().to_bytes(),
@@ -85,7 +84,7 @@ impl Propagator for OpenTelemetry {
         })
     }
 
-    fn receive(&self, sender: TraceContext, path: &str, kind: &'static str) -> tracing::Span {
+    fn receive(&self, sender: TraceContext, path: &Arc<str>, kind: &'static str) -> Box<dyn MessageSpan> {
         let parent = SpanContext::new(
             TraceId::from_bytes(sender.trace_id),
             SpanId::from_bytes(sender.span_id),
@@ -93,9 +92,29 @@ impl Propagator for OpenTelemetry {
             true,
             TraceState::NONE,
         );
-        let span = tracing::info_span!(parent: None, "actor.handle", actor = path, kind);
-        let _a_filter_may_have_left_it_out = span.set_parent(Context::new().with_remote_span_context(parent));
-        span
+        let builder = self
+            .0
+            .span_builder(format!("{kind} {path}"))
+            .with_kind(SpanKind::Consumer)
+            .with_attributes([KeyValue::new("actor", Arc::clone(path)), KeyValue::new("kind", kind)]);
+        let parent = Context::new().with_remote_span_context(parent);
+        Box::new(Received(Context::new().with_span(self.0.build_with_context(builder, &parent))))
+    }
+}
+
+/// The span of a message, as the program makes it.
+struct Received(Context);
+
+impl MessageSpan for Received {
+    fn enter(&mut self, work: &mut dyn FnMut()) {
+        let _current = self.0.clone().attach();
+        work();
+    }
+}
+
+impl Drop for Received {
+    fn drop(&mut self) {
+        self.0.span().end();
     }
 }
 

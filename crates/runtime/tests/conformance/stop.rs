@@ -109,8 +109,7 @@ async fn sup_stop_race() {
                 tree.stop().await
             };
             assert_eq!((ended, asked_at.elapsed()), (ExitReason::Shutdown, Duration::ZERO));
-            let cause = if shutdown == Shutdown::BrutalKill { ExitReason::Killed } else { failed.clone() };
-            assert_eq!(exits(&mut events), ends([("root/one", cause)]), "one end is one exit");
+            assert_eq!(exits(&mut events), ends([("root/one", failed.clone())]), "one end is one exit");
             assert_eq!(log.take(), ["start one"], "it was not started again");
         }
     }
