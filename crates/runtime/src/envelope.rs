@@ -63,7 +63,7 @@ pub(crate) type Trace = Option<Box<TraceContext>>;
 /// What goes into a mailbox.
 #[derive(Debug)]
 pub(crate) enum Envelope<M> {
-    /// The first that an incarnation finds, from itself: it joins its supervisor.
+    /// From an incarnation to itself, when nothing else waits for it: a first message lets it join its supervisor.
     Join,
     /// A message and the trace it belongs to.
     Message(M, Trace),

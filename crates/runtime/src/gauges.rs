@@ -1,6 +1,6 @@
 //! What can be seen of one actor from outside, without asking it.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -9,10 +9,12 @@ use crate::envelope::TraceContext;
 use crate::exit::ExitReason;
 use crate::mailbox::Mailbox;
 use crate::sync::lock;
+use crate::work::Common;
 
 /// Measures one actor over all its incarnations; any thread may read it at any time.
 #[derive(Debug, Default)]
 pub struct Gauges {
+    common: OnceLock<Arc<Common>>,
     present: Mutex<Present>,
     last_error: Mutex<Option<Noted>>,
 }
@@ -31,7 +33,7 @@ enum What {
     Ended(ExitReason),
 }
 
-/// The incarnation that is reached now, which counts without a lock, and what those before it have done.
+/// The incarnation that was reached last, which counts without a lock, and what those before it have done.
 #[derive(Debug, Default)]
 struct Present {
     mailbox: Option<Arc<Mailbox>>,
@@ -121,27 +123,31 @@ impl Gauges {
 
     /// Notes an error that did not end the actor.
     pub fn error(&self, message: impl Into<String>, trace: Option<TraceContext>) {
-        self.note(What::Said(message.into()), trace);
+        self.note(Noted { what: What::Said(message.into()), at: Instant::now(), trace });
     }
 
     /// Notes the failure that ends an incarnation.
-    pub(crate) fn failed(&self, reason: ExitReason, trace: Option<TraceContext>) {
-        self.note(What::Ended(reason), trace);
+    pub(crate) fn failed(&self, reason: ExitReason, at: Instant, trace: Option<TraceContext>) {
+        self.note(Noted { what: What::Ended(reason), at, trace });
     }
 
-    fn note(&self, what: What, trace: Option<TraceContext>) {
-        *lock(&self.last_error) = Some(Noted { what, at: Instant::now(), trace });
+    fn note(&self, noted: Noted) {
+        *lock(&self.last_error) = Some(noted);
     }
 
-    /// Looks at this incarnation from now on; none is between two. What a zombie before it is still at is its own
-    /// affair, and so is when that ends.
-    pub(crate) fn watch(&self, mailbox: Option<Arc<Mailbox>>) {
+    /// Returns what all incarnations measure with.
+    pub(crate) fn common(&self) -> Arc<Common> {
+        // Not before the first one, so that it has the clock of its runtime.
+        Arc::clone(self.common.get_or_init(Arc::default))
+    }
+
+    /// Looks at this incarnation from now on. What a zombie before it is still at is its own affair, and so is when
+    /// that ends.
+    pub(crate) fn watch(&self, mailbox: Arc<Mailbox>) {
         let mut present = lock(&self.present);
         let done = present.done();
-        if let Some(mailbox) = &mailbox {
-            mailbox.work().go_on_from(done.seq);
-        }
-        *present = Present { mailbox, ..done };
+        mailbox.work().go_on_from(done.seq);
+        *present = Present { mailbox: Some(mailbox), ..done };
     }
 }
 
@@ -157,11 +163,16 @@ impl Noted {
 
 impl Present {
     fn waiting(&self) -> u64 {
-        self.mailbox.as_ref().map_or(0, |mailbox| mailbox.waiting())
+        self.open().map_or(0, Mailbox::waiting)
+    }
+
+    /// Returns the mailbox, unless its incarnation is gone.
+    fn open(&self) -> Option<&Mailbox> {
+        self.mailbox.as_deref().filter(|mailbox| mailbox.is_open())
     }
 
     fn current(&self, now: Instant) -> Option<Handling> {
-        let (kind, seq, began) = self.mailbox.as_ref()?.work().current()?;
+        let (kind, seq, began) = self.open()?.work().current()?;
         Some(Handling { kind, seq, elapsed: now.saturating_duration_since(began) })
     }
 
@@ -188,8 +199,8 @@ mod tests {
     use crate::work::Known;
 
     fn watched() -> (Gauges, Arc<Mailbox>) {
-        let (gauges, mailbox) = (Gauges::default(), Arc::<Mailbox>::default());
-        gauges.watch(Some(Arc::clone(&mailbox)));
+        let (gauges, mailbox) = (Gauges::default(), Arc::new(Mailbox::new(Arc::default())));
+        gauges.watch(Arc::clone(&mailbox));
         (gauges, mailbox)
     }
 
@@ -219,9 +230,9 @@ mod tests {
         let guard = mailbox.begin("poll", &mut known);
         advance(Duration::from_secs(3)).await;
         drop(guard);
-        gauges.watch(None);
-        let next = Arc::<Mailbox>::default();
-        gauges.watch(Some(Arc::clone(&next)));
+        mailbox.close();
+        let next = Arc::new(Mailbox::new(Arc::default()));
+        gauges.watch(Arc::clone(&next));
         let mut known = Known::default();
         let _running = next.begin("poll", &mut known);
         advance(Duration::from_secs(1)).await;
@@ -236,7 +247,7 @@ mod tests {
         let (gauges, mailbox) = watched();
         let mut known = Known::default();
         let _zombie = mailbox.begin("stuck", &mut known);
-        gauges.watch(Some(Arc::default()));
+        gauges.watch(Arc::new(Mailbox::new(Arc::default())));
         assert_eq!(gauges.current(Instant::now()), None);
     }
 
@@ -245,8 +256,8 @@ mod tests {
         let (gauges, mailbox) = watched();
         let mut known = Known::default();
         let zombie = mailbox.begin("stuck", &mut known);
-        let next = Arc::<Mailbox>::default();
-        gauges.watch(Some(Arc::clone(&next)));
+        let next = Arc::new(Mailbox::new(Arc::default()));
+        gauges.watch(Arc::clone(&next));
         let mut known = Known::default();
         let _successor = next.begin("fresh", &mut known);
         drop(zombie);

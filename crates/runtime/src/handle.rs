@@ -140,16 +140,15 @@ impl<M: Send + 'static> Handle<M> {
 
     /// Points the handle at a new incarnation.
     pub(crate) fn connect(&self, target: Address<M>) {
-        self.inner.gauges.watch(Some(Arc::clone(&target.mailbox)));
+        self.inner.gauges.watch(Arc::clone(&target.mailbox));
         *self.target_mut() = Some(target);
     }
 
     /// Lets go of an incarnation that ended, unless the next one is there already.
     pub(crate) fn retire(&self, id: ActorId) {
-        let mut target = self.target_mut();
-        if target.as_ref().is_some_and(|target| target.id() == id) {
-            *target = None;
-            self.inner.gauges.watch(None);
+        let retired = self.target_mut().take_if(|target| target.id() == id);
+        if let Some(retired) = retired {
+            retired.mailbox.close();
         }
     }
 

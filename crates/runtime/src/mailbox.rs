@@ -2,15 +2,15 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use ractor::{ActorId, ActorRef, ActorStatus};
 
 use crate::envelope::Envelope;
-use crate::work::{Known, Work};
+use crate::work::{Common, End, Known, Work};
 
 /// Counts what went into the mailbox of one incarnation and what came out; what is left in it dies with it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 // In this order, or nothing is kept apart.
 #[repr(C)]
 pub(crate) struct Mailbox {
@@ -21,14 +21,31 @@ pub(crate) struct Mailbox {
     own: Own,
 }
 
-/// What only the incarnation writes.
-#[derive(Debug, Default)]
+/// What only the incarnation writes, and its supervisor when it is gone.
+#[derive(Debug)]
 struct Own {
+    is_closed: AtomicBool,
     taken: AtomicU64,
     work: Work,
 }
 
 impl Mailbox {
+    /// Makes the one of an incarnation.
+    pub(crate) fn new(common: Arc<Common>) -> Self {
+        let own = Own { is_closed: false.into(), taken: AtomicU64::new(0), work: Work::new(common) };
+        Self { sent: AtomicU64::new(0), _apart: [[0; 8]; 2], own }
+    }
+
+    /// Nobody takes messages out any more, and what is in it is lost.
+    pub(crate) fn close(&self) {
+        self.own.is_closed.store(true, Relaxed);
+    }
+
+    /// Returns whether messages are still taken out.
+    pub(crate) fn is_open(&self) -> bool {
+        !self.own.is_closed.load(Relaxed)
+    }
+
     /// Returns the number of messages that were sent and not yet taken out.
     pub(crate) fn waiting(&self) -> u64 {
         // In this order, so that a message which comes and goes meanwhile does not count as less than none.
@@ -45,7 +62,7 @@ impl Mailbox {
     /// Begins a message; the guard ends it, also when the handler is dropped or panics. Nobody else calls this.
     pub(crate) fn begin<'a>(&'a self, kind: &'static str, known: &'a mut Known) -> HandlerGuard<'a> {
         self.work().begin(kind, known);
-        HandlerGuard { mailbox: self, known, at_once: false }
+        HandlerGuard { mailbox: self, known, end: End::Now }
     }
 
     /// Returns whether messages wait. What senders write is read only when all that was there is taken out.
@@ -68,20 +85,20 @@ impl Mailbox {
 pub(crate) struct HandlerGuard<'a> {
     mailbox: &'a Mailbox,
     known: &'a mut Known,
-    at_once: bool,
+    end: End,
 }
 
 impl HandlerGuard<'_> {
-    /// Notes that the handler is through, without having awaited anything.
-    pub(crate) fn at_once(&mut self) {
-        self.at_once = true;
+    /// Notes how the handler ends.
+    pub(crate) fn ends(&mut self, end: End) {
+        self.end = end;
     }
 }
 
 impl Drop for HandlerGuard<'_> {
     fn drop(&mut self) {
         let others_wait = self.mailbox.others_wait(self.known);
-        self.mailbox.work().end(self.known, others_wait, self.at_once);
+        self.mailbox.work().end(self.known, others_wait, self.end);
     }
 }
 
@@ -92,14 +109,15 @@ pub(crate) struct Address<M> {
 }
 
 impl<M: Send + 'static> Address<M> {
-    pub(crate) fn new(actor: ActorRef<Envelope<M>>) -> Self {
-        Self { actor, mailbox: Arc::default() }
+    pub(crate) fn new(actor: ActorRef<Envelope<M>>, common: Arc<Common>) -> Self {
+        Self { actor, mailbox: Arc::new(Mailbox::new(common)) }
     }
 
     /// Puts a message into the mailbox, or gives it back.
     pub(crate) fn send(&self, msg: M) -> Result<(), Refused<M>> {
+        let envelope = Envelope::new(msg);
         self.mailbox.sent.fetch_add(1, Relaxed);
-        self.actor.send_message(Envelope::new(msg)).map_err(|refused| {
+        self.actor.send_message(envelope).map_err(|refused| {
             self.mailbox.sent.fetch_sub(1, Relaxed);
             Refused(refused)
         })

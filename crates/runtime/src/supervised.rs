@@ -6,17 +6,18 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use ractor::{ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
+use tokio::time::Instant;
 
 use crate::actor::{Actor, Context, Ignore, MessageKind};
 use crate::child::ChildContext;
 use crate::envelope::{Envelope, Trace, receive_span, within};
-use crate::exit::{ExitRecord, Failure, caught};
+use crate::exit::{ExitReason, ExitRecord, Failure, caught};
 #[cfg(feature = "failpoints")]
 use crate::failpoint::Moment;
 use crate::handle::Handle;
 use crate::mailbox::Address;
 use crate::shutdown::Spawned;
-use crate::work::Known;
+use crate::work::{End, Known};
 
 /// One incarnation of an actor.
 pub(crate) struct Supervised<A: Actor> {
@@ -32,6 +33,8 @@ pub(crate) struct Alive<A: Actor> {
     /// Gone once the actor has cleaned up, so that `ractor` hands none of it to the supervisor. The record with it is
     /// for [`Remains`](crate::exit::Remains).
     state: Option<(A::State, ExitRecord)>,
+    /// It has joined its supervisor.
+    has_joined: bool,
     known: Known,
 }
 
@@ -82,16 +85,18 @@ impl<A: Actor> Supervised<A> {
         trace: &Trace,
         work: impl Future<Output = Result<T, Failure>> + Send,
     ) -> Result<T, ActorProcessingErr> {
-        caught(work).await.map_err(|reason| {
-            self.child.gauges.failed(reason.clone(), trace.as_deref().copied());
-            self.exit.set(reason);
-            Recorded.into()
-        })
+        caught(work).await.map_err(|reason| self.fails(reason, trace, Instant::now()))
+    }
+
+    fn fails(&self, reason: ExitReason, trace: &Trace, at: Instant) -> ActorProcessingErr {
+        self.child.gauges.failed(reason.clone(), at, trace.as_deref().copied());
+        self.exit.set(reason);
+        Recorded.into()
     }
 
     /// Handles a message in the span of its sender.
     async fn take(&self, msg: A::Msg, trace: Trace, alive: &mut Alive<A>) -> Result<(), ActorProcessingErr> {
-        let Alive { context, state: Some((state, _)), known } = alive else { return Ok(()) };
+        let Alive { context, state: Some((state, _)), known, .. } = alive else { return Ok(()) };
         let mailbox = context.mailbox();
         mailbox.take();
         let kind = msg.kind();
@@ -107,11 +112,15 @@ impl<A: Actor> Supervised<A> {
         let inside = poll_fn(|context| {
             let polled = within(span.as_mut(), || work.as_mut().poll(context));
             if std::mem::take(&mut first) && matches!(polled, Poll::Ready(Ok(()))) {
-                handling.at_once();
+                handling.ends(End::AtOnce);
             }
             polled
         });
-        self.recorded(&trace, inside).await
+        caught(inside).await.map_err(|reason| {
+            let at = Instant::now();
+            handling.ends(End::At(at));
+            self.fails(reason, &trace, at)
+        })
     }
 }
 
@@ -125,18 +134,19 @@ impl<A: Actor> ractor::Actor for Supervised<A> {
         myself: ActorRef<Self::Msg>,
         (arguments, supervisor): Self::Arguments,
     ) -> Result<Self::State, ActorProcessingErr> {
-        // Before anyone else can send something.
-        myself.send_message(Envelope::Join).map_err(|_ended| Recorded)?;
         // Connected before the start, so that what the actor starts can already answer it.
-        let address = Address::new(myself);
+        let address = Address::new(myself.clone(), self.child.gauges.common());
         let id = address.id();
         self.handle.connect(address.clone());
         let context = Context::new(Arc::clone(&self.child), self.handle.clone(), address, supervisor);
         let started = self.recorded(&None, self.begin(&context, arguments)).await;
         match started.and_then(|state| state.ok_or_else(|| Ignore.into())) {
             Ok(state) => {
+                if context.mailbox().waiting() == 0 {
+                    myself.send_message(Envelope::Join).map_err(|_ended| Recorded)?;
+                }
                 let state = Some((state, self.exit.clone()));
-                Ok(Alive { context, state, known: Known::default() })
+                Ok(Alive { context, state, has_joined: false, known: Known::default() })
             }
             Err(failure) => {
                 self.handle.retire(id);
@@ -151,15 +161,14 @@ impl<A: Actor> ractor::Actor for Supervised<A> {
         envelope: Self::Msg,
         alive: &mut Self::State,
     ) -> Result<(), ActorProcessingErr> {
+        if !std::mem::replace(&mut alive.has_joined, true) && !alive.context.join() {
+            // Nobody would hear of its end, nor end it with the tree.
+            myself.kill();
+            return Ok(());
+        }
         match envelope {
             Envelope::Message(msg, trace) => self.take(msg, trace, alive).await,
-            Envelope::Join => {
-                if !alive.context.join() {
-                    // Nobody would hear of its end, nor end it with the tree.
-                    myself.kill();
-                }
-                Ok(())
-            }
+            Envelope::Join => Ok(()),
         }
     }
 

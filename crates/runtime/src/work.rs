@@ -1,17 +1,17 @@
 //! What one incarnation of an actor does and has done: written by it alone, and read by anyone without a lock.
 
 use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::sync::lock;
 
-/// What one incarnation does and has done. Times are nanoseconds since `base`.
+/// What one incarnation does and has done. Times are nanoseconds since the base that it has in common with others.
 #[derive(Debug)]
 pub(crate) struct Work {
-    base: Instant,
+    common: Arc<Common>,
     /// The number of the last message.
     seq: AtomicU64,
     /// The number of the message that is being handled and, in the last byte, its kind; 0 is none.
@@ -22,13 +22,19 @@ pub(crate) struct Work {
     progress_ns: AtomicU64,
     messages_total: AtomicU64,
     busy_ns: AtomicU64,
+}
+
+/// What all incarnations of an actor measure with.
+#[derive(Debug)]
+pub(crate) struct Common {
+    base: Instant,
     kinds: Kinds,
 }
 
-/// The kinds of messages by their numbers, from 1. Most actors have few, and these need neither memory nor a lock.
+/// The kinds of messages by their places. Most actors have few, and to find these takes no lock.
 #[derive(Debug, Default)]
 struct Kinds {
-    few: [OnceLock<&'static str>; 8],
+    few: [OnceLock<&'static str>; 16],
     more: Mutex<Vec<&'static str>>,
 }
 
@@ -43,8 +49,6 @@ const ROW: u32 = 16;
 /// What an incarnation knows of its work without reading what it shares with others.
 #[derive(Debug, Default)]
 pub(crate) struct Known {
-    /// The kinds beyond the first few, in their order.
-    kinds: Vec<&'static str>,
     /// The end of the message before, as far as the next one was waiting then.
     follows_ns: Option<u64>,
     /// So many messages may still end before the clock is read.
@@ -53,22 +57,37 @@ pub(crate) struct Known {
     pub(crate) sent: u64,
 }
 
-impl Default for Work {
+/// Says how a message ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// Somehow, by now.
+    Now,
+    /// At an instant that is known already.
+    At(Instant),
+    /// It is through without having awaited anything.
+    AtOnce,
+}
+
+impl Default for Common {
     fn default() -> Self {
+        Self { base: Instant::now(), kinds: Kinds::default() }
+    }
+}
+
+impl Work {
+    /// Begins at nothing.
+    pub(crate) fn new(common: Arc<Common>) -> Self {
         Self {
-            base: Instant::now(),
+            common,
             seq: AtomicU64::new(0),
             current: AtomicU64::new(0),
             began_ns: AtomicU64::new(0),
             progress_ns: AtomicU64::new(NEVER),
             messages_total: AtomicU64::new(0),
             busy_ns: AtomicU64::new(0),
-            kinds: Kinds::default(),
         }
     }
-}
 
-impl Work {
     /// Goes on counting where another incarnation was.
     pub(crate) fn go_on_from(&self, seq: u64) {
         self.seq.store(seq, Relaxed);
@@ -86,19 +105,20 @@ impl Work {
         self.seq.store(seq, Relaxed);
         // Whoever sees this instant sees that the message before is over, and looks again.
         self.began_ns.store(began_ns, Release);
-        self.current.store((seq << 8) | (self.kinds.place(kind, &mut known.kinds) as u64 + 1), Release);
+        self.current.store((seq << 8) | (self.common.kinds.place(kind) as u64 + 1), Release);
     }
 
-    /// Ends the message; `others_wait` says that another one has its turn at once, `at_once` that it awaited nothing.
-    pub(crate) fn end(&self, known: &mut Known, others_wait: bool, at_once: bool) {
+    /// Ends the message; `others_wait` says that another one has its turn at once.
+    pub(crate) fn end(&self, known: &mut Known, others_wait: bool, end: End) {
         self.current.store(0, Relaxed);
         add(&self.messages_total, 1);
-        let in_row = others_wait && at_once;
+        let in_row = others_wait && end == End::AtOnce;
         if in_row && known.row > 0 {
             known.row -= 1;
             return;
         }
-        let ended_ns = self.since_base(Instant::now());
+        let ended_at = if let End::At(ended_at) = end { ended_at } else { Instant::now() };
+        let ended_ns = self.since_base(ended_at);
         known.row = if in_row { ROW - 1 } else { 0 };
         known.follows_ns = others_wait.then_some(ended_ns);
         self.progress_ns.store(ended_ns, Relaxed);
@@ -120,8 +140,8 @@ impl Work {
             }
         };
         let place = usize::try_from(current & 0xff).ok()?.checked_sub(1)?;
-        let kind = self.kinds.get(place)?;
-        Some((kind, current >> 8, self.base + Duration::from_nanos(began_ns)))
+        let kind = self.common.kinds.get(place)?;
+        Some((kind, current >> 8, self.common.base + Duration::from_nanos(began_ns)))
     }
 
     pub(crate) fn messages_total(&self) -> u64 {
@@ -135,11 +155,11 @@ impl Work {
 
     pub(crate) fn last_progress(&self) -> Option<Instant> {
         let progress_ns = self.progress_ns.load(Relaxed);
-        (progress_ns != NEVER).then(|| self.base + Duration::from_nanos(progress_ns))
+        (progress_ns != NEVER).then(|| self.common.base + Duration::from_nanos(progress_ns))
     }
 
     fn since_base(&self, now: Instant) -> u64 {
-        u64::try_from(now.saturating_duration_since(self.base).as_nanos()).unwrap_or(NEVER - 1)
+        u64::try_from(now.saturating_duration_since(self.common.base).as_nanos()).unwrap_or(NEVER - 1)
     }
 }
 
@@ -151,20 +171,18 @@ impl Kinds {
         }
     }
 
-    /// Finds the place of a kind by its address, without comparing texts, or gives it one; only the incarnation does.
-    fn place(&self, kind: &'static str, known: &mut Vec<&'static str>) -> usize {
-        let is_it = |other: &&'static str| std::ptr::eq(*other, kind);
-        let few = self.few.iter().position(|place| is_it(place.get_or_init(|| kind)));
-        few.unwrap_or_else(|| self.few.len() + self.place_of_more(kind, known))
+    /// Finds the place of a kind by its address, without comparing texts, or gives it one.
+    fn place(&self, kind: &'static str) -> usize {
+        let few = self.few.iter().position(|place| std::ptr::eq(*place.get_or_init(|| kind), kind));
+        few.unwrap_or_else(|| self.few.len() + self.place_of_more(kind))
     }
 
-    fn place_of_more(&self, kind: &'static str, known: &mut Vec<&'static str>) -> usize {
-        let found = known.iter().position(|known| std::ptr::eq(*known, kind));
+    fn place_of_more(&self, kind: &'static str) -> usize {
+        let mut more = lock(&self.more);
+        let found = more.iter().position(|other| std::ptr::eq(*other, kind));
         found.unwrap_or_else(|| {
-            let mut more = lock(&self.more);
             if self.few.len() + more.len() < KINDS {
                 more.push(kind);
-                known.push(kind);
             }
             more.len() - 1
         })
@@ -182,7 +200,7 @@ mod tests {
 
     #[test]
     fn more_kinds_than_have_numbers_are_shown_as_the_last_one() {
-        let (work, mut known) = (Work::default(), Known::default());
+        let (work, mut known) = (Work::new(Arc::default()), Known::default());
         let texts: Vec<&'static str> =
             (0..300).map(|n| &*Box::leak(n.to_string().into_boxed_str())).collect();
         for text in &texts {
@@ -195,12 +213,12 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_message_that_was_waiting_begins_as_the_one_before_ends() {
-        let (work, mut known) = (Work::default(), Known::default());
+        let (work, mut known) = (Work::new(Arc::default()), Known::default());
         let second = Duration::from_secs(1);
         for others_wait in [true, false] {
             work.begin("poll", &mut known);
             tokio::time::advance(second).await;
-            work.end(&mut known, others_wait, false);
+            work.end(&mut known, others_wait, End::Now);
             tokio::time::advance(second).await;
         }
         assert_eq!((work.messages_total(), work.busy()), (2, 3 * second), "it counts from its turn on");
@@ -211,14 +229,14 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn messages_in_a_row_share_looks_at_the_clock_and_lose_no_time() {
-        let (work, mut known) = (Work::default(), Known::default());
+        let (work, mut known) = (Work::new(Arc::default()), Known::default());
         let second = Duration::from_secs(1);
         let mut began = Vec::new();
         for n in 1..=2 * ROW + 1 {
             work.begin("poll", &mut known);
             began.extend(work.current().map(|(.., began)| began.elapsed().as_secs()));
             tokio::time::advance(second).await;
-            work.end(&mut known, n <= 2 * ROW, true);
+            work.end(&mut known, n <= 2 * ROW, End::AtOnce);
         }
         let row: Vec<u64> = (0..u64::from(ROW)).collect();
         assert_eq!(began, [&[0], &row[..], &row[..]].concat(), "no row is longer than that");
@@ -228,12 +246,12 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_message_that_awaits_ends_the_row() {
-        let (work, mut known) = (Work::default(), Known::default());
+        let (work, mut known) = (Work::new(Arc::default()), Known::default());
         let second = Duration::from_secs(1);
-        for at_once in [true, true, false, true] {
+        for end in [End::AtOnce, End::AtOnce, End::Now, End::AtOnce] {
             work.begin("poll", &mut known);
             tokio::time::advance(second).await;
-            work.end(&mut known, true, at_once);
+            work.end(&mut known, true, end);
         }
         assert_eq!(work.busy(), 4 * second, "so is the one behind it");
     }
