@@ -61,7 +61,8 @@ pub struct Handling {
     pub kind: &'static str,
     /// Number of the message in the life of these gauges, from 1.
     pub seq: u64,
-    /// How long it has been at it.
+    /// How long it has been at it. Up to 16 messages that were waiting and await nothing share one look at the clock:
+    /// the time of those before it counts as well.
     pub elapsed: Duration,
 }
 

@@ -184,3 +184,67 @@ impl<A: Actor> ractor::Actor for Supervised<A> {
         self.recorded(&None, stopping).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::child::ChildSpec;
+    use crate::node::Node;
+    use crate::worker::StartFn;
+
+    struct Idle;
+    struct Poke;
+
+    impl MessageKind for Poke {
+        fn kind(&self) -> &'static str {
+            "poke"
+        }
+    }
+
+    impl Actor for Idle {
+        type Msg = Poke;
+        type Arguments = ();
+        type State = ();
+
+        async fn start(&self, _: &Context<Poke>, (): ()) -> Result<(), Failure> {
+            Ok(())
+        }
+
+        async fn handle(&self, _: &Context<Poke>, Poke: Poke, (): &mut ()) -> Result<(), Failure> {
+            Ok(())
+        }
+    }
+
+    struct Gone;
+
+    impl ractor::Actor for Gone {
+        type Msg = ();
+        type State = ();
+        type Arguments = ();
+
+        async fn pre_start(&self, _: ActorRef<()>, (): ()) -> Result<(), ActorProcessingErr> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_incarnation_that_finds_no_supervisor_any_more_ends() {
+        let (supervisor, tokio_task) = ractor::Actor::spawn(None, Gone, ()).await.unwrap();
+        supervisor.kill();
+        tokio_task.await.unwrap();
+        for is_poked in [false, true] {
+            let handle = Handle::new("idle");
+            let spec = ChildSpec::worker("idle", &handle, |_child| (Idle, ()));
+            let StartFn::Worker(worker) = &spec.start else { panic!("it is a worker") };
+            let child = Arc::new(Node::child("root", &spec).begin());
+            let started = worker.start(child, ExitRecord::default(), supervisor.get_cell());
+            let mut spawned = started.await.unwrap();
+            if is_poked {
+                handle.send(Poke).unwrap();
+            }
+            assert!(spawned.gone_within(Duration::from_secs(1)).await, "it would stay for ever");
+        }
+    }
+}

@@ -1,8 +1,10 @@
 //! The supervisor: an actor whose state is its children.
 //!
 //! It owns the start, the restart and the stop of its children and emits a
-//! [`LifecycleEvent`](crate::LifecycleEvent) for each. Restarts are messages to itself, so that between two of them
-//! it can be stopped. Like OTP's it does wait inside a message for a child to start or to stop.
+//! [`LifecycleEvent`](crate::LifecycleEvent) for each. Like OTP's it starts a child again as soon as it hears of its
+//! end, and waits for a child to start or to stop. A restart that failed is tried again by a message to itself, so that
+//! between two of them it can be stopped, and so is one that has to wait: for a back-off, or for the states of siblings
+//! that were killed, which lie in its mailbox.
 
 use std::pin::pin;
 use std::sync::Arc;

@@ -7,6 +7,7 @@ mod groups;
 mod handle;
 mod hang;
 mod invariants;
+mod joining;
 mod probe;
 mod start;
 mod stop;

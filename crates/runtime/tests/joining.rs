@@ -1,0 +1,77 @@
+//! An incarnation joins its supervisor with its first message; what happens before is heard of as well.
+
+use glitchlab_runtime::{
+    Actor, ChildSpec, Context, ExitReason, Failure, Handle, LifecycleEvent, LifecycleEvents, MessageKind,
+    Strategy, Tree, TreeHandle, start_tree_with,
+};
+
+use crate::probe::{node, settle, spec, until_exited, until_restarted};
+
+/// Does something in its first start.
+#[derive(Clone)]
+struct AtStart<F>(F);
+
+/// No message.
+enum Never {}
+
+impl MessageKind for Never {
+    fn kind(&self) -> &'static str {
+        match *self {}
+    }
+}
+
+impl<F: Fn(&Context<Never>) + Send + Sync + 'static> Actor for AtStart<F> {
+    type Msg = Never;
+    type Arguments = ();
+    type State = ();
+
+    async fn start(&self, context: &Context<Never>, (): ()) -> Result<(), Failure> {
+        if context.incarnation() == 0 {
+            (self.0)(context);
+        }
+        Ok(())
+    }
+
+    async fn handle(&self, _: &Context<Never>, msg: Never, (): &mut ()) -> Result<(), Failure> {
+        match msg {}
+    }
+}
+
+/// Starts one that does this in its first start.
+async fn start(
+    tree: &TreeHandle,
+    work: impl Fn(&Context<Never>) + Clone + Send + Sync + 'static,
+) -> (Tree, LifecycleEvents) {
+    let child = ChildSpec::worker("one", &Handle::new("one"), move |_child| (AtStart(work.clone()), ()));
+    let events = tree.events();
+    (start_tree_with("root", spec(Strategy::OneForOne, 9, [child]), tree).await.unwrap(), events)
+}
+
+async fn cause_of_exit(events: &mut LifecycleEvents) -> ExitReason {
+    match until_exited(events, "root/one").await {
+        LifecycleEvent::Exited { cause, .. } => cause,
+        other => panic!("{other:?} is no exit"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_actor_that_stops_in_its_start_is_started_again() {
+    let handle = TreeHandle::new();
+    let (tree, mut events) = start(&handle, Context::stop).await;
+    assert_eq!(cause_of_exit(&mut events).await, ExitReason::Normal);
+    until_restarted(&mut events, "root/one").await;
+    settle().await;
+    assert_eq!(node(&tree.snapshot().root, "root/one").incarnation, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_actor_that_is_killed_before_its_first_message_is_started_again() {
+    let handle = TreeHandle::new();
+    let killer = handle.clone();
+    // The order waits for the supervisor, which gets to it before the new actor has its turn.
+    let (tree, mut events) = start(&handle, move |_| killer.kill("root/one").unwrap()).await;
+    assert_eq!(cause_of_exit(&mut events).await, ExitReason::Killed);
+    until_restarted(&mut events, "root/one").await;
+    settle().await;
+    assert_eq!(node(&tree.snapshot().root, "root/one").incarnation, 1);
+}
