@@ -10,8 +10,13 @@ mod floor;
 mod restart;
 mod traces;
 
+use mimalloc::MiMalloc;
 use restart::Compared;
 use traces::Tracing;
+
+/// As the program does.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() {
     let only = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
