@@ -81,8 +81,7 @@ impl Case {
 
     /// A point that this run came to and no other had. What a supervisor does about a kill needs no other failure.
     fn then(&self, point: Point) -> Self {
-        let follows_a_kill =
-            matches!(point.moment, Moment::Handling("kill" | "kill expired" | "exit" | "restart"));
+        let follows_a_kill = matches!(point.moment, Moment::Handling("kill" | "kill expired" | "exit"));
         let needs_own = self.killed.is_none() || !follows_a_kill;
         let own = needs_own.then(|| (self.point.clone(), self.from));
         Self { point, after: self.after.iter().cloned().chain(own).collect(), ..self.clone() }
