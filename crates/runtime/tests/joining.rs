@@ -37,12 +37,13 @@ impl<F: Fn(&Context<Never>) + Send + Sync + 'static> Actor for AtStart<F> {
 
 /// Starts one that does this in its starts.
 async fn start(
-    tree: &TreeHandle,
+    handle: &TreeHandle,
     work: impl Fn(&Context<Never>) + Clone + Send + Sync + 'static,
 ) -> (Tree, LifecycleEvents) {
     let child = ChildSpec::worker("one", &Handle::new("one"), move |_child| (AtStart(work.clone()), ()));
-    let events = tree.events();
-    (start_tree_with("root", spec(Strategy::OneForOne, 9, [child]), tree).await.unwrap(), events)
+    let events = handle.events();
+    let root = spec(Strategy::OneForOne, 9, [child]);
+    (start_tree_with("root", root, handle).await.expect("the tree starts"), events)
 }
 
 async fn cause_of_exit(events: &mut LifecycleEvents) -> ExitReason {
@@ -54,9 +55,10 @@ async fn cause_of_exit(events: &mut LifecycleEvents) -> ExitReason {
 
 #[tokio::test(start_paused = true)]
 async fn an_actor_that_stops_in_its_start_is_started_again() {
-    let stop_first = |context: &Context<Never>| match context.incarnation() {
-        0 => context.stop(),
-        _ => {}
+    let stop_first = |context: &Context<Never>| {
+        if context.incarnation() == 0 {
+            context.stop();
+        }
     };
     let (tree, mut events) = start(&TreeHandle::new(), stop_first).await;
     assert_eq!(cause_of_exit(&mut events).await, ExitReason::Normal);
@@ -71,7 +73,7 @@ async fn an_actor_that_is_killed_before_its_first_message_is_started_again() {
     let kill_second = move |context: &Context<Never>| match context.incarnation() {
         0 => context.stop(),
         // The supervisor gets to it before the new actor has its turn.
-        1 => killer.kill("root/one").unwrap(),
+        1 => killer.kill("root/one").expect("it is there"),
         _ => {}
     };
     let (tree, mut events) = start(&handle, kill_second).await;
