@@ -117,6 +117,7 @@ impl StoreDurable {
                 reply: None,
                 error: Some("abandoned before an answer came".to_owned()),
                 latency_ms: 0,
+                response: None,
             }));
         }
     }
@@ -210,6 +211,7 @@ impl Durable for StoreDurable {
             reply: settlement.reply.clone(),
             error: settlement.error.as_ref().map(ToString::to_string),
             latency_ms: settlement.latency_ms,
+            response: settlement.response.clone(),
         });
         self.hand_in(command).await?;
         settlement.settled();

@@ -109,6 +109,7 @@ fn at_bound(call: &CallRow) -> Settle {
         reply: None,
         error: Some("its process died before an answer came".to_owned()),
         latency_ms: 0,
+        response: None,
     }
 }
 

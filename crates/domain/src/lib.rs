@@ -24,6 +24,7 @@ pub mod pacing;
 pub mod policy;
 pub mod readiness;
 pub mod reason;
+pub mod response;
 pub mod rows;
 pub mod snapshot;
 pub mod stage;

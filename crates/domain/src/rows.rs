@@ -14,6 +14,7 @@ use crate::ledger::{self, DEPARTURES, Departures, Head, tokens_scope};
 use crate::money::MicroUsd;
 use crate::outcome::{FailureKind, Size, Status};
 use crate::reason::{Reason, Wait};
+use crate::response::Response;
 use crate::stage::Stage;
 use crate::task::TaskRow;
 use crate::why::Rules;
@@ -224,6 +225,9 @@ pub struct CallRow {
     pub input_tokens: u64,
     /// Billed output tokens.
     pub output_tokens: u64,
+    /// What the provider said of the reply beside its text; none when there was no reply.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response: Option<Response>,
     /// The provider answered.
     pub ok: bool,
     /// What went wrong.

@@ -10,6 +10,7 @@ use crate::id::AttemptId;
 use crate::money::MicroUsd;
 use crate::outcome::{FailureKind, Learned, Size, Status};
 use crate::reason::Wait;
+use crate::response::Response;
 use crate::rows::CallState;
 use crate::stage::Stage;
 use crate::task::TaskState;
@@ -158,6 +159,8 @@ pub struct CallStory {
     pub input_tokens: u64,
     /// Billed output tokens.
     pub output_tokens: u64,
+    /// What the provider said of the reply beside its text.
+    pub response: Option<Response>,
     /// What was paid; none while open.
     #[serde(rename = "cost_micro")]
     pub cost: Option<MicroUsd>,

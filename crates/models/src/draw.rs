@@ -37,6 +37,11 @@ impl Draw {
         u64::from_be_bytes(*first)
     }
 
+    /// Draws what tells one thing from all others, behind a word that says what it is.
+    pub(crate) fn id(&self, what: &str) -> String {
+        format!("{what}-{:016x}", self.bits("id"))
+    }
+
     /// Draws a number from `low` to `high`, both included.
     pub(crate) fn between(&self, name: &str, low: u64, high: u64) -> u64 {
         low + self.bits(name) % (high - low + 1)

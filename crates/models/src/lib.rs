@@ -32,6 +32,7 @@
 //! ```
 
 pub mod account;
+mod answer;
 pub mod catalog;
 mod draw;
 mod error;
@@ -44,6 +45,7 @@ pub mod scripted;
 pub mod simulated;
 
 pub use account::Account;
+pub use answer::Answer;
 pub use error::{ErrorKind, ModelError};
 pub use port::{Model, Request, Role, Turn, Who, prompt_bound};
 pub use prompts::{Prompts, hash_turn};

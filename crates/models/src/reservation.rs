@@ -6,7 +6,9 @@ use glitchlab_domain::command::Paid;
 use glitchlab_domain::id::TryKey;
 use glitchlab_domain::ledger::Grant;
 use glitchlab_domain::money::MicroUsd;
+use glitchlab_domain::response::Response;
 
+use crate::answer::Answer;
 use crate::error::ModelError;
 
 type Abandon = Box<dyn FnOnce(TryKey) + Send>;
@@ -69,7 +71,7 @@ impl Reservation {
     }
 
     /// Ends the call: `paid` is what the provider billed, `None` when nobody knows.
-    pub fn spent(self, paid: Option<Paid>, result: Result<String, ModelError>, latency_ms: i64) -> Spent {
+    pub fn spent(self, paid: Option<Paid>, result: Result<Answer, ModelError>, latency_ms: i64) -> Spent {
         Spent { guard: self.guard, paid, result, latency_ms }
     }
 }
@@ -79,14 +81,19 @@ impl Reservation {
 pub struct Spent {
     guard: Guard,
     paid: Option<Paid>,
-    result: Result<String, ModelError>,
+    result: Result<Answer, ModelError>,
     latency_ms: i64,
 }
 
 impl Spent {
     /// Returns the reply's text, or why there is none.
-    pub const fn result(&self) -> &Result<String, ModelError> {
-        &self.result
+    pub fn result(&self) -> Result<&str, &ModelError> {
+        self.result.as_ref().map(|answer| answer.text.as_str())
+    }
+
+    /// Returns what the provider says of the reply beside its text; none when there is no reply.
+    pub fn response(&self) -> Option<&Response> {
+        self.result.as_ref().ok().and_then(|answer| answer.response.as_ref())
     }
 
     /// Returns what was billed; `None` when nobody knows.
@@ -97,14 +104,15 @@ impl Spent {
 
     /// Opens it for the store.
     pub fn into_settlement(self) -> Settlement {
-        let (reply, error) = match self.result {
-            Ok(text) => (Some(text), None),
-            Err(error) => (None, Some(error)),
+        let (reply, response, error) = match self.result {
+            Ok(Answer { text, response }) => (Some(text), response, None),
+            Err(error) => (None, None, Some(error)),
         };
         Settlement {
             key: self.guard.grant.key().clone(),
             paid: self.paid,
             reply,
+            response,
             error,
             latency_ms: self.latency_ms,
             guard: self.guard,
@@ -121,6 +129,8 @@ pub struct Settlement {
     pub paid: Option<Paid>,
     /// The reply's text.
     pub reply: Option<String>,
+    /// What the provider says of the reply beside its text.
+    pub response: Option<Response>,
     /// Why there is no reply.
     pub error: Option<ModelError>,
     /// How long the call took.
@@ -185,7 +195,7 @@ mod tests {
                 let (money, abandoned) = money(try_no);
                 let key = money.key().clone();
                 let paid = known.then_some(Paid { cost: MicroUsd::new(1), input_tokens: 1, output_tokens: 0 });
-                let result = if good { Ok("reply".into()) } else { Err(ModelError::new(ErrorKind::Transient, "lost")) };
+                let result = if good { Ok("reply".to_owned().into()) } else { Err(ModelError::new(ErrorKind::Transient, "lost")) };
                 match way {
                     0 => drop(money),
                     1 => drop(money.spent(paid, result, 1)),
@@ -203,7 +213,7 @@ mod tests {
         let (money, abandoned) = money(0);
         let call = tokio::spawn(async move {
             std::future::pending::<()>().await;
-            money.spent(None, Ok(String::new()), 0).into_settlement().settled();
+            money.spent(None, Ok(String::new().into()), 0).into_settlement().settled();
         });
         tokio::task::yield_now().await;
         assert!(abandoned.lock().unwrap().is_empty());

@@ -7,8 +7,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use glitchlab_domain::command::Paid;
 use glitchlab_domain::money::{MicroUsd, Price};
+use glitchlab_domain::response::{LENGTH, Response, STOP};
 
 use crate::account::{Account, Bill};
+use crate::answer::{Answer, cached, model_name};
+use crate::draw::Draw;
 use crate::error::{ErrorKind, ModelError};
 use crate::port::{Model, Request, Role};
 use crate::reservation::{Reservation, Spent};
@@ -40,6 +43,20 @@ impl Scripted {
         let cost_micro = self.price().cost(input_tokens, output_tokens).micro();
         Bill { input_tokens, output_tokens, cost_micro }
     }
+
+    /// Says of a recorded reply what its provider would: the same of the same try each time.
+    fn respond(&self, recorded: &Recorded, request: &Request, bill: &Bill, try_no: u32) -> Response {
+        let Request { bead_id, generation, stage, attempt_n, step_n, call_no, turns, .. } = request;
+        let of_try = [*stage as u32, *attempt_n, *step_n, *call_no, try_no];
+        let of_try = of_try.into_iter().fold(Draw::new(0, bead_id, *generation), Draw::at);
+        let is_cut = recorded.output_tokens > bill.output_tokens;
+        Response {
+            id: of_try.id("script"),
+            model: model_name(&self.id).to_owned(),
+            finish_reasons: vec![if is_cut { LENGTH } else { STOP }.to_owned()],
+            cache: Some(cached(turns, bill.input_tokens)),
+        }
+    }
 }
 
 #[async_trait]
@@ -69,7 +86,10 @@ impl Model for Scripted {
         let latency_ms = i64::try_from(recorded.latency_ms).unwrap_or(i64::MAX);
         let bill = self.bill(recorded, &money);
         match self.account.append(money.key(), &self.id, &bill) {
-            Ok(()) => money.spent(Some(bill.into()), Ok(recorded.text()), latency_ms),
+            Ok(()) => {
+                let response = Some(self.respond(recorded, request, &bill, money.key().try_no));
+                money.spent(Some(bill.into()), Ok(Answer { text: recorded.text(), response }), latency_ms)
+            }
             Err(error) => money.spent(None, Err(unaccounted(&error)), latency_ms),
         }
     }
@@ -97,6 +117,7 @@ mod tests {
     use glitchlab_domain::stage::Stage;
 
     use super::*;
+    use crate::port::Turn;
     use crate::port::tests::{money, request};
 
     fn scripted(script: &str) -> Scripted {
@@ -126,7 +147,7 @@ mod tests {
         for (attempt_n, call_no, expected) in
             [(1, 0, r#"{"n":1}"#), (1, 1, r#"{"n":2}"#), (2, 0, r#"{"n":3}"#), (2, 1, "not JSON")]
         {
-            assert_eq!(ask(&model, attempt_n, call_no).await.result().as_deref(), Ok(expected));
+            assert_eq!(ask(&model, attempt_n, call_no).await.result(), Ok(expected));
         }
     }
 
@@ -145,9 +166,9 @@ mod tests {
     async fn a_default_serves_every_task_and_what_is_missing_is_named() {
         let model = scripted(SCRIPT);
         let spent = model.call(money(0), &request("gl-9", Stage::Review, 9)).await;
-        assert_eq!(spent.result().as_deref(), Ok(r#"{"verdict":"approve"}"#));
+        assert_eq!(spent.result(), Ok(r#"{"verdict":"approve"}"#));
         let spent = model.call(money(0), &request("gl-9", Stage::Planner, 9)).await;
-        let error = spent.result().as_ref().unwrap_err();
+        let error = spent.result().unwrap_err();
         assert_eq!(error.kind, ErrorKind::Provider);
         assert!(error.message.contains("bead `gl-9`, stage `planner`"), "{error}");
         assert_eq!(spent.paid().unwrap().cost.micro(), 0);
@@ -161,5 +182,27 @@ mod tests {
         let spent = model.call(money(0), &request("gl-1", Stage::Review, 100)).await;
         let paid = spent.paid().unwrap();
         assert_eq!((paid.input_tokens, paid.output_tokens), (1_000, 4_096));
+        assert_eq!(spent.response().unwrap().finish_reasons, [LENGTH]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reply_names_its_model_and_itself_and_says_that_it_was_at_its_end() {
+        let model = scripted(SCRIPT);
+        let (first, second) = (ask(&model, 1, 0).await, ask(&model, 1, 1).await);
+        let (first, second) = (first.response().unwrap(), second.response().unwrap());
+        assert_eq!((first.model.as_str(), first.finish_reasons.as_slice()), ("test", &[STOP.to_owned()][..]));
+        assert_ne!(first.id, second.id);
+        assert_eq!(ask(&model, 1, 0).await.response(), Some(first));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_asked_before_is_read_from_the_cache() {
+        let model = scripted(SCRIPT);
+        let mut request = request("gl-1", Stage::Planner, 300);
+        request.turns.extend([Turn::assistant("x".repeat(100)), Turn::user("y".repeat(200))]);
+        let spent = model.call(money(0), &request).await;
+        let (paid, cache) = (spent.paid().unwrap(), spent.response().unwrap().cache.unwrap());
+        assert_eq!((cache.read_tokens, cache.written_tokens), (5, 5));
+        assert_eq!(cache.read_tokens + cache.written_tokens, paid.input_tokens);
     }
 }

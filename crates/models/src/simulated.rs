@@ -13,10 +13,12 @@ use async_trait::async_trait;
 use glitchlab_domain::command::Paid;
 use glitchlab_domain::id::TryKey;
 use glitchlab_domain::money::{MicroUsd, Price};
+use glitchlab_domain::response::{LENGTH, Response, STOP};
 use glitchlab_domain::stage::Stage;
 use serde_json::Value;
 
 use crate::account::{Account, Bill};
+use crate::answer::{Answer, cached, model_name};
 use crate::draw::Draw;
 use crate::error::{ErrorKind, ModelError};
 use crate::port::{Model, Request, Role, prompt_bound};
@@ -66,6 +68,17 @@ impl Simulated {
         let output_tokens = said.min(said_most).min(max_out);
         let cost_micro = self.price().cost(input_tokens, output_tokens).micro();
         Bill { input_tokens, output_tokens, cost_micro }
+    }
+
+    /// Says of a reply what a provider would. What is billed up to the most that was asked for was cut there.
+    fn respond(&self, request: &Request, bill: Bill, max_out: u64, of_try: &Draw) -> Response {
+        let ended = if bill.output_tokens >= max_out { LENGTH } else { STOP };
+        Response {
+            id: of_try.id("sim"),
+            model: model_name(self.id()).to_owned(),
+            finish_reasons: vec![ended.to_owned()],
+            cache: Some(cached(&request.turns, bill.input_tokens)),
+        }
     }
 
     /// In a drill the first try of each task's first implementing call hangs; the next one is answered.
@@ -145,7 +158,11 @@ impl Model for Simulated {
             return money.spent(paid, Err(error), latency_ms);
         }
         match self.charge(money.key(), bill, &of_try) {
-            Ok(paid) => money.spent(paid, Ok(text), latency_ms),
+            Ok(paid) => {
+                let mut response = self.respond(request, bill, money.max_out(), &of_try);
+                response.cache = response.cache.filter(|_| paid.is_some());
+                money.spent(paid, Ok(Answer { text, response: Some(response) }), latency_ms)
+            }
             Err(error) => money.spent(None, Err(error), latency_ms),
         }
     }

@@ -126,7 +126,7 @@ impl<'a> Conversation<'a> {
 
     async fn spend(&self, money: Reservation, request: &Request) -> Result<Result<String, ModelError>, Stop> {
         let spent = self.job.model.call(money, request).await;
-        let result = spent.result().clone();
+        let result = spent.result().map(str::to_owned).map_err(Clone::clone);
         let billed = spent.paid().filter(|_| result.is_ok()).map(|paid| paid.input_tokens);
         self.remember(request, billed);
         self.job.durable.settle(spent.into_settlement()).await?;

@@ -256,6 +256,7 @@ fn settle(by: &Bearer, step_n: u32) -> Command {
         reply: Some("x".repeat(REPLY_BYTES)),
         error: None,
         latency_ms: 900,
+        response: None,
     })
 }
 

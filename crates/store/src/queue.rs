@@ -126,6 +126,7 @@ impl Delivery {
                     reply: None,
                     error: Some("abandoned before the grant was received".to_owned()),
                     latency_ms: 0,
+                    response: None,
                 };
                 Some((back.clone(), Box::new(settle)))
             }

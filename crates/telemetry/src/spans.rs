@@ -49,6 +49,7 @@ pub struct Span {
 #[expect(missing_docs, reason = "each is what it is named")]
 pub enum Value {
     Text(String),
+    Texts(Vec<String>),
     Int(i64),
     Float(f64),
     Bool(bool),
@@ -202,6 +203,14 @@ impl Attributes {
             Some(text) => self.text(name, text),
             None => self,
         }
+    }
+
+    /// Nothing is said by an empty list.
+    fn texts(mut self, name: &'static str, texts: &[String]) -> Self {
+        if !texts.is_empty() {
+            self.0.push((name, Value::Texts(texts.to_vec())));
+        }
+        self
     }
 
     fn int(mut self, name: &'static str, number: impl TryInto<i64>) -> Self {

@@ -308,6 +308,7 @@ fn calls() -> String {
         max_out: 4_000,
         input_tokens: 3_000,
         output_tokens: 700,
+        response: None,
         ok: true,
         error: None,
         latency_ms: 3_000,

@@ -12,6 +12,7 @@ use glitchlab_domain::history::{Place, Tally, TaskLine, TaskPage, TaskQuestion};
 use glitchlab_domain::id::{AttemptId, TaskKey};
 use glitchlab_domain::money::MicroUsd;
 use glitchlab_domain::outcome::{FailureKind, Learned, Size, Status};
+use glitchlab_domain::response::{CacheUse, LENGTH, Response};
 use glitchlab_domain::rows::CallState;
 use glitchlab_domain::stage::Stage;
 use glitchlab_domain::story::{
@@ -216,6 +217,12 @@ impl Made {
             state: CallState::Settled,
             input_tokens: 12_000,
             output_tokens: 431,
+            response: Some(Response {
+                id: "r-1".to_owned(),
+                model: self.text.to_owned(),
+                finish_reasons: vec![LENGTH.to_owned()],
+                cache: Some(CacheUse { read_tokens: 9_000, written_tokens: 3_000 }),
+            }),
             cost: Some(MicroUsd::new(90_000)),
             latency_ms: to - from,
             created_ms: from,

@@ -82,6 +82,7 @@ fn told(span: &Span) -> Value {
 fn plain(value: &spans::Value) -> Value {
     match value {
         spans::Value::Text(text) => json!(text),
+        spans::Value::Texts(texts) => json!(texts),
         spans::Value::Int(number) => json!(number),
         spans::Value::Float(number) => json!(number),
         spans::Value::Bool(flag) => json!(flag),

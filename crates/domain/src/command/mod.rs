@@ -16,6 +16,7 @@ use crate::money::MicroUsd;
 use crate::outcome::{FailureKind, HumanReason, Learned, Outcome, Reference, Size, Status};
 use crate::policy::RetryRules;
 use crate::reason::Wait;
+use crate::response::Response;
 use crate::rows::{AttemptRow, ChildRow, ControlRow, ProcessRow};
 use crate::stage::{Decision, Stage};
 use crate::task::{SourceTask, TaskRow};
@@ -343,6 +344,8 @@ pub struct Settle {
     pub error: Option<String>,
     /// How long the call took.
     pub latency_ms: i64,
+    /// What the provider said of the reply beside its text; none when there was no reply.
+    pub response: Option<Response>,
 }
 
 /// What a provider billed.

@@ -154,6 +154,7 @@ fn tell_call(row: CallRow, replies: &mut usize) -> CallStory {
         state: row.state,
         input_tokens: row.input_tokens,
         output_tokens: row.output_tokens,
+        response: row.response,
         cost: row.actual,
         latency_ms: row.latency_ms,
         created_ms: row.created_ms,

@@ -53,6 +53,7 @@ fn call(step_n: u32, call_no: u32, reply: &str) -> CallRow {
         bound_tokens: 0,
         input_tokens: 1,
         output_tokens: 1,
+        response: None,
         ok: true,
         error: None,
         latency_ms: 1,

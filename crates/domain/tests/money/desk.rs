@@ -154,6 +154,7 @@ impl Desk {
             reply,
             error: None,
             latency_ms: 0,
+            response: None,
         }))
     }
 

@@ -5,6 +5,7 @@ use glitchlab_domain::outcome::Size;
 use glitchlab_domain::stage::Stage;
 
 use super::*;
+use crate::port::Turn;
 use crate::port::tests::{money, request};
 use crate::reply::{Review, Triage, Verdict};
 
@@ -13,7 +14,7 @@ fn model(profile: Profile, seed: u64) -> Simulated {
 }
 
 async fn text(model: &Simulated, request: &Request) -> Option<String> {
-    model.call(money(0), request).await.result().clone().ok()
+    model.call(money(0), request).await.result().ok().map(str::to_owned)
 }
 
 fn parse<T: serde::de::DeserializeOwned>(text: &str) -> T {
@@ -29,7 +30,8 @@ async fn the_same_question_hears_the_same_reply_whatever_its_text_and_try() {
         let asked = request(&format!("gl-{n}"), stage, 2_000);
         let first = text(&model, &asked).await;
         let longer = Request { turns: request("x", stage, 9_000).turns, ..asked.clone() };
-        let second = model.call(money(5), &longer).await.result().clone().ok();
+        let again = model.call(money(5), &longer).await;
+        let second = again.result().ok().map(str::to_owned);
         assert_eq!(first, second);
         differing += u32::from(text(&other, &asked).await != first);
     }
@@ -105,7 +107,14 @@ async fn realistic_takes_its_time_and_knows_every_kind_of_trouble() {
                 billed_unseen += in_account;
                 assert_eq!(spent.paid().is_none(), in_account == 1);
             }
-            Ok(_) if spent.paid().is_none() => unknown += 1,
+            Ok(_) if spent.paid().is_none() => {
+                assert_eq!(
+                    spent.response().unwrap().cache,
+                    None,
+                    "usage that is missing says nothing of the cache"
+                );
+                unknown += 1;
+            }
             Ok(_) => known += 1,
         }
     }
@@ -113,9 +122,41 @@ async fn realistic_takes_its_time_and_knows_every_kind_of_trouble() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_reply_says_what_it_is_and_what_the_cache_did_for_it() {
+    let model = model(Profile::Fast, 1);
+    let mut asked = request("gl-1", Stage::Implement, 2_000);
+    let first = model.call(money(0), &asked).await;
+    let (paid, first) = (first.paid().unwrap(), first.response().unwrap().clone());
+    assert_eq!((first.model.as_str(), first.finish_reasons.as_slice()), ("fast", &[STOP.to_owned()][..]));
+    let cache = first.cache.unwrap();
+    assert_eq!((cache.read_tokens, cache.written_tokens), (0, paid.input_tokens));
+
+    asked.turns.extend([Turn::assistant("x".repeat(1_000)), Turn::user("y".repeat(1_000))]);
+    asked.call_no = 1;
+    let next = model.call(money(0), &asked).await;
+    let (paid, next) = (next.paid().unwrap(), next.response().unwrap().clone());
+    let cache = next.cache.unwrap();
+    assert_eq!(cache.read_tokens, paid.input_tokens / 2, "half of the bytes were sent before");
+    assert_eq!(cache.read_tokens + cache.written_tokens, paid.input_tokens);
+    assert_ne!(first.id, next.id);
+    let again = model.call(money(1), &asked).await;
+    assert_ne!(again.response().unwrap().id, next.id, "each try has a reply of its own");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reply_that_used_up_its_tokens_says_so() {
+    let model = model(Profile::Fast, 1);
+    let request = request("gl-1", Stage::Implement, 2_000);
+    let bill = |output_tokens| Bill { input_tokens: 1, output_tokens, cost_micro: 1 };
+    let draw = model.question(&request);
+    assert!(model.respond(&request, bill(512), 512, &draw).is_cut());
+    assert!(!model.respond(&request, bill(511), 512, &draw).is_cut());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_stage_that_asks_no_model_is_told_so() {
     let spent = model(Profile::Fast, 1).call(money(0), &request("gl-1", Stage::Test, 10)).await;
-    assert!(spent.result().as_ref().unwrap_err().message.contains("`test` asks no model"));
+    assert!(spent.result().unwrap_err().message.contains("`test` asks no model"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -124,7 +165,7 @@ async fn a_call_that_cannot_be_accounted_for_is_not_answered() {
     let model = Simulated::new(Profile::Fast, 1, account);
     let spent = model.call(money(0), &request("gl-1", Stage::Review, 2_000)).await;
     assert_eq!(spent.paid(), None);
-    assert!(spent.result().as_ref().unwrap_err().message.contains("own account"));
+    assert!(spent.result().unwrap_err().message.contains("own account"));
 }
 
 #[test]

@@ -56,6 +56,7 @@ impl MemoryDurable {
             reply: None,
             error: None,
             latency_ms: 0,
+            response: None,
         }
     }
 
@@ -136,6 +137,7 @@ impl Durable for MemoryDurable {
             reply: settlement.reply.clone(),
             error: settlement.error.as_ref().map(ToString::to_string),
             latency_ms: settlement.latency_ms,
+            response: settlement.response.clone(),
             ..self.settlement(settlement.key.clone())
         };
         self.reply(Command::Settle(settle)).await?;

@@ -13,7 +13,7 @@ use glitchlab_domain::money::MicroUsd;
 use glitchlab_domain::outcome::FailureKind;
 use glitchlab_domain::stage::Stage;
 use glitchlab_domain::trace::{self, SpanId};
-use glitchlab_models::{ErrorKind, ModelError, Reservation};
+use glitchlab_models::{Answer, ErrorKind, ModelError, Reservation};
 use sha2::{Digest, Sha256};
 
 use super::artifact::Artifacts;
@@ -127,6 +127,7 @@ impl Session<'_> {
         let Came { paid, latency_ms, result } = came;
         let reply = match &result {
             Ok(edited) => serde_json::to_string(edited)
+                .map(Answer::from)
                 .map_err(|error| ModelError::new(ErrorKind::Provider, error.to_string())),
             Err(stop) => Err(ModelError::new(ErrorKind::Transient, why(stop))),
         };

@@ -60,6 +60,7 @@ fn settle(call_no: u32) -> Command {
         reply: None,
         error: None,
         latency_ms: 1,
+        response: None,
     })
 }
 

@@ -4,6 +4,7 @@ use glitchlab_domain::command::{Bearer, BootBearer, Claim, Command, Paid, Reserv
 use glitchlab_domain::id::{AttemptId, BootId, Fence, TaskKey, TryKey};
 use glitchlab_domain::ledger::{Bounds, Terms};
 use glitchlab_domain::money::{MicroUsd, Price};
+use glitchlab_domain::response::{CacheUse, Response, STOP};
 use glitchlab_domain::rows::ProcessRow;
 use glitchlab_domain::stage::Stage;
 use glitchlab_domain::task::SourceTask;
@@ -105,6 +106,15 @@ pub(crate) fn reserve(by: &Bearer, call_no: u32, scope: &str, bounds: Bounds) ->
     })
 }
 
+fn response(call_no: u32) -> Response {
+    Response {
+        id: format!("r{call_no}"),
+        model: "m-1".to_owned(),
+        finish_reasons: vec![STOP.to_owned()],
+        cache: (call_no > 0).then_some(CacheUse { read_tokens: 1, written_tokens: 0 }),
+    }
+}
+
 pub(crate) fn settle(by: &Bearer, call_no: u32, scope: &str, paid: Option<i64>) -> Command {
     Command::Settle(Settle {
         by: Some(by.clone()),
@@ -116,6 +126,7 @@ pub(crate) fn settle(by: &Bearer, call_no: u32, scope: &str, paid: Option<i64>) 
         reply: Some(format!("reply to {call_no}")),
         error: None,
         latency_ms: 7,
+        response: Some(response(call_no)),
     })
 }
 

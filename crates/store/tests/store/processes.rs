@@ -277,6 +277,7 @@ async fn settle_for(store: &Open, dead: Option<&BootId>) {
             reply: None,
             error: None,
             latency_ms: 0,
+            response: None,
         };
         store.ask(Command::Settle(unknown)).await.unwrap();
     }

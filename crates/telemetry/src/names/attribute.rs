@@ -52,8 +52,14 @@ attributes! {
     GENAI_PROVIDER = "gen_ai.provider.name", "Whose model it is";
     GENAI_REQUEST_MODEL = "gen_ai.request.model", "The model that was asked for";
     GENAI_MAX_TOKENS = "gen_ai.request.max_tokens", "The most output tokens that the try could use";
+    GENAI_RESPONSE_MODEL = "gen_ai.response.model", "The model that answered, as its provider names it";
+    GENAI_RESPONSE_ID = "gen_ai.response.id", "The provider's id of the reply";
+    GENAI_FINISH_REASONS = "gen_ai.response.finish_reasons", "Why the reply ended: `stop`, or `length` when it had used up its output tokens";
     GENAI_INPUT_TOKENS = "gen_ai.usage.input_tokens", "Billed prompt tokens; on `chat` spans alone, so that nobody counts twice";
     GENAI_OUTPUT_TOKENS = "gen_ai.usage.output_tokens", "Billed output tokens, likewise";
+    GENAI_CACHE_READ = "gen_ai.usage.cache_read.input_tokens", "Those of the billed prompt tokens that the provider read from its cache; only where it says so";
+    GENAI_CACHE_CREATION = "gen_ai.usage.cache_creation.input_tokens", "Those that it wrote to its cache, likewise";
+    GENAI_CACHE_WRITE = "gen_ai.usage.cache_write.input_tokens", "The same by its newer name";
     GENAI_COST = "gen_ai.usage.cost", "Dollars paid for the try";
     GENAI_OUTPUT = "gen_ai.output.messages", "What the model said, redacted; only when `telemetry.prompts` is on";
     LANGFUSE_COST = "langfuse.observation.cost_details", "The same for Langfuse, as JSON";

@@ -29,7 +29,7 @@ impl Rows<'_> {
             .redact
             .zip(call.reply.as_deref())
             .map(|(redact, reply)| message("assistant", &redact(reply)));
-        let attributes = paid(attributes, call)
+        let attributes = answered(paid(attributes, call), call)
             .maybe(attribute::GENAI_OUTPUT, said)
             .maybe(attribute::ERROR, call.error.clone());
         Some(Span {
@@ -57,6 +57,22 @@ fn asked(attributes: Attributes, call: &CallRow, (provider, model): (&str, &str)
         .int(attribute::GENAI_MAX_TOKENS, call.max_out)
 }
 
+/// What the provider said of the reply beside its text. What its cache did is a part of the usage, and known with it.
+fn answered(attributes: Attributes, call: &CallRow) -> Attributes {
+    let Some(response) = &call.response else { return attributes };
+    let attributes = attributes
+        .text(attribute::GENAI_RESPONSE_MODEL, &response.model)
+        .text(attribute::GENAI_RESPONSE_ID, &response.id)
+        .texts(attribute::GENAI_FINISH_REASONS, &response.finish_reasons);
+    match response.cache.filter(|_| call.state == CallState::Settled) {
+        Some(cache) => attributes
+            .int(attribute::GENAI_CACHE_READ, cache.read_tokens)
+            .int(attribute::GENAI_CACHE_CREATION, cache.written_tokens)
+            .int(attribute::GENAI_CACHE_WRITE, cache.written_tokens),
+        None => attributes,
+    }
+}
+
 /// A message as the conventions write it.
 fn message(role: &str, text: &str) -> String {
     serde_json::json!([{ "role": role, "parts": [{ "type": "text", "content": text }] }]).to_string()
@@ -76,3 +92,7 @@ fn paid(attributes: Attributes, call: &CallRow) -> Attributes {
         CallState::Unknown | CallState::Open => attributes.text(attribute::ERROR_TYPE, "usage_unknown"),
     }
 }
+
+#[cfg(test)]
+#[path = "call_tests.rs"]
+mod tests;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
 
 use opentelemetry::trace::{SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceId, TraceState};
-use opentelemetry::{InstrumentationScope, KeyValue};
+use opentelemetry::{Array, InstrumentationScope, KeyValue};
 use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
 
 use super::{Span, Value};
@@ -48,6 +48,10 @@ pub fn data(span: Span, scope: &InstrumentationScope) -> Option<SpanData> {
 fn attribute(name: &'static str, value: Value) -> KeyValue {
     match value {
         Value::Text(text) => KeyValue::new(name, text),
+        Value::Texts(texts) => {
+            let texts = texts.into_iter().map(Into::into).collect();
+            KeyValue::new(name, opentelemetry::Value::Array(Array::String(texts)))
+        }
         Value::Int(number) => KeyValue::new(name, number),
         Value::Float(number) => KeyValue::new(name, number),
         Value::Bool(flag) => KeyValue::new(name, flag),

@@ -97,11 +97,11 @@ async fn answered(
         let Ok(Reserved::Granted(money)) = durable.reserve(ask).await else { continue };
         let reserved = money.bound().micro();
         let spent = model.call(money, request).await;
-        let (result, paid) = (spent.result().clone(), spent.paid());
+        let (result, paid) = (spent.result().ok().map(str::to_owned), spent.paid());
         if durable.settle(spent.into_settlement()).await.is_err() {
             continue;
         }
-        if let (Ok(text), Some(paid)) = (result, paid) {
+        if let (Some(text), Some(paid)) = (result, paid) {
             sums.prompt_reserved += bound;
             sums.prompt_billed += paid.input_tokens;
             sums.reserved += reserved;

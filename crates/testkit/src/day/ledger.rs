@@ -128,6 +128,7 @@ impl Ledger {
             reply: None,
             error: None,
             latency_ms: 0,
+            response: None,
         };
         self.ask(&Command::Settle(settle), now_ms);
         let total = self.settled.last().map_or(0, |(_, _, total)| *total) + micro;

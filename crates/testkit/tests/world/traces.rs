@@ -11,6 +11,7 @@ use glitchlab_store::Reader;
 use glitchlab_telemetry::spans::{self, Span};
 use glitchlab_testkit::settings::{REPO, Setup};
 use glitchlab_testkit::{Act, FakeCollector, Kill, Manner, Place, Ran, Trip, Units, World, beads, check};
+use opentelemetry_sdk::trace::SpanData;
 
 fn open(seed: u64, collector: &FakeCollector) -> World {
     // Some plans are too large for their tasks, which are split then.
@@ -75,6 +76,37 @@ fn every_span_arrives_once_where_nothing_goes_wrong() {
     let collector = willing();
     open(1, &collector).run(1.days()).check(check::all_work_is_completed()).check(arrived(&collector));
     assert_eq!(collector.taken().len(), collector.spans().len(), "each was sent once");
+}
+
+#[test]
+fn every_reply_is_told_with_its_id_its_model_and_why_it_ended() {
+    let collector = willing();
+    open(1, &collector).run(1.days()).check(check::all_work_is_completed());
+    let spans = collector.spans();
+    let text = |span: &SpanData, name: &str| {
+        span.attributes.iter().find(|it| it.key.as_str() == name).map(|it| it.value.to_string())
+    };
+    let chats = spans.values().filter(|span| span.name.starts_with("chat "));
+    let (replied, failed): (Vec<_>, Vec<_>) = chats.partition(|span| text(span, "glitchlab.error").is_none());
+    assert!(replied.len() > 20 && failed.len() > 2, "{} replies, {} failures", replied.len(), failed.len());
+    let ids: BTreeSet<_> = replied.iter().map(|span| text(span, "gen_ai.response.id").unwrap()).collect();
+    assert_eq!(ids.len(), replied.len(), "each reply has an id of its own");
+    assert!(replied.iter().all(|span| text(span, "gen_ai.response.model").as_deref() == Some("realistic")));
+    let ends: BTreeSet<_> =
+        replied.iter().map(|span| text(span, "gen_ai.response.finish_reasons").unwrap()).collect();
+    assert!(
+        ends.contains("[\"stop\"]") && ends.iter().all(|end| end.contains("stop") || end.contains("length"))
+    );
+    let number = |span: &SpanData, name: &str| text(span, name).and_then(|text| text.parse::<u64>().ok());
+    for span in &replied {
+        let cached = ["cache_read", "cache_write"]
+            .map(|what| number(span, &format!("gen_ai.usage.{what}.input_tokens")));
+        let billed = number(span, "gen_ai.usage.input_tokens");
+        assert_eq!(cached[0].zip(cached[1]).map(|(read, written)| read + written), billed);
+    }
+    let has_read = |span: &SpanData| number(span, "gen_ai.usage.cache_read.input_tokens") > Some(0);
+    assert!(replied.iter().any(|span| has_read(span)), "a conversation is sent again with what was added");
+    assert!(failed.iter().all(|span| text(span, "gen_ai.response.id").is_none()));
 }
 
 #[test]

@@ -145,6 +145,7 @@ fn unknown(key: &TryKey, task_key: &TaskKey, root_key: &TaskKey) -> Settle {
         reply: None,
         error: None,
         latency_ms: 0,
+        response: None,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use askama::Template;
 use glitchlab_domain::agent;
+use glitchlab_domain::response::Response;
 use glitchlab_domain::rows::CallState;
 use glitchlab_domain::story::{AttemptStory, CallStory, StepStory, Story};
 
@@ -68,12 +69,26 @@ fn head(step: &StepStory, call: &CallStory) -> String {
     match call.cost {
         None => parts.push("open".to_owned()),
         Some(cost) => parts.extend([
-            format!("{} in, {} out", text::tokens(call.input_tokens), text::tokens(call.output_tokens)),
+            format!(
+                "{} in{}, {} out",
+                text::tokens(call.input_tokens),
+                of_cache(call),
+                text::tokens(call.output_tokens)
+            ),
             cost.to_string(),
             text::took(call.latency_ms),
         ]),
     }
+    let is_cut = call.response.as_ref().is_some_and(Response::is_cut);
+    parts.extend(is_cut.then(|| "cut at its limit".to_owned()));
     parts.extend((call.state == CallState::Unknown).then(|| "charged at its bound".to_owned()));
     parts.extend((call.cost.is_some() && !call.ok).then(|| "failed".to_owned()));
     parts.join(" · ")
+}
+
+/// How much of the prompt the provider knew already.
+fn of_cache(call: &CallStory) -> String {
+    let read =
+        call.response.as_ref().and_then(|response| response.cache).map_or(0, |cache| cache.read_tokens);
+    if read == 0 { String::new() } else { format!(" ({} cached)", text::tokens(read)) }
 }
