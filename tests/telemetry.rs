@@ -227,6 +227,10 @@ fn what_is_wrong_with_a_standard_variable_is_told_before_anything_begins() {
     let ended = run(&wrong).expect_code(78);
     assert!(ended.stderr.contains("OTEL_EXPORTER_OTLP_TIMEOUT: `soon` is no time in ms"), "{}", ended.stderr);
     assert!(ended.stderr.contains("carrier-pigeon"), "{}", ended.stderr);
+    let dry = [&["--dry-run", "--otlp-endpoint", "ftp://127.0.0.1:9"][..], &own].concat();
+    let ended = scratch.start(&dry).wait().expect_code(78);
+    let told = "telemetry.otlp_endpoint (--otlp-endpoint): its scheme is neither http nor https";
+    assert!(ended.stderr.contains(told), "{}", ended.stderr);
     let ended = run(&[("OTEL_SDK_DISABLED", "true")]).expect_code(0);
     assert!(!ended.stderr.contains("telemetry.degraded"), "{}", ended.stderr);
 }

@@ -1,6 +1,7 @@
 //! Where telemetry is sent and what it says of this program: from the program's own setting and the standard variables
 //! of OpenTelemetry, which are handed in. Nothing here reads the environment.
 
+mod certificate;
 mod endpoint;
 mod variables;
 
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Uri};
 
+pub use self::certificate::Trusted;
 use self::variables::Variables;
 use crate::metrics::Conventions;
 use crate::signal::Signal;
@@ -68,6 +70,8 @@ pub struct Destination {
     pub timeout: Duration,
     /// How it is spoken to.
     pub protocol: Protocol,
+    /// What it is trusted by when the way is encrypted; the machine's certificates when there is none.
+    pub trusted: Option<Trusted>,
 }
 
 impl fmt::Debug for Destination {
@@ -172,6 +176,7 @@ impl Destination {
             headers: variables.headers(signal),
             timeout: variables.timeout(signal).unwrap_or(TIMEOUT),
             protocol,
+            trusted: variables.trusted(signal),
         })
     }
 

@@ -18,7 +18,7 @@ use serde::Serialize;
 
 use super::alone;
 use super::config::{SettingReport, reports, text as settings_text};
-use crate::config::Config;
+use crate::config::{Config, telemetry};
 use crate::exit::{Code, OrStop, Stop};
 use crate::output::{one_line, remark, say};
 use crate::standing::Standing;
@@ -82,6 +82,7 @@ pub(crate) fn run(config: &Config, as_json: bool) -> Result<ExitCode, Stop> {
 }
 
 async fn look(config: &Config, as_json: bool) -> Result<ExitCode, Stop> {
+    let telemetry = telemetry::read(&config.effective, &config.sources).or_stop(Code::Configuration)?;
     let repo = compose::open_repo(config).await?;
     compose::check_tests(config)?;
     let model = compose::priced_model(config)?;
@@ -93,7 +94,8 @@ async fn look(config: &Config, as_json: bool) -> Result<ExitCode, Stop> {
     standing.faults().iter().for_each(|fault| remark(&format!("backlog: {}", one_line(fault))));
     let facts = standing.facts();
     let prospects = prospects::read(config, &repo_id, reader.as_ref(), model.price(), now_ms).await;
-    let report = report(config, &facts, prospects.or_stop(Code::Configuration)?);
+    let mut report = report(config, &facts, prospects.or_stop(Code::Configuration)?);
+    report.notes.extend(telemetry.notes);
     if as_json {
         say(&serde_json::to_string_pretty(&report).context("the report is plain data")?);
     } else {

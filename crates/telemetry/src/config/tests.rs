@@ -15,6 +15,10 @@ fn faults(variables: &[(&str, &str)]) -> String {
     Config::read(&given(Some("localhost:4318"), variables)).expect_err("unsound").to_string()
 }
 
+fn faults_of(endpoint: &str) -> String {
+    Config::read(&given(Some(endpoint), &[])).expect_err(endpoint).to_string()
+}
+
 fn endpoints(config: &Config) -> [String; 3] {
     Signal::ALL.map(|signal| config.destination(signal).map(|to| to.endpoint.to_string()).unwrap_or_default())
 }
@@ -109,10 +113,80 @@ fn everything_that_is_wrong_is_named_once_and_no_secret_is_repeated() {
         assert!(all.contains(part), "{part}: {all}");
     }
     assert!(!all.contains("s3cret") && !all.contains("fine"), "{all}");
-    for wrong in ["ftp://x", "http://", "http://user:pass@x", "http://x y", "http://x/?key=1"] {
+    let addresses = ["ftp://x", "http://", "http://user:pass@x", "http://x y", "http://x/?key=1"];
+    let ports =
+        ["localhost:99999", "localhost:0", "localhost:", "bad:url:x", "http://[::1]:4318x", "::1:4318"];
+    for wrong in addresses.into_iter().chain(ports) {
         let error = Config::read(&given(Some(wrong), &[])).expect_err(wrong).to_string();
         assert!(error.starts_with("telemetry.otlp_endpoint (--otlp-endpoint): "), "{error}");
         assert!(!error.contains("pass@") && error.lines().count() == 1, "{error}");
+    }
+}
+
+#[test]
+fn an_address_may_be_in_brackets_and_without_a_port() {
+    for (text, whole) in [
+        ("[::1]:4318", "http://[::1]:4318/v1/traces"),
+        ("https://[::1]", "https://[::1]/v1/traces"),
+        ("https://otel.example.org", "https://otel.example.org/v1/traces"),
+    ] {
+        assert_eq!(endpoints(&Config::read(&given(Some(text), &[])).expect(text))[0], whole);
+    }
+}
+
+#[test]
+fn an_address_of_all_signals_that_is_one_of_a_single_signal_is_refused() {
+    for (path, signal) in [("traces", "TRACES"), ("metrics/", "METRICS"), ("logs", "LOGS")] {
+        let error = faults_of(&format!("http://x:4318/v1/{path}"));
+        let own = format!("OTEL_EXPORTER_OTLP_{signal}_ENDPOINT");
+        assert!(error.contains(&own) && error.contains("is appended"), "{error}");
+        assert_eq!(error.lines().count(), 1, "{error}");
+    }
+    let own = read(&[("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://x:4318/v1/traces")]);
+    assert_eq!(endpoints(&own), ["http://x:4318/v1/traces", "", ""]);
+}
+
+#[test]
+fn headers_that_the_client_writes_itself_are_refused() {
+    for header in ["content-length", "Host", "transfer-encoding", "Content-Type", "connection"] {
+        let error = faults(&[("OTEL_EXPORTER_OTLP_HEADERS", &format!("api-key=s3cret,{header}=s3cret"))]);
+        let named = format!("OTEL_EXPORTER_OTLP_HEADERS: `{}` is written", header.to_lowercase());
+        assert!(error.starts_with(&named) && !error.contains("s3cret"), "{error}");
+        assert_eq!(error.lines().count(), 1, "{error}");
+    }
+}
+
+#[test]
+fn variables_of_the_sdk_that_are_not_followed_are_named() {
+    let names = [
+        "OTEL_BLRP_SCHEDULE_DELAY",
+        "OTEL_BSP_MAX_QUEUE_SIZE",
+        "OTEL_METRIC_EXPORT_TIMEOUT",
+        "OTEL_TRACES_SAMPLER",
+        "OTEL_TRACES_SAMPLER_ARG",
+    ];
+    let set = names.map(|name| (name, "1"));
+    let config = Config::read(&given(Some("localhost:4318"), &set)).expect("sound");
+    let noted: Vec<_> = config.notes.iter().filter_map(|note| note.split_once(" does not count: ")).collect();
+    assert_eq!(noted.iter().map(|(name, _)| *name).collect::<Vec<_>>(), names);
+    assert!(noted.iter().all(|(_, why)| !why.is_empty()));
+    let followed = [("OTEL_METRIC_EXPORT_INTERVAL", "1000"), ("OTEL_BSP_SCHEDULE_DELAY", "")];
+    assert_eq!(Config::read(&given(Some("localhost:4318"), &followed)).expect("sound").notes, [""; 0]);
+    assert_eq!(read(&set).notes, [""; 0], "nothing is sent, so nothing is asked of it");
+}
+
+#[test]
+fn a_file_without_certificates_is_refused_by_its_name() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/data/tls/");
+    let with = |file: &str| {
+        let path = format!("{folder}{file}");
+        Config::read(&given(Some("https://x"), &[("OTEL_EXPORTER_OTLP_CERTIFICATE", &path)]))
+    };
+    assert!(with("certificate.pem").expect("sound").logs.is_some_and(|to| to.trusted.is_some()));
+    for (file, why) in [("key.pem", "no certificate that can be used"), ("none.pem", "cannot be read")] {
+        let error = with(file).expect_err(file).to_string();
+        assert!(error.starts_with("OTEL_EXPORTER_OTLP_CERTIFICATE: ") && error.contains(why), "{error}");
+        assert_eq!(error.lines().count(), 1, "{error}");
     }
 }
 

@@ -1,11 +1,12 @@
 //! The standard variables, typed. What is wrong with one is gathered, so that all is told at once.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
 
-use super::Protocol;
+use super::{Protocol, Trusted};
 use crate::signal::Signal;
 
 /// What one reading of the variables found.
@@ -17,10 +18,42 @@ pub(super) struct Variables<'a> {
 
 /// What is known to the specification and has no effect here.
 const UNUSED: &[(&str, &str)] = &[
-    ("CERTIFICATE", "receivers are trusted by the machine's certificates"),
     ("CLIENT_CERTIFICATE", "this program shows no certificate of its own"),
     ("CLIENT_KEY", "this program shows no certificate of its own"),
     ("COMPRESSION", "what is sent is not compressed"),
+];
+
+/// Families of variables of the SDK that have no effect here, by how their names begin.
+const UNUSED_FAMILIES: &[(&str, &str)] = &[
+    (
+        "OTEL_BSP_",
+        "finished spans are made from the store's rows and sent behind a bookmark, not from a queue",
+    ),
+    ("OTEL_BLRP_", "the queue of log records holds 2048 and is sent each second, or by 512"),
+    (
+        "OTEL_TRACES_SAMPLER",
+        "the spans of every task are sent; telemetry.messages says how many messages are traced",
+    ),
+    ("OTEL_METRIC_EXPORT_TIMEOUT", "an export of metrics may take OTEL_EXPORTER_OTLP_TIMEOUT"),
+    ("OTEL_METRICS_EXEMPLAR_FILTER", "metrics have no exemplars"),
+    ("OTEL_SPAN_", "spans have few attributes and no limit but that of a text, 4096 bytes"),
+    ("OTEL_ATTRIBUTE_", "spans have few attributes and no limit but that of a text, 4096 bytes"),
+];
+
+/// Headers that the client of HTTP writes itself; with another's value no request could be read.
+const OWN_HEADERS: &[&str] = &[
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "expect",
+    "host",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
 ];
 
 /// Names a variable of one signal, such as `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`.
@@ -116,7 +149,19 @@ impl<'a> Variables<'a> {
         if headers.is_none() {
             self.fault(format!("{name}: an entry is no header of HTTP; write name=value,name=value"));
         }
-        headers.unwrap_or_default()
+        let headers = headers.unwrap_or_default();
+        for (header, _) in headers.iter().filter(|(header, _)| OWN_HEADERS.contains(&header.as_str())) {
+            self.fault(format!(
+                "{name}: `{header}` is written with each request as it must be; leave it out"
+            ));
+        }
+        headers
+    }
+
+    pub(super) fn trusted(&mut self, signal: Signal) -> Option<Trusted> {
+        let name = self.nearest(signal, "CERTIFICATE")?;
+        let read = Trusted::read(Path::new(self.text(&name)?));
+        read.map_err(|why| self.fault(format!("{name}: {why}"))).ok()
     }
 
     /// Reads `key=value,key=value` with values in percent encoding, as in the headers of W3C Baggage.
@@ -141,6 +186,11 @@ impl<'a> Variables<'a> {
             let set = names.filter(|name| self.text(name).is_some_and(|text| text != "none"));
             let notes: Vec<_> = set.map(|name| format!("{name} does not count: {why}")).collect();
             self.notes.extend(notes);
+        }
+        let all = self.all;
+        for (name, _) in all.iter().filter(|(_, text)| !text.trim().is_empty()) {
+            let why = UNUSED_FAMILIES.iter().find(|(begins, _)| name.starts_with(begins));
+            self.notes.extend(why.map(|(_, why)| format!("{name} does not count: {why}")));
         }
     }
 
