@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::collector::trace::v1::{
+    ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse,
+};
 use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value};
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use opentelemetry_proto::tonic::resource::v1::Resource;
@@ -24,6 +26,8 @@ pub(crate) enum Manner {
     IsSilent,
     /// It takes everything, so late.
     IsSlow(Duration),
+    /// It takes requests, refuses so many of their records for good, and says why in so many bytes.
+    TakesBut(i64, usize),
 }
 
 /// One request that was read.
@@ -131,10 +135,16 @@ fn serve(stream: &TcpStream, shared: &Shared) {
     let mut reader = BufReader::new(stream);
     while let Some(mut posted) = read(&mut reader) {
         let manner = *shared.manner.lock().expect("no handler panics");
-        posted.is_taken = matches!(manner, Manner::Takes | Manner::IsSlow(_));
+        posted.is_taken = matches!(manner, Manner::Takes | Manner::IsSlow(_) | Manner::TakesBut(..));
         shared.posted.lock().expect("no handler panics").push(posted);
+        let mut body = Vec::new();
         let head = match manner {
             Manner::IsSilent => continue,
+            Manner::TakesBut(rejected_spans, bytes) => {
+                let partial = ExportTracePartialSuccess { rejected_spans, error_message: "x".repeat(bytes) };
+                body = ExportTraceServiceResponse { partial_success: Some(partial) }.encode_to_vec();
+                "200 OK\r\n".to_owned()
+            }
             Manner::Takes => "200 OK\r\n".to_owned(),
             Manner::IsSlow(time) => {
                 wait(time);
@@ -145,7 +155,8 @@ fn serve(stream: &TcpStream, shared: &Shared) {
                 format!("{status} Said\r\n{rest}")
             }
         };
-        if (&*stream).write_all(format!("HTTP/1.1 {head}Content-Length: 0\r\n\r\n").as_bytes()).is_err() {
+        let head = format!("HTTP/1.1 {head}Content-Length: {}\r\n\r\n", body.len());
+        if (&*stream).write_all(&[head.as_bytes(), &body].concat()).is_err() {
             return;
         }
     }

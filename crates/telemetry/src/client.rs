@@ -1,4 +1,5 @@
-//! The way to receivers by HTTP/1.1, encrypted where the address says so, with the certificates that the machine trusts.
+//! The way to receivers by HTTP/1.1, encrypted where the address says so, with the certificates that the machine trusts
+//! or those that were named for a receiver.
 //! The SDK's threads have no reactor, so each request runs on a runtime that was given. A redirection is not followed.
 
 use std::error::Error;
@@ -10,16 +11,20 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::header::RETRY_AFTER;
 use http::{Request, Response, StatusCode, Uri};
-use http_body_util::{BodyExt as _, Collected, Full, Limited};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper_rustls::builderstates::WantsSchemes;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{Client, ResponseFuture};
 use hyper_util::rt::TokioExecutor;
 use opentelemetry_http::{HttpClient, HttpError};
+use rustls::ClientConfig;
 use tokio::runtime::Handle;
 
+use crate::config::Trusted;
+
 /// The most bytes of an answer that are read.
-const MOST_BYTES: usize = 64 * 1024;
+const MOST_BYTES: usize = 4 * 1024 * 1024;
 /// The longest rest that a receiver may ask for.
 const LONGEST: Duration = Duration::from_secs(600);
 
@@ -41,6 +46,12 @@ impl Wire {
         Self { on, plain, encrypted: Arc::default() }
     }
 
+    /// Returns a wire that encrypts with these certificates instead of the machine's.
+    pub(crate) fn trusting(&self, trusted: &Trusted) -> Self {
+        let encrypted = Arc::new(OnceLock::from(trusting(trusted)));
+        Self { encrypted, ..self.clone() }
+    }
+
     fn request(&self, request: Request<Full<Bytes>>) -> Result<ResponseFuture, String> {
         if request.uri().scheme_str() != Some("https") {
             return Ok(self.plain.request(request));
@@ -57,18 +68,41 @@ impl Wire {
         }
         // What was taken was taken, whatever the rest of the answer is.
         let body = Limited::new(body, MOST_BYTES).collect().await;
-        Ok(Response::from_parts(head, body.map(Collected::to_bytes).unwrap_or_default()))
+        Ok(match body {
+            Ok(body) => Response::from_parts(head, body.to_bytes()),
+            Err(error) => {
+                let mut response = Response::from_parts(head, Bytes::new());
+                response.extensions_mut().insert(Unread(error.to_string()));
+                response
+            }
+        })
     }
 }
 
+/// Why the rest of an answer is not known.
+#[derive(Clone, Debug)]
+struct Unread(String);
+
 fn encrypted() -> Result<Encrypted, String> {
-    let connector = HttpsConnectorBuilder::new()
+    let builder = HttpsConnectorBuilder::new()
         .with_native_roots()
-        .map_err(|error| format!("the machine's trusted certificates cannot be read: {error}"))?
-        .https_only()
-        .enable_http1()
-        .build();
-    Ok(Client::builder(TokioExecutor::new()).build(connector))
+        .map_err(|error| format!("the machine's trusted certificates cannot be read: {error}"))?;
+    Ok(client(builder))
+}
+
+fn trusting(trusted: &Trusted) -> Result<Encrypted, String> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| format!("the way cannot be encrypted: {error}"))?
+        .with_root_certificates(trusted.roots())
+        .with_no_client_auth();
+    Ok(client(HttpsConnectorBuilder::new().with_tls_config(config)))
+}
+
+fn client(builder: HttpsConnectorBuilder<WantsSchemes>) -> Encrypted {
+    let connector = builder.https_only().enable_http1().build();
+    Client::builder(TokioExecutor::new()).build(connector)
 }
 
 /// The cause at the bottom, such as `Connection refused`: those above only say that there was one.
@@ -83,8 +117,9 @@ fn innermost(error: &dyn Error) -> String {
 /// What came of the last request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
-    /// It was answered so, and asks to be left alone for so long.
-    Status { code: StatusCode, after: Option<Duration>, body: Bytes },
+    /// It was answered so, and asks to be left alone for so long. Where the rest of the answer could not be read, there is no
+    /// body but why.
+    Status { code: StatusCode, after: Option<Duration>, body: Bytes, unread: Option<String> },
     /// There was no answer.
     Nothing(String),
 }
@@ -160,5 +195,6 @@ fn status(response: &Response<Bytes>) -> Answer {
     let asked = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
     let asked = asked.and_then(|text| text.trim().parse().ok()).map(Duration::from_secs);
     let after = asked.map(|asked| asked.min(LONGEST));
-    Answer::Status { code: response.status(), after, body: response.body().clone() }
+    let unread = response.extensions().get().map(|Unread(why)| why.clone());
+    Answer::Status { code: response.status(), after, body: response.body().clone(), unread }
 }

@@ -90,8 +90,10 @@ impl Exporters {
         let headers = to.headers.iter().map(|(name, value)| (name.to_string(), text(value)));
         let agent = ("User-Agent".to_owned(), concat!("glitchlab/", env!("CARGO_PKG_VERSION")).to_owned());
         let headers: HashMap<_, _> = std::iter::once(agent).chain(headers).collect();
+        let wire =
+            to.trusted.as_ref().map_or_else(|| self.wire.clone(), |trusted| self.wire.trusting(trusted));
         builder
-            .with_http_client(Poster::new(self.wire.clone(), to.timeout, answers.clone()))
+            .with_http_client(Poster::new(wire, to.timeout, answers.clone()))
             .with_headers(headers)
             .with_retry_policy(retry)
             .with_protocol(Protocol::HttpBinary)
@@ -105,15 +107,25 @@ impl Exporters {
     }
 }
 
-/// Sets a gRPC exporter up. Its headers can only come from the standard variables, which it reads itself.
+/// Sets a gRPC exporter up. Left to itself it would trust nobody.
 #[cfg(feature = "otlp-grpc")]
 fn grpc<B>(builder: B, to: &Destination, retry: RetryPolicy) -> B
 where
     B: opentelemetry_otlp::WithTonicConfig + WithExportConfig,
 {
+    use opentelemetry_otlp::tonic_types::metadata::MetadataMap;
+    use opentelemetry_otlp::tonic_types::transport::{Certificate, ClientTlsConfig};
+
+    let tls = match &to.trusted {
+        Some(trusted) => ClientTlsConfig::new().ca_certificate(Certificate::from_pem(&trusted.pem)),
+        None => ClientTlsConfig::new().with_native_roots(),
+    };
+    let builder =
+        if to.endpoint.scheme_str() == Some("https") { builder.with_tls_config(tls) } else { builder };
     builder
         .with_retry_policy(retry)
         .with_protocol(Protocol::Grpc)
+        .with_metadata(MetadataMap::from_headers(to.headers.iter().cloned().collect()))
         .with_endpoint(to.endpoint.to_string())
         .with_timeout(to.timeout)
 }

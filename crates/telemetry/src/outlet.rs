@@ -105,7 +105,7 @@ mod tests {
     fn after(code: u16) -> Unsent {
         let code = StatusCode::from_u16(code).expect("a status");
         let asked = Some(Duration::from_secs(5));
-        let answer = Answer::Status { code, after: asked, body: bytes::Bytes::new() };
+        let answer = Answer::Status { code, after: asked, body: bytes::Bytes::new(), unread: None };
         unsent(&OTelSdkError::InternalFailure("it failed".to_owned()), Some(&answer))
     }
 

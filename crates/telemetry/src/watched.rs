@@ -57,9 +57,12 @@ impl<E> Watched<E> {
 }
 
 /// Returns how many records a receiver that took the request refused, and why. The answers of all signals have the same
-/// shape.
+/// shape. Of an answer that could not be read nobody knows how many.
 fn refused(answer: Answer) -> Option<(u64, String)> {
-    let Answer::Status { body, .. } = answer else { return None };
+    let Answer::Status { body, unread, .. } = answer else { return None };
+    if let Some(why) = unread {
+        return Some((0, format!("something that cannot be read, so it may have refused records: {why}")));
+    }
     let partial = ExportTraceServiceResponse::decode(body).ok()?.partial_success?;
     let records = u64::try_from(partial.rejected_spans).unwrap_or(0);
     (records > 0 || !partial.error_message.is_empty()).then_some((records, partial.error_message))

@@ -1,95 +1,60 @@
-//! Real receivers of every manner: what arrives, what is kept for later, and that nothing blocks or grows.
+//! What arrives, what is kept for later, and that nothing blocks or grows.
 
-#[path = "../../../tests/support/receiver.rs"]
-mod receiver;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
-use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-
-use glitchlab_telemetry::Telemetry;
-use glitchlab_telemetry::config::{Config, Given};
-use glitchlab_telemetry::filter::{is_carrier_span, is_exported};
-use glitchlab_telemetry::health::{Clock, State};
-use glitchlab_telemetry::logs::{Carrying, LogRecords};
+use glitchlab_telemetry::health::State;
 use glitchlab_telemetry::outlet::Unsent;
-use glitchlab_telemetry::providers::Origin;
-use opentelemetry::InstrumentationScope;
-use opentelemetry::trace::{SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceId, TraceState};
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
-use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
-use receiver::{Manner, Receiver, attribute};
-use tokio::runtime::Runtime;
-use tracing_subscriber::filter::{FilterExt as _, LevelFilter, filter_fn};
-use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing::field::{Field, Visit};
+use tracing::{Event, Subscriber};
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
+
+use crate::case::Case;
+use crate::receiver::{Manner, Receiver, attribute};
 
 /// What a queue holds, with what may be under way.
 const HELD: u64 = 2_048 + 512;
 
-struct Case {
-    runtime: Runtime,
-    telemetry: Telemetry,
-}
+/// What `telemetry.refused` said.
+#[derive(Clone, Default)]
+struct Told(Arc<Mutex<Vec<String>>>);
 
-impl Case {
-    fn new(endpoint: &str, variables: &[(&str, &str)]) -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
-        let runtime = runtime.expect("a runtime");
-        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        let given =
-            Given { firm: Some(endpoint.to_owned()), variables: variables.collect(), ..Given::default() };
-        let config = Config::read(&given).expect("sound");
-        let origin = Origin { version: "1.2.3".to_owned(), boot_id: "boot".to_owned(), ..Origin::default() };
-        let telemetry =
-            Telemetry::start(&config, &origin, clock(), runtime.handle(), None).expect("exporters are made");
-        Self { runtime, telemetry }
-    }
-
-    /// Does something whose lines go to the receiver.
-    fn logging(&self, work: impl FnOnce()) {
-        let records = LogRecords::new(&self.telemetry, clock()).expect("they are sent");
-        let wanted = LevelFilter::TRACE.and(filter_fn(is_exported)).or(filter_fn(is_carrier_span));
-        let carrying = Carrying.with_filter(filter_fn(is_carrier_span));
-        let subscriber = tracing_subscriber::registry().with(carrying).with(records.with_filter(wanted));
-        tracing::subscriber::with_default(subscriber, work);
-    }
-
-    fn send(&self) -> Result<(), Unsent> {
-        let outlet = self.telemetry.outlet().expect("spans are sent");
-        self.runtime.block_on(outlet.send(vec![span()]))
-    }
-
-    /// Ends it and returns how long that took.
-    fn end(&self, within: Duration) -> Duration {
-        let began = Instant::now();
-        self.telemetry.shutdown(within);
-        began.elapsed()
+impl Told {
+    fn of(work: impl FnOnce()) -> Vec<String> {
+        let told = Self::default();
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(told.clone()), work);
+        told.0.lock().expect("no line panics").clone()
     }
 }
 
-fn clock() -> Clock {
-    Arc::new(|| 1_700_000_000_000)
+impl<S: Subscriber> Layer<S> for Told {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let mut fields = Fields::default();
+        event.record(&mut fields);
+        if fields.event == "telemetry.refused" {
+            self.0.lock().expect("no line panics").push(fields.message);
+        }
+    }
 }
 
-fn at(ms: u64) -> SystemTime {
-    UNIX_EPOCH + Duration::from_millis(ms)
+#[derive(Default)]
+struct Fields {
+    event: String,
+    message: String,
 }
 
-fn span() -> SpanData {
-    let ids = (TraceId::from(7_u128), SpanId::from(9_u64));
-    SpanData {
-        span_context: SpanContext::new(ids.0, ids.1, TraceFlags::SAMPLED, false, TraceState::NONE),
-        parent_span_id: SpanId::INVALID,
-        parent_span_is_remote: false,
-        span_kind: SpanKind::Internal,
-        name: "planner".into(),
-        start_time: at(1_000),
-        end_time: at(2_000),
-        attributes: Vec::new(),
-        dropped_attributes_count: 0,
-        events: SpanEvents::default(),
-        links: SpanLinks::default(),
-        status: Status::Unset,
-        instrumentation_scope: InstrumentationScope::builder("glitchlab").build(),
+impl Visit for Fields {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if field.name() == "event" {
+            self.event = value.to_owned();
+        }
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+        if field.name() == "message" {
+            self.message = format!("{value:?}");
+        }
     }
 }
 
@@ -131,6 +96,30 @@ fn what_a_receiver_answers_decides_whether_spans_are_sent_again() {
     assert_eq!(case.telemetry.health().report().lost, 1);
     receiver.behave(Manner::Takes);
     assert_eq!(case.send(), Ok(()));
+    assert_eq!(case.telemetry.health().report().state, State::Ok);
+}
+
+#[test]
+fn what_a_receiver_refuses_of_what_it_took_is_counted_and_told() {
+    let receiver = Receiver::new(Manner::TakesBut(3, 20));
+    let case = Case::new(&receiver.endpoint(), &[]);
+    let told = Told::of(|| assert_eq!(case.send(), Ok(())));
+    assert_eq!(told, [format!("the receiver says: {}", "x".repeat(20))]);
+    let report = case.telemetry.health().report();
+    assert_eq!((report.state, report.lost), (State::Ok, 3), "the rest arrived");
+}
+
+#[test]
+fn a_long_answer_is_read_to_its_end_and_an_endless_one_is_told() {
+    let receiver = Receiver::new(Manner::TakesBut(2, 200 * 1024));
+    let case = Case::new(&receiver.endpoint(), &[]);
+    assert_eq!(case.send(), Ok(()));
+    assert_eq!(case.telemetry.health().report().lost, 2);
+
+    let receiver = Receiver::new(Manner::TakesBut(2, 5 * 1024 * 1024));
+    let case = Case::new(&receiver.endpoint(), &[]);
+    let told = Told::of(|| assert_eq!(case.send(), Ok(()), "what was taken is not sent again"));
+    assert!(told[0].contains("cannot be read") && told[0].contains("length limit"), "{told:?}");
     assert_eq!(case.telemetry.health().report().state, State::Ok);
 }
 
