@@ -151,6 +151,43 @@ fn messages_are_children_of_their_senders() {
 }
 
 #[test]
+fn what_is_said_to_models_and_by_them_leaves_only_where_it_is_asked_for_and_without_secrets() {
+    let secret = format!("ghp_{}", "x1".repeat(18));
+    let line = bead("a", 1, &format!(r#","description":"Log in with {secret} first.""#));
+    let said = |variables: &[(&str, &str)]| {
+        let scratch = Scratch::new();
+        let backlog = scratch.backlog(&line);
+        let receiver = Receiver::new(Manner::Takes);
+        let endpoint = receiver.endpoint();
+        let variables = [variables, &[("GLITCHLAB_TELEMETRY_OTLP_ENDPOINT", endpoint.as_str())]].concat();
+        let own = [
+            "--model",
+            "simulated/fast?seed=3",
+            "--test",
+            "true",
+            "--until-idle",
+            "--backlog",
+            text(&backlog),
+        ];
+        scratch.start_with(&variables, &[&own[..], &ON].concat()).wait().expect_code(0);
+        let spans = receiver.spans();
+        let chats = spans.iter().filter(|span| span.name.starts_with("chat "));
+        let words = ["gen_ai.input.messages", "gen_ai.output.messages"];
+        let said = chats.map(|span| words.map(|name| attribute(&span.attributes, name)));
+        (said.collect::<Vec<_>>(), format!("{spans:?}").contains(&secret))
+    };
+    let (silent, is_leaked) = said(&[]);
+    assert!(!silent.is_empty() && silent.iter().flatten().all(Option::is_none) && !is_leaked);
+    let (open, is_leaked) = said(&[("GLITCHLAB_TELEMETRY_PROMPTS", "true")]);
+    let [asked, answered] = [0, 1].map(|place| open.iter().filter_map(move |said| said[place].as_deref()));
+    let asked: Vec<_> = asked.collect();
+    assert_eq!(asked.len(), open.len());
+    assert!(asked.iter().all(|asked| asked.contains(r#""role":"system""#)), "{}", asked[0]);
+    assert!(asked.iter().any(|asked| asked.contains("Log in with ghp_[redacted] first.")), "{}", asked[0]);
+    assert!(answered.count() > 2 && !is_leaked);
+}
+
+#[test]
 fn whatever_a_receiver_does_the_work_goes_on_and_the_end_is_in_time() {
     let manners = [
         (None, "Connection refused"),

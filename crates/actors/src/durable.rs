@@ -118,6 +118,7 @@ impl StoreDurable {
                 error: Some("abandoned before an answer came".to_owned()),
                 latency_ms: 0,
                 response: None,
+                prompt: Vec::new(),
             }));
         }
     }
@@ -212,6 +213,7 @@ impl Durable for StoreDurable {
             error: settlement.error.as_ref().map(ToString::to_string),
             latency_ms: settlement.latency_ms,
             response: settlement.response.clone(),
+            prompt: settlement.prompt.clone(),
         });
         self.hand_in(command).await?;
         settlement.settled();

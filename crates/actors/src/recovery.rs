@@ -110,6 +110,7 @@ fn at_bound(call: &CallRow) -> Settle {
         error: Some("its process died before an answer came".to_owned()),
         latency_ms: 0,
         response: None,
+        prompt: Vec::new(),
     }
 }
 

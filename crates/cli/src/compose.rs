@@ -299,6 +299,7 @@ fn stages(config: &Config, repo: &GitRepo, implementer: Implementer) -> attempt:
         limits: config.limits,
         implementer,
         bound_by_difference: true,
+        keep_prompts: config.effective.switch("telemetry.prompts").then(|| agents::secrets(config)),
         merge: match config.merge {
             Merge::Never => attempt::Merge::Never,
             Merge::WhenGreen => attempt::Merge::WhenGreen,

@@ -1,4 +1,4 @@
-//! What a provider says of a reply beside its text.
+//! What a call said and was told beside the text of its reply.
 
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +25,15 @@ pub struct CacheUse {
     /// Tokens that were written to it.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub written_tokens: u64,
+}
+
+/// One message that a model was given.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    /// Who says it: `system`, `user` or `assistant`.
+    pub role: String,
+    /// What.
+    pub text: String,
 }
 
 impl Response {

@@ -14,7 +14,7 @@ use crate::ledger::{self, DEPARTURES, Departures, Head, tokens_scope};
 use crate::money::MicroUsd;
 use crate::outcome::{FailureKind, Size, Status};
 use crate::reason::{Reason, Wait};
-use crate::response::Response;
+use crate::response::{Message, Response};
 use crate::stage::Stage;
 use crate::task::TaskRow;
 use crate::why::Rules;
@@ -228,6 +228,9 @@ pub struct CallRow {
     /// What the provider said of the reply beside its text; none when there was no reply.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response: Option<Response>,
+    /// What the model was given, without secrets and maybe cut; only where prompts are kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub prompt: Vec<Message>,
     /// The provider answered.
     pub ok: bool,
     /// What went wrong.

@@ -21,6 +21,18 @@ pub enum Who {
     Assistant,
 }
 
+impl Who {
+    /// Returns its name: `system`, `user` or `assistant`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::User => "user",
+            Self::Assistant => "assistant",
+        }
+    }
+}
+
 /// One message of a conversation.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Turn {

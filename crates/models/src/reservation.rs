@@ -6,7 +6,7 @@ use glitchlab_domain::command::Paid;
 use glitchlab_domain::id::TryKey;
 use glitchlab_domain::ledger::Grant;
 use glitchlab_domain::money::MicroUsd;
-use glitchlab_domain::response::Response;
+use glitchlab_domain::response::{Message, Response};
 
 use crate::answer::Answer;
 use crate::error::ModelError;
@@ -113,6 +113,7 @@ impl Spent {
             paid: self.paid,
             reply,
             response,
+            prompt: Vec::new(),
             error,
             latency_ms: self.latency_ms,
             guard: self.guard,
@@ -131,6 +132,8 @@ pub struct Settlement {
     pub reply: Option<String>,
     /// What the provider says of the reply beside its text.
     pub response: Option<Response>,
+    /// What the model was given, as far as it is to be kept; nothing unless the caller puts it there.
+    pub prompt: Vec<Message>,
     /// Why there is no reply.
     pub error: Option<ModelError>,
     /// How long the call took.

@@ -11,10 +11,11 @@ use std::time::Duration;
 use glitchlab_domain::consent::Approval;
 use glitchlab_domain::outcome::{Learned, Outcome};
 use glitchlab_domain::policy::Limits;
+use glitchlab_domain::response::Message;
 use glitchlab_domain::rows::AttemptRow;
 use glitchlab_domain::task::TaskRow;
 use glitchlab_models::account::Clock;
-use glitchlab_models::{Model, Prompts};
+use glitchlab_models::{Model, Prompts, Turn};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::durable::{Durable, Lost};
@@ -22,7 +23,9 @@ use crate::ending::{End, Stop};
 use crate::forge::Forge;
 use crate::git::Identity;
 use crate::implementer::Implementer;
+use crate::kept::kept;
 use crate::process::RunLimits;
+use crate::process::redact::Redactor;
 use crate::run::Run;
 use crate::stages;
 use crate::workspace::Workspace;
@@ -45,6 +48,8 @@ pub struct Settings {
     pub implementer: Implementer,
     /// A prompt is bounded by the difference to one that it extends, not by its bytes alone.
     pub bound_by_difference: bool,
+    /// What takes secrets out of the prompts that are kept with their calls; none keeps no prompts.
+    pub keep_prompts: Option<Redactor>,
     /// When finished work is merged by us.
     pub merge: Merge,
     /// The branch that work starts from and goes to.
@@ -112,6 +117,13 @@ pub struct Job {
     pub prompts: Prompts,
     /// Tells the time, ms UTC.
     pub clock: Clock,
+}
+
+impl Job {
+    /// Returns what is kept of a prompt.
+    pub(crate) fn kept(&self, turns: &[Turn]) -> Vec<Message> {
+        self.settings.keep_prompts.as_ref().map(|redactor| kept(turns, redactor)).unwrap_or_default()
+    }
 }
 
 /// How an attempt ended.

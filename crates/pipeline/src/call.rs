@@ -129,7 +129,9 @@ impl<'a> Conversation<'a> {
         let result = spent.result().map(str::to_owned).map_err(Clone::clone);
         let billed = spent.paid().filter(|_| result.is_ok()).map(|paid| paid.input_tokens);
         self.remember(request, billed);
-        self.job.durable.settle(spent.into_settlement()).await?;
+        let mut settlement = spent.into_settlement();
+        settlement.prompt = self.job.kept(&request.turns);
+        self.job.durable.settle(settlement).await?;
         self.job.durable.progress();
         Ok(result)
     }

@@ -16,6 +16,7 @@ pub mod fakes;
 pub mod forge;
 pub mod git;
 pub mod implementer;
+mod kept;
 pub mod process;
 mod prompt;
 mod reading;

@@ -257,6 +257,7 @@ fn settle(by: &Bearer, step_n: u32) -> Command {
         error: None,
         latency_ms: 900,
         response: None,
+        prompt: Vec::new(),
     })
 }
 

@@ -127,6 +127,7 @@ impl Delivery {
                     error: Some("abandoned before the grant was received".to_owned()),
                     latency_ms: 0,
                     response: None,
+                    prompt: Vec::new(),
                 };
                 Some((back.clone(), Box::new(settle)))
             }

@@ -177,7 +177,7 @@ fn trace_id(text: Option<&str>) -> Option<[u8; 16]> {
     Some(bytes)
 }
 
-/// The longest text of an attribute, in bytes; but what a model said is sent as it was.
+/// The longest text of an attribute, in bytes; but what was said in a call is sent as it was kept.
 const LONGEST: usize = 4_096;
 
 /// Attributes in the making; what is not known is left out.
@@ -188,7 +188,7 @@ impl Attributes {
     /// A long one is cut: a receiver limits its requests, and one text must not cost the others.
     fn text(mut self, name: &'static str, text: impl Into<String>) -> Self {
         let mut text = text.into();
-        if text.len() > LONGEST && name != attribute::GENAI_OUTPUT {
+        if text.len() > LONGEST && ![attribute::GENAI_INPUT, attribute::GENAI_OUTPUT].contains(&name) {
             text.truncate(text.floor_char_boundary(LONGEST));
             text.push('…');
         }

@@ -11,6 +11,7 @@ use glitchlab_actors::Engine;
 use glitchlab_actors::trace_exporter::TraceExporter;
 use glitchlab_runtime::ChildSpec;
 use glitchlab_telemetry::outlet::{SpanOutlet, Unsent};
+use glitchlab_telemetry::spans::Redact;
 use opentelemetry_sdk::trace::SpanData;
 
 use crate::clock::WorldClock;
@@ -67,9 +68,9 @@ impl FakeCollector {
 
     /// Describes the child of an engine that sends it spans.
     pub(crate) fn exporter(&self, engine: &Arc<Engine>, way: Way) -> ChildSpec {
-        let Way { clock, wire, bookmark } = way;
+        let Way { clock, wire, bookmark, redact } = way;
         let outlet = Arc::new(Line { collector: self.clone(), clock, wire });
-        TraceExporter { engine: Arc::clone(engine), outlet, bookmark, redact: None }.child()
+        TraceExporter { engine: Arc::clone(engine), outlet, bookmark, redact }.child()
     }
 }
 
@@ -78,6 +79,7 @@ pub(crate) struct Way {
     pub(crate) clock: WorldClock,
     pub(crate) wire: Tripwire,
     pub(crate) bookmark: PathBuf,
+    pub(crate) redact: Option<Redact>,
 }
 
 /// The way to it, with a tripwire before and after.

@@ -13,6 +13,7 @@ use glitchlab_pipeline::workspace::Workspace;
 use glitchlab_runtime::Tree;
 use glitchlab_store::clock::Clock;
 use glitchlab_store::{Backend, Reader};
+use glitchlab_telemetry::spans::Redact;
 use tokio::sync::watch;
 
 use crate::act::{Act, Kill};
@@ -53,6 +54,7 @@ pub(crate) async fn live(world: &Outside, plan: &mut Plan, until: Duration) -> D
         clock: world.clock.clone(),
         wire: world.wire.clone(),
         bookmark: world.folder.path().join("traces.json"),
+        redact: world.setup.redactor().map(|known| Arc::new(move |text: &str| known.redact(text)) as Redact),
     };
     let exporter = world.collector.as_ref().map(|collector| collector.exporter(&engine, way()));
     let tree = match start_with(&engine, &world.setup, exporter.into_iter().collect()).await {

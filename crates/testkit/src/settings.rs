@@ -13,6 +13,7 @@ use glitchlab_models::simulated::Profile;
 use glitchlab_pipeline::attempt::{self, Merge, MergeTurn};
 use glitchlab_pipeline::git::Identity;
 use glitchlab_pipeline::implementer::Implementer;
+use glitchlab_pipeline::process::redact::Redactor;
 use glitchlab_pipeline::workspace::DEFAULT_TEST_LIMITS;
 
 /// The repository's id in every world.
@@ -35,6 +36,8 @@ pub struct Setup {
     pub money: MoneyRules,
     /// A prompt is bounded by the difference to one that it extends.
     pub bound_by_difference: bool,
+    /// Prompts are kept and sent, without these words.
+    pub keep_prompts: Option<Vec<String>>,
     /// When finished work is merged by us.
     pub merge: Merge,
     /// Admission stops at this many open requests; 0 is no limit.
@@ -74,6 +77,7 @@ impl Default for Setup {
             per_day: MicroUsd::new(1_000_000_000_000),
             money: MoneyRules::default(),
             bound_by_difference: true,
+            keep_prompts: None,
             merge: Merge::WhenGreen,
             max_open: 0,
             retry: RetryRules::default(),
@@ -134,6 +138,11 @@ impl Setup {
         }
     }
 
+    /// Makes what takes the words out of prompts and replies that are not to be read.
+    pub(crate) fn redactor(&self) -> Option<Redactor> {
+        self.keep_prompts.clone().map(Redactor::new)
+    }
+
     /// Makes the settings of the stages.
     #[must_use]
     pub fn stages(&self) -> attempt::Settings {
@@ -141,6 +150,7 @@ impl Setup {
             limits: self.limits,
             implementer: Implementer::Builtin,
             bound_by_difference: self.bound_by_difference,
+            keep_prompts: self.redactor(),
             merge: self.merge,
             base: "main".to_owned(),
             test: self.test.clone(),

@@ -309,6 +309,7 @@ fn calls() -> String {
         input_tokens: 3_000,
         output_tokens: 700,
         response: None,
+        prompt: Vec::new(),
         ok: true,
         error: None,
         latency_ms: 3_000,

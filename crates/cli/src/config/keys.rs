@@ -175,7 +175,7 @@ pub(crate) static KEYS: &[Key] = &[
 
     key("telemetry.otlp_endpoint", Kind::Text, r#""""#, "Where spans, metrics and log records are sent by OTLP, such as http://localhost:4318; empty is nowhere, unless the standard variables name a receiver")
         .flag("otlp-endpoint", "URL"),
-    key("telemetry.prompts", Kind::Switch, "false", "Send what models reply, redacted, with the spans of their calls"),
+    key("telemetry.prompts", Kind::Switch, "false", "Keep what models are asked, and send it and what they reply, redacted, with the spans of their calls"),
     key("telemetry.messages", Kind::Whole { least: 0, most: 1_000_000_000 }, "0", "Of so many chains of messages between actors one is sent as spans; 1 is all, 0 is none"),
     key("telemetry.log_format", Kind::Choice(&["auto", "human", "json"]), r#""auto""#, "How log lines are written; auto is for people on a terminal and JSON elsewhere")
         .flag("log-format", "FORMAT"),

@@ -16,7 +16,7 @@ use crate::money::MicroUsd;
 use crate::outcome::{FailureKind, HumanReason, Learned, Outcome, Reference, Size, Status};
 use crate::policy::RetryRules;
 use crate::reason::Wait;
-use crate::response::Response;
+use crate::response::{Message, Response};
 use crate::rows::{AttemptRow, ChildRow, ControlRow, ProcessRow};
 use crate::stage::{Decision, Stage};
 use crate::task::{SourceTask, TaskRow};
@@ -346,6 +346,8 @@ pub struct Settle {
     pub latency_ms: i64,
     /// What the provider said of the reply beside its text; none when there was no reply.
     pub response: Option<Response>,
+    /// What the model was given, without secrets and maybe cut; only where prompts are kept.
+    pub prompt: Vec<Message>,
 }
 
 /// What a provider billed.

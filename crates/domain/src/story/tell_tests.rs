@@ -54,6 +54,7 @@ fn call(step_n: u32, call_no: u32, reply: &str) -> CallRow {
         input_tokens: 1,
         output_tokens: 1,
         response: None,
+        prompt: Vec::new(),
         ok: true,
         error: None,
         latency_ms: 1,

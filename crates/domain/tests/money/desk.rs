@@ -155,6 +155,7 @@ impl Desk {
             error: None,
             latency_ms: 0,
             response: None,
+            prompt: Vec::new(),
         }))
     }
 

@@ -171,6 +171,7 @@ fn an_overrun_leaves_an_event_beside_its_settlement() {
         error: None,
         latency_ms: 1,
         response: None,
+        prompt: Vec::new(),
     };
     let writes = desk.world.decide(&Command::Settle(settle)).unwrap();
     let names: Vec<_> = writes.events.iter().map(|(_, kind)| kind.name()).collect();

@@ -57,6 +57,7 @@ impl MemoryDurable {
             error: None,
             latency_ms: 0,
             response: None,
+            prompt: Vec::new(),
         }
     }
 
@@ -138,6 +139,7 @@ impl Durable for MemoryDurable {
             error: settlement.error.as_ref().map(ToString::to_string),
             latency_ms: settlement.latency_ms,
             response: settlement.response.clone(),
+            prompt: settlement.prompt.clone(),
             ..self.settlement(settlement.key.clone())
         };
         self.reply(Command::Settle(settle)).await?;

@@ -13,7 +13,7 @@ use glitchlab_domain::money::MicroUsd;
 use glitchlab_domain::outcome::FailureKind;
 use glitchlab_domain::stage::Stage;
 use glitchlab_domain::trace::{self, SpanId};
-use glitchlab_models::{Answer, ErrorKind, ModelError, Reservation};
+use glitchlab_models::{Answer, ErrorKind, ModelError, Reservation, Turn};
 use sha2::{Digest, Sha256};
 
 use super::artifact::Artifacts;
@@ -131,7 +131,9 @@ impl Session<'_> {
                 .map_err(|error| ModelError::new(ErrorKind::Provider, error.to_string())),
             Err(stop) => Err(ModelError::new(ErrorKind::Transient, why(stop))),
         };
-        self.job.durable.settle(money.spent(paid, reply, latency_ms).into_settlement()).await?;
+        let mut settlement = money.spent(paid, reply, latency_ms).into_settlement();
+        settlement.prompt = self.job.kept(&[Turn::user(self.words.clone())]);
+        self.job.durable.settle(settlement).await?;
         self.job.durable.progress();
         result
     }

@@ -18,8 +18,8 @@ const TREE: usize = 2_000;
 
 impl Reader {
     /// Returns the rows that these keys name, with a task its root, and with a step all its tries; what is not there is
-    /// left out, and so is what belongs to another repository. Replies come along only where they are asked for: they are
-    /// large.
+    /// left out, and so is what belongs to another repository. Prompts and replies come along only where they are asked
+    /// for: they are large.
     ///
     /// # Errors
     ///
@@ -28,17 +28,17 @@ impl Reader {
         &self,
         repo_id: &str,
         wanted: &Wanted,
-        with_replies: bool,
+        with_words: bool,
     ) -> Result<Material, StoreError> {
         let mut material = match self {
-            Self::Memory(memory) => memory.read(|contents| remembered(contents, wanted, with_replies)),
-            Self::Sqlite(pool) => loaded(pool, wanted, with_replies).await?,
+            Self::Memory(memory) => memory.read(|contents| remembered(contents, wanted, with_words)),
+            Self::Sqlite(pool) => loaded(pool, wanted, with_words).await?,
         };
         keep_own(repo_id, &mut material);
         Ok(material)
     }
 
-    /// Returns everything of a root task and its parts, without replies.
+    /// Returns everything of a root task and its parts, without prompts and replies.
     ///
     /// # Errors
     ///
@@ -84,7 +84,7 @@ fn keep_own(repo_id: &str, material: &mut Material) {
     material.calls.retain(|call| ours.contains(&call.key.attempt_id));
 }
 
-fn remembered(contents: &Contents, wanted: &Wanted, with_replies: bool) -> Material {
+fn remembered(contents: &Contents, wanted: &Wanted, with_words: bool) -> Material {
     let rows = &contents.rows;
     let attempts: Vec<AttemptRow> =
         wanted.attempts.iter().filter_map(|id| rows.attempts.get(id).cloned()).collect();
@@ -99,14 +99,20 @@ fn remembered(contents: &Contents, wanted: &Wanted, with_replies: bool) -> Mater
         .calls
         .values()
         .filter(is_wanted)
-        .map(|call| CallRow { reply: call.reply.clone().filter(|_| with_replies), ..call.clone() })
+        .map(|call| {
+            if with_words {
+                call.clone()
+            } else {
+                CallRow { reply: None, prompt: Vec::new(), ..call.clone() }
+            }
+        })
         .collect();
     let steps = wanted.steps.iter().filter_map(|key| rows.steps.get(key).cloned()).collect();
     let purses = tasks.iter().filter_map(|task| rows.purses.get(&task.root_key).cloned()).collect();
     Material { tasks, attempts, steps, calls, purses }
 }
 
-async fn loaded(pool: &SqlitePool, wanted: &Wanted, with_replies: bool) -> Result<Material, StoreError> {
+async fn loaded(pool: &SqlitePool, wanted: &Wanted, with_words: bool) -> Result<Material, StoreError> {
     let attempts: Vec<AttemptRow> = named(pool, wanted.attempts.iter()).await?;
     let mut tasks: Vec<TaskRow> = named(pool, named_tasks(wanted, &attempts)).await?;
     tasks.extend(named::<TaskRow>(pool, missing_roots(&tasks)).await?);
@@ -114,7 +120,7 @@ async fn loaded(pool: &SqlitePool, wanted: &Wanted, with_replies: bool) -> Resul
     let steps: Vec<StepRow> = named(pool, steps).await?;
     let roots: BTreeSet<&TaskKey> = tasks.iter().map(|task| &task.root_key).collect();
     let purses = named(pool, roots).await?;
-    let calls = calls(pool, wanted, with_replies).await?;
+    let calls = calls(pool, wanted, with_words).await?;
     Ok(Material { tasks, attempts, steps, calls, purses })
 }
 
@@ -143,12 +149,12 @@ async fn named<T: Stored>(
 }
 
 /// The tries of whole steps are a range of keys; the others are named one by one, and may be of the same steps.
-async fn calls(pool: &SqlitePool, wanted: &Wanted, with_replies: bool) -> Result<Vec<CallRow>, StoreError> {
+async fn calls(pool: &SqlitePool, wanted: &Wanted, with_words: bool) -> Result<Vec<CallRow>, StoreError> {
     let steps: Vec<String> = wanted.steps.iter().map(|(attempt_id, n)| step_id(attempt_id, *n)).collect();
     let apart =
         wanted.calls.iter().filter(|key| !wanted.steps.contains(&(key.attempt_id.clone(), key.step_n)));
     let apart: Vec<String> = apart.map(ToString::to_string).collect();
-    let body = if with_replies { "c.body" } else { "json_remove(c.body, '$.reply')" };
+    let body = if with_words { "c.body" } else { "json_remove(c.body, '$.reply', '$.prompt')" };
     let text = format!(
         "SELECT {body} FROM json_each(?) AS s JOIN model_call AS c \
          ON c.try_id >= s.value || '/' AND c.try_id < s.value || '0' \

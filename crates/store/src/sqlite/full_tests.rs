@@ -61,6 +61,7 @@ fn settle(call_no: u32) -> Command {
         error: None,
         latency_ms: 1,
         response: None,
+        prompt: Vec::new(),
     })
 }
 

@@ -4,7 +4,7 @@ use glitchlab_domain::command::{Bearer, BootBearer, Claim, Command, Paid, Reserv
 use glitchlab_domain::id::{AttemptId, BootId, Fence, TaskKey, TryKey};
 use glitchlab_domain::ledger::{Bounds, Terms};
 use glitchlab_domain::money::{MicroUsd, Price};
-use glitchlab_domain::response::{CacheUse, Response, STOP};
+use glitchlab_domain::response::{CacheUse, Message, Response, STOP};
 use glitchlab_domain::rows::ProcessRow;
 use glitchlab_domain::stage::Stage;
 use glitchlab_domain::task::SourceTask;
@@ -106,6 +106,11 @@ pub(crate) fn reserve(by: &Bearer, call_no: u32, scope: &str, bounds: Bounds) ->
     })
 }
 
+fn prompt(call_no: u32) -> Vec<Message> {
+    let message = |text: &str| Message { role: "user".to_owned(), text: text.to_owned() };
+    if call_no == 0 { Vec::new() } else { vec![message("what?"), message("and now?")] }
+}
+
 fn response(call_no: u32) -> Response {
     Response {
         id: format!("r{call_no}"),
@@ -127,6 +132,7 @@ pub(crate) fn settle(by: &Bearer, call_no: u32, scope: &str, paid: Option<i64>) 
         error: None,
         latency_ms: 7,
         response: Some(response(call_no)),
+        prompt: prompt(call_no),
     })
 }
 

@@ -278,6 +278,7 @@ async fn settle_for(store: &Open, dead: Option<&BootId>) {
             error: None,
             latency_ms: 0,
             response: None,
+            prompt: Vec::new(),
         };
         store.ask(Command::Settle(unknown)).await.unwrap();
     }

@@ -61,6 +61,7 @@ attributes! {
     GENAI_CACHE_CREATION = "gen_ai.usage.cache_creation.input_tokens", "Those that it wrote to its cache, likewise";
     GENAI_CACHE_WRITE = "gen_ai.usage.cache_write.input_tokens", "The same by its newer name";
     GENAI_COST = "gen_ai.usage.cost", "Dollars paid for the try";
+    GENAI_INPUT = "gen_ai.input.messages", "What the model was asked, redacted and cut; only when `telemetry.prompts` is on";
     GENAI_OUTPUT = "gen_ai.output.messages", "What the model said, redacted; only when `telemetry.prompts` is on";
     LANGFUSE_COST = "langfuse.observation.cost_details", "The same for Langfuse, as JSON";
     ERROR_TYPE = "error.type", "The class of an error";

@@ -4,7 +4,7 @@ use glitchlab_domain::agent;
 use glitchlab_domain::rows::{CallRow, CallState};
 use glitchlab_domain::trace::{call_span, step_span};
 
-use super::{Attributes, Rows, Span, trace_id};
+use super::{Attributes, Redact, Rows, Span, trace_id};
 use crate::genai::{provider_and_model, usd};
 use crate::names::{attribute, span};
 
@@ -25,11 +25,9 @@ impl Rows<'_> {
             .int(attribute::TRY, call.key.try_no)
             .float(attribute::BOUND_USD, usd(call.bound));
         let attributes = asked(attributes, call, (provider, model));
-        let said = self
-            .redact
-            .zip(call.reply.as_deref())
-            .map(|(redact, reply)| message("assistant", &redact(reply)));
+        let (asked_for, said) = self.redact.map(|redact| words(call, redact)).unwrap_or_default();
         let attributes = answered(paid(attributes, call), call)
+            .maybe(attribute::GENAI_INPUT, asked_for)
             .maybe(attribute::GENAI_OUTPUT, said)
             .maybe(attribute::ERROR, call.error.clone());
         Some(Span {
@@ -73,9 +71,19 @@ fn answered(attributes: Attributes, call: &CallRow) -> Attributes {
     }
 }
 
-/// A message as the conventions write it.
-fn message(role: &str, text: &str) -> String {
-    serde_json::json!([{ "role": role, "parts": [{ "type": "text", "content": text }] }]).to_string()
+/// What the model was asked and what it said, as the conventions write messages.
+fn words(call: &CallRow, redact: &Redact) -> (Option<String>, Option<String>) {
+    let message = |role: &str, text: &str| serde_json::json!({ "role": role, "parts": [{ "type": "text", "content": redact(text) }] });
+    let asked: Vec<_> = call.prompt.iter().map(|said| message(&said.role, &said.text)).collect();
+    let asked = (!asked.is_empty()).then(|| serde_json::Value::from(asked).to_string());
+    let said = call.reply.as_deref().map(|reply| {
+        let mut said = message("assistant", reply);
+        if let Some(reason) = call.response.as_ref().and_then(|response| response.finish_reasons.first()) {
+            said["finish_reason"] = reason.as_str().into();
+        }
+        serde_json::Value::from(vec![said]).to_string()
+    });
+    (asked, said)
 }
 
 /// What was billed, by every name that some viewer knows; nothing when nobody knows.

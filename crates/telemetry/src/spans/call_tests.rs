@@ -1,7 +1,9 @@
+use glitchlab_domain::event::{About, Event, EventId, EventKind};
+use glitchlab_domain::ledger::Usage;
 use glitchlab_domain::trace::Material;
 use serde_json::{Value as Json, json};
 
-use super::super::all;
+use super::super::{all, ended};
 use super::*;
 
 fn attempt() -> Json {
@@ -57,6 +59,61 @@ fn a_chat_says_who_answered_why_it_ended_and_what_came_from_the_cache() {
     ];
     let tokens = tokens.map(|name| span.number(&format!("gen_ai.usage.{name}")));
     assert_eq!(tokens, [40, 30, 10, 10].map(|tokens| Some(f64::from(tokens))));
+}
+
+/// The span that an exporter sends when the call is settled.
+fn sent(call: Json, redact: Option<&Redact>) -> Span {
+    let call: CallRow = serde_json::from_value(call).unwrap();
+    let kind = EventKind::BudgetSettled {
+        model: String::new(),
+        stage: None,
+        bound: call.bound,
+        actual: call.bound,
+        input_tokens: 0,
+        output_tokens: 0,
+        charged_tokens: 0,
+        latency_ms: 0,
+        ok: true,
+        unknown: false,
+        usage: Usage::default(),
+        key: Some(call.key.clone()),
+    };
+    let id = EventId { boot_id: "b".into(), seq: 1 };
+    let attempts = vec![serde_json::from_value(attempt()).unwrap()];
+    let material = Material { attempts, calls: vec![call], ..Material::default() };
+    ended(&[Event { id, at_ms: 2, about: About::default(), kind }], &material, redact).remove(0)
+}
+
+#[test]
+fn what_was_said_is_told_only_where_it_is_asked_for_and_then_without_secrets() {
+    let mut call = answered("settled");
+    call["prompt"] = json!([{"role": "system", "text": "be brief"}, {"role": "user", "text": "s3cret?"}]);
+    call["reply"] = json!("not s3cret");
+    let silent = sent(call.clone(), None);
+    assert!(
+        !silent.attributes.iter().any(|(name, _)| name.ends_with(".messages")),
+        "{:?}",
+        silent.attributes
+    );
+
+    let redact: Redact = std::sync::Arc::new(|text: &str| text.replace("s3cret", "[redacted]"));
+    let open = sent(call, Some(&redact));
+    let message =
+        |role: &str, text: &str| json!({"role": role, "parts": [{"type": "text", "content": text}]});
+    let read = |name: &str| serde_json::from_str::<Json>(open.text(name).unwrap()).unwrap();
+    let asked = json!([message("system", "be brief"), message("user", "[redacted]?")]);
+    assert_eq!(read("gen_ai.input.messages"), asked);
+    let mut said = message("assistant", "not [redacted]");
+    said["finish_reason"] = json!("stop");
+    assert_eq!(read("gen_ai.output.messages"), json!([said]));
+}
+
+#[test]
+fn a_call_whose_prompt_was_not_kept_tells_its_reply_alone() {
+    let redact: Redact = std::sync::Arc::new(str::to_owned);
+    let span = sent(old(), Some(&redact));
+    assert_eq!(span.text("gen_ai.input.messages"), None);
+    assert!(span.text("gen_ai.output.messages").unwrap().contains("yes"));
 }
 
 #[test]

@@ -129,6 +129,7 @@ impl Ledger {
             error: None,
             latency_ms: 0,
             response: None,
+            prompt: Vec::new(),
         };
         self.ask(&Command::Settle(settle), now_ms);
         let total = self.settled.last().map_or(0, |(_, _, total)| *total) + micro;

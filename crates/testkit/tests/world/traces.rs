@@ -110,6 +110,36 @@ fn every_reply_is_told_with_its_id_its_model_and_why_it_ended() {
 }
 
 #[test]
+fn what_models_are_asked_and_say_is_told_only_where_it_is_asked_for_and_without_secrets() {
+    let told = |keep: Option<Vec<String>>| {
+        let collector = willing();
+        let world = open(1, &collector).set(move |setup: &mut Setup| setup.keep_prompts = keep.clone());
+        world.run(1.days()).check(check::all_work_is_completed());
+        let spans = collector.spans().into_values().filter(|span| span.name.starts_with("chat "));
+        let words = |span: SpanData, name: &str| {
+            let found = span.attributes.into_iter().find(|it| it.key.as_str() == name);
+            found.map(|it| it.value.to_string())
+        };
+        spans
+            .map(|span| {
+                ["gen_ai.input.messages", "gen_ai.output.messages"].map(|name| words(span.clone(), name))
+            })
+            .collect::<Vec<_>>()
+    };
+    assert!(told(None).into_iter().flatten().all(|words| words.is_none()));
+    let told = told(Some(vec!["it must be done".to_owned()]));
+    let all = format!("{told:?}");
+    assert!(all.contains("[redacted]") && !all.contains("it must be done"));
+    assert!(
+        told.iter().all(|[asked, _]| asked.as_ref().is_some_and(|asked| asked.contains("\"role\":\"user\"")))
+    );
+    assert!(
+        told.iter()
+            .any(|[_, said]| said.as_ref().is_some_and(|said| said.contains("\"role\":\"assistant\"")))
+    );
+}
+
+#[test]
 fn a_kill_at_any_touch_of_the_outside_world_leaves_no_gap_and_no_orphan_in_any_trace() {
     let collector = willing();
     let touches = open(3, &collector).run(1.days()).outside.wire.touches();

@@ -146,6 +146,7 @@ fn unknown(key: &TryKey, task_key: &TaskKey, root_key: &TaskKey) -> Settle {
         error: None,
         latency_ms: 0,
         response: None,
+        prompt: Vec::new(),
     }
 }
 

@@ -14,6 +14,7 @@ use serde_json::json;
 use super::super::*;
 use super::world::{World, dollars};
 use crate::fakes::Fuse;
+use crate::process::redact::Redactor;
 
 /// A model that is in trouble so many times, and then replies as the script of the world.
 struct Troubled {
@@ -191,4 +192,23 @@ async fn money_of_a_wait_shows_its_reason() {
     };
     assert!(matches!(wait.reason, Reason::CapReached { .. }) && wait.until_ms.is_some(), "{wait:?}");
     attempt.abort();
+}
+
+/// The prompts that are kept with the calls of the attempt, in one text.
+async fn kept_prompts(keep: Option<Redactor>) -> Vec<String> {
+    let mut world = World::new();
+    world.settings.keep_prompts = keep;
+    assert!(matches!(world.run().await.outcome, Outcome::Completed { .. }));
+    let rows = world.log.rows();
+    assert!(rows.calls.len() > 3);
+    rows.calls.values().map(|call| format!("{:?}", call.prompt)).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_model_is_asked_is_kept_only_where_it_is_wanted_and_without_secrets() {
+    assert!(kept_prompts(None).await.iter().all(|prompt| prompt == "[]"));
+    let kept = kept_prompts(Some(Redactor::new(["Mend the sum".to_owned()]))).await;
+    assert!(kept.iter().all(|prompt| prompt.contains("role: \"user\"")), "{kept:?}");
+    assert!(kept[0].contains("[redacted]"), "{}", kept[0]);
+    assert!(!kept.iter().any(|prompt| prompt.contains("Mend the sum")), "{kept:?}");
 }

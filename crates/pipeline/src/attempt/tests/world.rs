@@ -154,6 +154,7 @@ pub(super) fn settings() -> Settings {
         limits: Limits::default(),
         implementer: Implementer::Builtin,
         bound_by_difference: true,
+        keep_prompts: None,
         merge: Merge::WhenGreen,
         base: "main".to_owned(),
         test: Some("make test".to_owned()),
