@@ -212,7 +212,7 @@ impl Durable for StoreDurable {
             reply: settlement.reply.clone(),
             error: settlement.error.as_ref().map(ToString::to_string),
             latency_ms: settlement.latency_ms,
-            response: settlement.response.clone(),
+            response: settlement.response.clone().map(Box::new),
             prompt: settlement.prompt.clone(),
         });
         self.hand_in(command).await?;

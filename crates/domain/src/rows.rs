@@ -227,7 +227,7 @@ pub struct CallRow {
     pub output_tokens: u64,
     /// What the provider said of the reply beside its text; none when there was no reply.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub response: Option<Response>,
+    pub response: Option<Box<Response>>,
     /// What the model was given, without secrets and maybe cut; only where prompts are kept.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub prompt: Vec<Message>,

@@ -160,7 +160,7 @@ pub struct CallStory {
     /// Billed output tokens.
     pub output_tokens: u64,
     /// What the provider said of the reply beside its text.
-    pub response: Option<Response>,
+    pub response: Option<Box<Response>>,
     /// What was paid; none while open.
     #[serde(rename = "cost_micro")]
     pub cost: Option<MicroUsd>,

@@ -217,12 +217,12 @@ impl Made {
             state: CallState::Settled,
             input_tokens: 12_000,
             output_tokens: 431,
-            response: Some(Response {
+            response: Some(Box::new(Response {
                 id: "r-1".to_owned(),
                 model: self.text.to_owned(),
                 finish_reasons: vec![LENGTH.to_owned()],
                 cache: Some(CacheUse { read_tokens: 9_000, written_tokens: 3_000 }),
-            }),
+            })),
             cost: Some(MicroUsd::new(90_000)),
             latency_ms: to - from,
             created_ms: from,

@@ -345,7 +345,7 @@ pub struct Settle {
     /// How long the call took.
     pub latency_ms: i64,
     /// What the provider said of the reply beside its text; none when there was no reply.
-    pub response: Option<Response>,
+    pub response: Option<Box<Response>>,
     /// What the model was given, without secrets and maybe cut; only where prompts are kept.
     pub prompt: Vec<Message>,
 }

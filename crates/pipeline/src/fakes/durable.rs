@@ -138,7 +138,7 @@ impl Durable for MemoryDurable {
             reply: settlement.reply.clone(),
             error: settlement.error.as_ref().map(ToString::to_string),
             latency_ms: settlement.latency_ms,
-            response: settlement.response.clone(),
+            response: settlement.response.clone().map(Box::new),
             prompt: settlement.prompt.clone(),
             ..self.settlement(settlement.key.clone())
         };

@@ -131,7 +131,7 @@ pub(crate) fn settle(by: &Bearer, call_no: u32, scope: &str, paid: Option<i64>) 
         reply: Some(format!("reply to {call_no}")),
         error: None,
         latency_ms: 7,
-        response: Some(response(call_no)),
+        response: Some(Box::new(response(call_no))),
         prompt: prompt(call_no),
     })
 }

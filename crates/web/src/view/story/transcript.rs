@@ -2,7 +2,6 @@
 
 use askama::Template;
 use glitchlab_domain::agent;
-use glitchlab_domain::response::Response;
 use glitchlab_domain::rows::CallState;
 use glitchlab_domain::story::{AttemptStory, CallStory, StepStory, Story};
 
@@ -79,7 +78,7 @@ fn head(step: &StepStory, call: &CallStory) -> String {
             text::took(call.latency_ms),
         ]),
     }
-    let is_cut = call.response.as_ref().is_some_and(Response::is_cut);
+    let is_cut = call.response.as_ref().is_some_and(|response| response.is_cut());
     parts.extend(is_cut.then(|| "cut at its limit".to_owned()));
     parts.extend((call.state == CallState::Unknown).then(|| "charged at its bound".to_owned()));
     parts.extend((call.cost.is_some() && !call.ok).then(|| "failed".to_owned()));
