@@ -12,6 +12,7 @@ use glitchlab_domain::rows::AttemptRow;
 use glitchlab_domain::task::TaskRow;
 use glitchlab_pipeline::attempt;
 use glitchlab_runtime::{Failure, Task};
+use tracing::{Instrument as _, Span};
 
 use crate::carrying::Carrier;
 use crate::durable::insist;
@@ -27,24 +28,46 @@ pub(super) enum Due {
     CallBack(TaskKey, String),
 }
 
-/// Writes down what is due, each for its reason.
-pub(super) fn closing(engine: &Arc<Engine>, due: Vec<Due>) -> Task<()> {
+impl Due {
+    /// Returns the task that it is about.
+    pub(super) fn key(&self) -> &TaskKey {
+        match self {
+            Self::Close(task, _) => &task.key,
+            Self::Free(key, _) | Self::CallBack(key, _) => key,
+        }
+    }
+}
+
+/// The span that every line about a task takes the task and its trace from.
+pub(super) fn span(task: Option<&TaskRow>) -> Span {
+    let bead = task.map(|task| task.bead_id.as_str()).unwrap_or_default();
+    let trace = task.and_then(|task| task.trace_id.as_deref()).unwrap_or_default();
+    tracing::info_span!("closing", task = bead, trace)
+}
+
+/// Writes down what is due, each for its reason and within its span.
+pub(super) fn closing(engine: &Arc<Engine>, due: Vec<(Due, Span)>) -> Task<()> {
     let engine = Arc::clone(engine);
     Task::new("closings", move |scope| async move {
-        for due in due {
-            let written = match due {
-                Due::Close(task, why) => close(&engine, &task, why).await?,
-                Due::Free(key, why) => free(&engine, key, why).await?,
-                Due::CallBack(key, why) => call_back(&engine, &key, why).await?,
-            };
-            match written {
-                Ok(()) => scope.progress(),
-                // Somebody has changed it meanwhile, or this boot is ending: the next look sees how.
-                Err(refusal) => tracing::warn!(event = "close.refused", "{refusal}"),
-            }
+        for (due, span) in due {
+            write_down(&engine, due).instrument(span).await?;
+            scope.progress();
         }
         Ok(())
     })
+}
+
+async fn write_down(engine: &Arc<Engine>, due: Due) -> Result<(), Failure> {
+    let written = match due {
+        Due::Close(task, why) => close(engine, &task, why).await?,
+        Due::Free(key, why) => free(engine, key, why).await?,
+        Due::CallBack(key, why) => call_back(engine, &key, why).await?,
+    };
+    if let Err(refusal) = written {
+        // Somebody has changed it meanwhile, or this boot is ending: the next look sees how.
+        tracing::warn!(event = "close.refused", "{refusal}");
+    }
+    Ok(())
 }
 
 async fn call_back(engine: &Arc<Engine>, key: &TaskKey, why: String) -> Result<Result<(), Refusal>, Failure> {

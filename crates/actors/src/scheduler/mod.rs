@@ -285,7 +285,11 @@ impl SchedulerState {
         self.tasks.closings.take_exit().map_or(Ok(()), |exit| exit.into_result().map(|_| ()))?;
         let due = self.due();
         if !due.is_empty() && !self.engine.gate.is_draining() {
-            self.tasks.closings.spawn(closings::closing(&self.engine, due))?;
+            let spanned = due.into_iter().map(|due| {
+                let span = closings::span(self.board.task(due.key()));
+                (due, span)
+            });
+            self.tasks.closings.spawn(closings::closing(&self.engine, spanned.collect()))?;
         }
         Ok(())
     }

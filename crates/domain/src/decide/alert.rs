@@ -4,6 +4,7 @@
 use crate::alert::delivery::{Endpoint, OutboxRow, OutboxState, Receiver};
 use crate::alert::evaluate::{Notice, Portion, Watch};
 use crate::alert::format::Origin;
+use crate::alert::rows::Evidence;
 use crate::alert::rules::RULES;
 use crate::alert::{AlertRow, AlerterRow, CursorRow, Firing, Told};
 use crate::command::{Deliver, Evaluate, Refusal, Reply, Stamp};
@@ -76,13 +77,19 @@ fn cursor(rows: &Rows, ask: &Evaluate) -> CursorRow {
     rows.cursors.get(&fresh.id()).cloned().unwrap_or(fresh)
 }
 
+/// An incident of one task alone is told as the task's, so that its line has the task and its trace.
 fn told(notice: &Notice) -> (About, EventKind) {
     let AlertRow { incident_id, rule, severity, summary, .. } = notice.alert.clone();
     let kind = match notice.told {
         Told::Resolved => EventKind::AlertResolved { incident_id, rule, summary },
         Told::Firing | Told::Nothing => EventKind::AlertFiring { incident_id, rule, severity, summary },
     };
-    (About::default(), kind)
+    let Evidence { tasks, traces, .. } = &notice.alert.evidence;
+    (About { bead_id: only(tasks), trace_id: only(traces), ..About::default() }, kind)
+}
+
+fn only<T: Clone>(list: &[T]) -> Option<T> {
+    if let [one] = list { Some(one.clone()) } else { None }
 }
 
 fn undelivered(row: &OutboxRow) -> Option<(About, EventKind)> {

@@ -14,6 +14,7 @@ struct Desk {
     rows: Rows,
     now_ms: i64,
     told: Vec<&'static str>,
+    about: Vec<About>,
 }
 
 fn boot() -> BootBearer {
@@ -45,7 +46,7 @@ impl Desk {
         };
         let mut rows = Rows::default();
         rows.apply(Write::Process(process));
-        Self { rows, now_ms: 0, told: Vec::new() }
+        Self { rows, now_ms: 0, told: Vec::new(), about: Vec::new() }
     }
 
     fn ask(&mut self, command: &Command) -> Reply {
@@ -53,6 +54,7 @@ impl Desk {
         let writes = decide(&self.rows, command, &stamp).expect("the boot is alive");
         writes.rows.into_iter().for_each(|row| self.rows.apply(row));
         self.told.extend(writes.events.iter().map(|(_, kind)| kind.name()));
+        self.about.extend(writes.events.into_iter().map(|(about, _)| about));
         writes.reply
     }
 
@@ -125,6 +127,20 @@ fn events_that_were_taken_in_before_change_nothing() {
     assert_eq!(desk.outbox(), [(Told::Firing, OutboxState::Queued, 0)]);
     let body = &outbox.values().next().expect("it is queued").body;
     assert!(body.contains("http://127.0.0.1:3000/why"), "{body}");
+}
+
+#[test]
+fn an_incident_of_one_task_is_told_with_the_task_and_its_trace_and_one_of_the_engine_with_neither() {
+    let mut desk = Desk::new();
+    let mut event = needs(1, "t");
+    event.about.trace_id = Some("4bf92f3577b34da6a3ce929d0e0e4736".to_owned());
+    desk.look(&[event.clone(), goes_on(2, "t")], &[]);
+    let about = About { task_key: None, ..event.about.clone() };
+    assert_eq!(desk.about, [about.clone(), about], "from its beginning to its end");
+    event.id.seq = 3;
+    event.about = About::default();
+    desk.look(&[event], &[]);
+    assert_eq!(desk.about[2], About::default());
 }
 
 #[test]
