@@ -7,6 +7,7 @@ use glitchlab_domain::alert::Severity;
 use glitchlab_domain::alert::delivery::OutboxState;
 use glitchlab_domain::alert::overview::{Delivery, Overview, RuleNow, RuleState};
 use glitchlab_domain::alert::rows::{AlertRow, AlertState, Told};
+use jiff::Timestamp;
 
 use super::banners::Since;
 use super::glyph::Glyph;
@@ -28,7 +29,7 @@ pub(crate) struct Alert {
     pub(crate) rule: String,
     pub(crate) since: Since,
     pub(crate) summary: String,
-    pub(crate) facts: Vec<(String, String)>,
+    pub(crate) facts: Vec<(String, Fact)>,
     /// Ids and addresses of tasks.
     pub(crate) tasks: Vec<(String, String)>,
     /// The first digits of a trace, and all of them.
@@ -37,6 +38,22 @@ pub(crate) struct Alert {
     pub(crate) pages: Vec<String>,
     /// What each receiver knows.
     pub(crate) told: Vec<String>,
+}
+
+/// What a fact says.
+#[derive(Clone, Debug)]
+pub(crate) struct Fact {
+    pub(crate) text: String,
+    /// The same, where it is an instant.
+    pub(crate) at: Option<Clock>,
+}
+
+impl Fact {
+    /// Receivers are told instants as programs write them; here they are shown as all others are.
+    fn new(text: &str, now_ms: i64) -> Self {
+        let at = text.parse::<Timestamp>().ok().map(|at| text::moment(at.as_millisecond(), now_ms));
+        Self { text: text.to_owned(), at }
+    }
 }
 
 impl Firing {
@@ -57,7 +74,11 @@ impl Alert {
             rule: alert.rule.clone(),
             since: Since::of(alert.fired_ms.unwrap_or(alert.since_ms), now_ms),
             summary: alert.summary.clone(),
-            facts: evidence.facts.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
+            facts: evidence
+                .facts
+                .iter()
+                .map(|(name, value)| (name.clone(), Fact::new(value, now_ms)))
+                .collect(),
             tasks: evidence.tasks.iter().map(|id| (id.to_string(), link::task(id.as_str()))).collect(),
             traces: evidence.traces.iter().map(|id| (id.chars().take(8).collect(), id.clone())).collect(),
             // Only our own pages are named there; anything else is no link.

@@ -49,13 +49,13 @@ fn task_waits(waiting: &Waiting) -> Condition {
     let evidence = Evidence {
         tasks: vec![bead_id.clone()],
         traces: trace_id.iter().cloned().collect(),
-        ..Evidence::default().fact("Reason", why.as_str()).page("/why?group=you")
+        ..Evidence::default().page("/why?group=you")
     };
     Condition { labels: of_task(bead_id), summary: format!("{bead_id} waits for a person: {why}"), evidence }
 }
 
 fn engine_waits(why: &str) -> Condition {
-    let evidence = Evidence::default().fact("Reason", why).page("/why");
+    let evidence = Evidence::default().page("/why");
     Condition { labels: of_engine(), summary: format!("The engine waits for a person: {why}"), evidence }
 }
 

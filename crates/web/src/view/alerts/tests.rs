@@ -12,7 +12,11 @@ fn alert(rule: &str, summary: &str, ago_ms: i64) -> AlertRow {
     let evidence = Evidence {
         tasks: vec!["gl-9qk.2".into()],
         traces: vec!["4bf92f3577b34da6a3ce929d0e0e4736".to_owned()],
-        ..Evidence::default().fact("Failures", "5 within 60 s").page("/actors").page("javascript:alert(1)")
+        ..Evidence::default()
+            .fact("Failures", "5 within 60 s")
+            .fact("Next try", "2026-03-02T14:40:00Z")
+            .page("/actors")
+            .page("javascript:alert(1)")
     };
     let condition = Condition { labels: Default::default(), summary: summary.to_owned(), evidence };
     AlertRow::begin(rule, "repo", condition, (NOW_MS - ago_ms, 1))
@@ -46,6 +50,8 @@ fn what_fires_is_shown_with_its_evidence_and_links_to_our_own_pages_alone() {
     assert!(html.contains(r#"<a class="id" href="/tasks/gl-9qk.2">"#));
     assert!(html.contains(r#"<a href="/actors">"#) && !html.contains("javascript:"));
     assert!(html.contains("<dt>Failures</dt><dd>5 within 60 s</dd>"));
+    let next = r#"<dt>Next try</dt><dd><time datetime="2026-03-02T14:40:00Z">14:40</time></dd>"#;
+    assert!(html.contains(next), "an instant is shown as all others: {html}");
     assert!(html.contains("HOOK_URL delivered 14:32") && html.contains("HOOK_URL try 2 at 14:32"), "{html}");
 }
 
