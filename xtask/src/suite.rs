@@ -1,5 +1,7 @@
 //! The step that runs every Rust test, doc tests included, and counts them.
 
+use std::process::Command;
+
 use anyhow::Result;
 
 use crate::process::{cargo, must_succeed, run_lines};
@@ -9,8 +11,17 @@ use crate::test::Outcome;
 
 /// Runs the tests of the workspace; what they say they skipped is counted as skipped.
 pub(crate) fn run() -> Result<Outcome> {
+    tests(cargo(&["test", "--workspace", "--no-fail-fast"]))
+}
+
+/// Runs the tests of what is built only when it is asked for: telemetry by gRPC.
+pub(crate) fn grpc() -> Result<Outcome> {
+    let feature = "glitchlab-telemetry/otlp-grpc";
+    tests(cargo(&["test", "--workspace", "--features", feature, "--test", "receivers", "--", "grpc::"]))
+}
+
+fn tests(mut tests: Command) -> Result<Outcome> {
     let skips = Skips::start()?;
-    let mut tests = cargo(&["test", "--workspace", "--no-fail-fast"]);
     tests.env(skips::VARIABLE, skips.path());
     let (mut tally, mut notes) = (Tally::default(), Vec::new());
     let status = run_lines(&mut tests, |line| {

@@ -45,7 +45,7 @@ struct Step {
     run: fn() -> Result<Outcome>,
 }
 
-const STEPS: [Step; 8] = [
+const STEPS: [Step; 9] = [
     Step { name: "tools", is_fast: false, run: tools::step },
     Step { name: "format", is_fast: true, run: checks::format },
     Step { name: "lints", is_fast: true, run: checks::lints },
@@ -53,6 +53,7 @@ const STEPS: [Step; 8] = [
     Step { name: "dependencies", is_fast: false, run: checks::dependencies },
     Step { name: "licence texts", is_fast: false, run: checks::licence_texts },
     Step { name: "tests", is_fast: true, run: suite::run },
+    Step { name: "tests of gRPC", is_fast: false, run: suite::grpc },
     Step { name: "browser", is_fast: false, run: e2e::step },
 ];
 
