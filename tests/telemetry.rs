@@ -183,7 +183,7 @@ fn what_is_said_to_models_and_by_them_leaves_only_where_it_is_asked_for_and_with
     let asked: Vec<_> = asked.collect();
     assert_eq!(asked.len(), open.len());
     assert!(asked.iter().all(|asked| asked.contains(r#""role":"system""#)), "{}", asked[0]);
-    assert!(asked.iter().any(|asked| asked.contains("Log in with ghp_[redacted] first.")), "{}", asked[0]);
+    assert!(asked.iter().any(|asked| asked.contains("Log in with [redacted] first.")), "{}", asked[0]);
     assert!(answered.count() > 2 && !is_leaked);
 }
 
@@ -250,6 +250,24 @@ fn a_receiver_that_comes_back_is_told_once() {
     run.signal("TERM");
     let ended = run.wait().expect_code(0);
     assert_eq!(ended.stderr.matches("telemetry.recovered").count(), 1, "{}", ended.stderr);
+}
+
+#[test]
+fn what_a_receiver_refuses_of_what_it_took_is_counted_where_people_look() {
+    let scratch = Scratch::new();
+    let backlog = scratch.backlog(&bead("a", 1, ""));
+    let receiver = Receiver::new(Manner::TakesBut(2, 12));
+    let endpoint = receiver.endpoint();
+    let own = ["--model", "simulated/fast", "--test", "true", "--backlog", text(&backlog)];
+    let run = scratch.start(&[&own[..], &ON, &["--otlp-endpoint", endpoint.as_str()]].concat());
+    let lost = || health(&run)["telemetry"]["lost"].as_u64().filter(|lost| *lost >= 2);
+    assert!(wait_for(LIMIT, lost).is_some(), "{}\n{}", health(&run), run.stderr());
+    assert_eq!(health(&run)["telemetry"]["state"], "ok", "the rest arrived");
+    run.signal("TERM");
+    let ended = run.wait().expect_code(0);
+    let told = lines(&ended.stderr).into_iter().filter(|line| field(line, "event") == "telemetry.refused");
+    let told: Vec<_> = told.map(|line| line["message"].clone()).collect();
+    assert!(told.iter().any(|told| told == "the receiver says: xxxxxxxxxxxx"), "{}", ended.stderr);
 }
 
 #[test]
