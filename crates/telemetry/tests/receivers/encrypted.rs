@@ -14,16 +14,17 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use crate::case::Case;
 
-const CERTIFICATE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/data/tls/certificate.pem");
+pub(crate) const CERTIFICATE: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/data/tls/certificate.pem");
 const KEY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/data/tls/key.pem");
 
 /// The bodies that a receiver took.
 type Bodies = Arc<Mutex<Vec<Vec<u8>>>>;
 
-/// Takes every request that comes by TLS, and ends with the process.
-fn receiver(host: &str) -> (SocketAddr, Bodies) {
+/// Returns how a receiver with that certificate encrypts.
+pub(crate) fn identity() -> ServerConfig {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ServerConfig::builder_with_provider(provider)
+    ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .expect("ring has them")
         .with_no_client_auth()
@@ -31,10 +32,14 @@ fn receiver(host: &str) -> (SocketAddr, Bodies) {
             vec![CertificateDer::from_pem_file(CERTIFICATE).expect("a certificate")],
             PrivateKeyDer::from_pem_file(KEY).expect("a key"),
         )
-        .expect("they belong together");
+        .expect("they belong together")
+}
+
+/// Takes every request that comes by TLS, and ends with the process.
+fn receiver(host: &str) -> (SocketAddr, Bodies) {
     let listener = TcpListener::bind((host, 0)).expect("a free port");
     let address = listener.local_addr().expect("it is bound");
-    let (config, bodies) = (Arc::new(config), Bodies::default());
+    let (config, bodies) = (Arc::new(identity()), Bodies::default());
     let taken = Arc::clone(&bodies);
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {

@@ -16,9 +16,12 @@ use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 
 use crate::case::Case;
+use crate::encrypted::{CERTIFICATE, identity};
 
 /// Codes of gRPC.
 const OK: u32 = 0;
@@ -43,6 +46,11 @@ struct Receiver {
 
 impl Receiver {
     fn new() -> Self {
+        Self::listen(None)
+    }
+
+    /// Listens on a free port; `tls` is how it encrypts, if it does.
+    fn listen(tls: Option<TlsAcceptor>) -> Self {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
         listener.set_nonblocking(true).expect("it is a socket");
         let address = listener.local_addr().expect("it is bound");
@@ -54,7 +62,17 @@ impl Receiver {
             runtime.block_on(async move {
                 let listener = TcpListener::from_std(listener).expect("it does not block");
                 while let Ok((stream, _)) = listener.accept().await {
-                    tokio::spawn(serve(stream, Arc::clone(&answered), Arc::clone(&taken)));
+                    let (answered, taken, tls) = (Arc::clone(&answered), Arc::clone(&taken), tls.clone());
+                    tokio::spawn(async move {
+                        match tls {
+                            None => serve(stream, answered, taken).await,
+                            Some(tls) => {
+                                // Whoever does not trust it hangs up.
+                                let Ok(stream) = tls.accept(stream).await else { return };
+                                serve(stream, answered, taken).await;
+                            }
+                        }
+                    });
                 }
             });
         });
@@ -77,7 +95,10 @@ impl Receiver {
     }
 }
 
-async fn serve(stream: TcpStream, code: Arc<AtomicU32>, calls: Arc<Mutex<Vec<Called>>>) {
+async fn serve<S>(stream: S, code: Arc<AtomicU32>, calls: Arc<Mutex<Vec<Called>>>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let Ok(mut connection) = h2::server::handshake(stream).await else { return };
     while let Some(Ok((request, answer))) = connection.accept().await {
         let (code, calls) = (Arc::clone(&code), Arc::clone(&calls));
@@ -156,4 +177,18 @@ fn what_a_receiver_answers_by_grpc_decides_whether_spans_are_sent_again() {
 fn a_receiver_of_grpc_that_is_not_there_is_tried_again_later() {
     let case = Case::new("http://127.0.0.1:9", &[("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")]);
     assert!(matches!(case.send(), Err(Unsent::Later { .. })));
+}
+
+#[test]
+fn grpc_goes_encrypted_to_a_receiver_that_is_trusted_by_its_own_certificate_and_to_no_other() {
+    let mut config = identity();
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let receiver = Receiver::listen(Some(TlsAcceptor::from(Arc::new(config))));
+    let endpoint = format!("https://localhost:{}", receiver.address.port());
+    let grpc = ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc");
+    assert!(matches!(Case::new(&endpoint, &[grpc]).send(), Err(Unsent::Later { .. })));
+    assert!(receiver.calls.lock().expect("no handler panics").is_empty());
+    let case = Case::new(&endpoint, &[grpc, ("OTEL_EXPORTER_OTLP_CERTIFICATE", CERTIFICATE)]);
+    assert_eq!(case.send(), Ok(()));
+    assert_eq!(receiver.taken::<ExportTraceServiceRequest>("trace.v1.TraceService").len(), 1);
 }
