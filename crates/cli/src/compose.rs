@@ -88,7 +88,10 @@ pub(crate) async fn compose(config: &Config, exports: &Arc<Exports>) -> Result<C
     let tools = Tools {
         workspace: Arc::clone(&workspace) as Arc<dyn Workspace>,
         forge: Arc::new(LocalForge::new(repo.clone())),
-        stages: Arc::new(stages(config, &repo, implementer)),
+        stages: Arc::new(attempt::Settings {
+            keep_prompts: exports.wants_prompts(config).then(|| agents::secrets(config)),
+            ..stages(config, &repo, implementer)
+        }),
         model,
     };
     let scope = scope_of(tools.is_simulated(), &repo_id);
@@ -299,7 +302,7 @@ fn stages(config: &Config, repo: &GitRepo, implementer: Implementer) -> attempt:
         limits: config.limits,
         implementer,
         bound_by_difference: true,
-        keep_prompts: config.effective.switch("telemetry.prompts").then(|| agents::secrets(config)),
+        keep_prompts: None,
         merge: match config.merge {
             Merge::Never => attempt::Merge::Never,
             Merge::WhenGreen => attempt::Merge::WhenGreen,

@@ -119,6 +119,11 @@ impl Exports {
         });
     }
 
+    /// Tells whether spans are sent, and what models are asked and reply with them.
+    pub(crate) fn wants_prompts(&self, config: &Config) -> bool {
+        self.wanted.traces.is_some() && config.effective.switch("telemetry.prompts")
+    }
+
     /// Describes the child that sends the spans of tasks; none where spans are not sent.
     pub(crate) fn traces(&self, engine: &Arc<Engine>, config: &Config) -> Option<ChildSpec> {
         let secrets = agents::secrets(config);
@@ -127,7 +132,7 @@ impl Exports {
             engine: Arc::clone(engine),
             outlet: self.telemetry.outlet()?,
             bookmark: state_of(config).join(format!("traces-{}.json", engine.repo_id)),
-            redact: config.effective.switch("telemetry.prompts").then(|| Arc::new(redact) as Redact),
+            redact: self.wants_prompts(config).then(|| Arc::new(redact) as Redact),
         };
         Some(exporter.child())
     }

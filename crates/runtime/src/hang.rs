@@ -29,7 +29,7 @@ pub struct Overdue {
     pub kind: String,
     /// Which message of this actor, from 1: the same handler has the same number at every look.
     pub seq: u64,
-    /// How long it has been at it.
+    /// How long it has been at it, or at the row of messages that it is in, see [`Handling`](crate::Handling).
     pub elapsed_ms: u64,
     /// How long it may be.
     pub budget_ms: u64,

@@ -94,6 +94,16 @@ impl<A: Actor> Supervised<A> {
         Recorded.into()
     }
 
+    /// The supervisor is ending, or gone. As long as it holds this incarnation, it asks it to stop in its turn; once it has let
+    /// go of it, nobody would end it.
+    fn end_when_let_go(&self, myself: ActorRef<Envelope<A::Msg>>) {
+        let child = Arc::clone(&self.child);
+        tokio::spawn(async move {
+            child.ended.cancelled().await;
+            myself.kill();
+        });
+    }
+
     /// Handles a message in the span of its sender.
     async fn take(&self, msg: A::Msg, trace: Trace, alive: &mut Alive<A>) -> Result<(), ActorProcessingErr> {
         let Alive { context, state: Some((state, _)), known, .. } = alive else { return Ok(()) };
@@ -162,9 +172,7 @@ impl<A: Actor> ractor::Actor for Supervised<A> {
         alive: &mut Self::State,
     ) -> Result<(), ActorProcessingErr> {
         if !std::mem::replace(&mut alive.has_joined, true) && !alive.context.join() {
-            // Nobody would hear of its end, nor end it with the tree.
-            myself.kill();
-            return Ok(());
+            self.end_when_let_go(myself);
         }
         match envelope {
             Envelope::Message(msg, trace) => self.take(msg, trace, alive).await,
@@ -230,7 +238,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_incarnation_that_finds_no_supervisor_any_more_ends() {
+    async fn an_incarnation_that_finds_no_supervisor_any_more_ends_when_it_is_let_go() {
         let (supervisor, tokio_task) = ractor::Actor::spawn(None, Gone, ()).await.unwrap();
         supervisor.kill();
         tokio_task.await.unwrap();
@@ -239,11 +247,13 @@ mod tests {
             let spec = ChildSpec::worker("idle", &handle, |_child| (Idle, ()));
             let StartFn::Worker(worker) = &spec.start else { panic!("it is a worker") };
             let child = Arc::new(Node::child("root", &spec).begin());
-            let started = worker.start(child, ExitRecord::default(), supervisor.get_cell());
+            let started = worker.start(Arc::clone(&child), ExitRecord::default(), supervisor.get_cell());
             let mut spawned = started.await.unwrap();
             if is_poked {
                 handle.send(Poke).unwrap();
             }
+            assert!(!spawned.gone_within(Duration::from_secs(1)).await, "it may still be asked to stop");
+            child.ended.cancel();
             assert!(spawned.gone_within(Duration::from_secs(1)).await, "it would stay for ever");
         }
     }

@@ -5,7 +5,7 @@ use glitchlab_runtime::{
     Strategy, Tree, TreeHandle, start_tree_with,
 };
 
-use crate::probe::{node, settle, spec, until_exited};
+use crate::probe::{Log, Probe, SHORT, node, settle, spec, until_exited};
 
 /// Does something in its starts.
 #[derive(Clone)]
@@ -81,4 +81,52 @@ async fn an_actor_that_is_killed_before_its_first_message_is_started_again() {
     assert_eq!(cause_of_exit(&mut events).await, ExitReason::Killed);
     settle().await;
     assert_eq!(node(&tree.snapshot().root, "root/one").incarnation, 2);
+}
+
+/// Takes its time to come back.
+#[derive(Clone)]
+struct Returning(Log);
+
+struct Crash;
+
+impl MessageKind for Crash {
+    fn kind(&self) -> &'static str {
+        "crash"
+    }
+}
+
+impl Actor for Returning {
+    type Msg = Crash;
+    type Arguments = ();
+    type State = ();
+
+    async fn start(&self, context: &Context<Crash>, (): ()) -> Result<(), Failure> {
+        if context.incarnation() > 0 {
+            tokio::time::sleep(SHORT).await;
+        }
+        self.0.write("start a".to_owned());
+        Ok(())
+    }
+
+    async fn handle(&self, _: &Context<Crash>, Crash: Crash, (): &mut ()) -> Result<(), Failure> {
+        Err("it crashes".into())
+    }
+
+    async fn stop(&self, _: &Context<Crash>, (): &mut ()) -> Result<(), Failure> {
+        self.0.write("stop a".to_owned());
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tree_that_ends_while_a_child_comes_back_stops_that_child_in_its_turn() {
+    let (log, handle) = (Log::default(), Handle::new("a"));
+    let returning = Returning(log.clone());
+    let a = ChildSpec::worker("a", &handle, move |_child| (returning.clone(), ()));
+    let root = spec(Strategy::OneForOne, 9, [a, Probe::new("b", &log).spec()]);
+    let tree = start_tree_with("root", root, &TreeHandle::new()).await.expect("the tree starts");
+    handle.send(Crash).expect("it is up");
+    tokio::time::sleep(SHORT / 2).await;
+    tree.stop().await;
+    assert_eq!(log.take(), ["start a", "start b", "start a", "stop b", "stop a"]);
 }

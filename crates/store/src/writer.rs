@@ -216,8 +216,15 @@ fn keep(item: Item, error: &StoreError) -> Option<Item> {
     if failures < TRIES {
         return Some(Item { failures, ..item });
     }
-    tracing::error!(name: "store.command_dropped", error = %error, command = ?item.command, "a command is given up");
+    // What it is and what it is about: its content may be what a model replied, before secrets are taken out.
+    let (command, about) = (kind(&item.command), item.command.needs());
+    tracing::error!(name: "store.command_dropped", error = %error, command, about = ?about, "a command is given up");
     None
+}
+
+fn kind(command: &Command) -> String {
+    let told = format!("{command:?}");
+    told.split(|letter: char| !letter.is_alphanumeric()).next().unwrap_or_default().to_owned()
 }
 
 fn committed(writes: Vec<Write>, events: Vec<Event>) -> Committed {

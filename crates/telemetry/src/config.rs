@@ -171,12 +171,17 @@ impl Destination {
         }
         let protocol = variables.protocol(signal);
         let endpoint = Self::endpoint(given, signal, protocol, variables)?;
+        let trusted = variables.trusted(signal);
+        if trusted.is_some() && endpoint.scheme_str() == Some("http") {
+            variables
+                .note(format!("{endpoint} is spoken to in the clear: the certificate does not count there"));
+        }
         Some(Self {
             endpoint,
             headers: variables.headers(signal),
             timeout: variables.timeout(signal).unwrap_or(TIMEOUT),
             protocol,
-            trusted: variables.trusted(signal),
+            trusted,
         })
     }
 

@@ -74,6 +74,10 @@ impl SpanOutlet for OtlpOutlet {
 const RETRYABLE: [&str; 7] =
     ["Cancelled", "DeadlineExceeded", "Aborted", "OutOfRange", "Unavailable", "DataLoss", "timed out"];
 
+/// What receivers by gRPC say of a message over their limit, under codes that mean other things as well: those written in Go,
+/// and those in Rust.
+const TOO_LARGE: [&str; 2] = ["message larger than max", "message length too large"];
+
 /// Tells what an error means for the spans, as the specifications of OTLP/HTTP and OTLP/gRPC have it.
 fn unsent(error: &OTelSdkError, answer: Option<&Answer>) -> Unsent {
     match answer {
@@ -88,8 +92,14 @@ fn unsent(error: &OTelSdkError, answer: Option<&Answer>) -> Unsent {
         // What HTTP did not answer was not sent, such as a request that is too large; gRPC leaves no answer.
         None => {
             let what = error.to_string();
-            let is_retryable = RETRYABLE.iter().any(|code| what.contains(code));
-            if is_retryable { Unsent::Later { what, after: None } } else { Unsent::Never(what) }
+            let says = |sentences: &[&str]| sentences.iter().any(|sentence| what.contains(sentence));
+            if says(&TOO_LARGE) {
+                Unsent::TooLarge(what)
+            } else if says(&RETRYABLE) {
+                Unsent::Later { what, after: None }
+            } else {
+                Unsent::Never(what)
+            }
         }
     }
 }
@@ -128,5 +138,11 @@ mod tests {
         assert!(matches!(unsent(&error("x"), Some(&nothing)), Unsent::Later { .. }));
         assert!(matches!(unsent(&error("request body is too large"), None), Unsent::Never(_)));
         assert!(matches!(unsent(&error("export failed: Unavailable"), None), Unsent::Later { .. }));
+        for too_large in [
+            "code: 'ResourceExhausted', message: \"grpc: received message larger than max (5 vs. 4)\"",
+            "OutOfRange: Error, decoded message length too large: found 5 bytes, the limit is: 4 bytes",
+        ] {
+            assert!(matches!(unsent(&error(too_large), None), Unsent::TooLarge(_)), "{too_large}");
+        }
     }
 }

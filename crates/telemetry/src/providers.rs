@@ -16,7 +16,7 @@ use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::logs::{self, BatchLogProcessor, SdkLogger, SdkLoggerProvider};
 use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider};
 use opentelemetry_sdk::resource::TelemetryResourceDetector;
-use opentelemetry_sdk::trace::{self, BatchSpanProcessor, Sampler, SdkTracerProvider};
+use opentelemetry_sdk::trace::{self, BatchSpanProcessor, Sampler, SdkTracerProvider, SpanLimits};
 use tokio::runtime::Handle;
 
 use crate::config::Config;
@@ -231,6 +231,8 @@ fn tracers(
     let processor = BatchSpanProcessor::builder(exporters.spans(to)?).with_batch_config(batches).build();
     let sampler = Sampler::TraceIdRatioBased(1.0 / f64::from(config.messages));
     let builder = SdkTracerProvider::builder().with_resource(resource);
-    let builder = builder.with_sampler(Sampler::ParentBased(Box::new(sampler)));
+    // Without limits of its own the SDK would look for them in the environment.
+    let builder =
+        builder.with_sampler(Sampler::ParentBased(Box::new(sampler))).with_span_limits(SpanLimits::default());
     Ok(Some(builder.with_span_processor(processor).build()))
 }

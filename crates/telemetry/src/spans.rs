@@ -56,6 +56,17 @@ pub enum Value {
 }
 
 impl Span {
+    /// Returns how many bytes of text it carries: nearly all that it takes in a request, when it is large.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        let weigh = |value: &Value| match value {
+            Value::Text(text) => text.len(),
+            Value::Texts(texts) => texts.iter().map(String::len).sum(),
+            Value::Int(_) | Value::Float(_) | Value::Bool(_) => 0,
+        };
+        self.attributes.iter().map(|(_, value)| weigh(value)).sum()
+    }
+
     /// Returns the text of an attribute.
     #[must_use]
     pub fn text(&self, name: &str) -> Option<&str> {

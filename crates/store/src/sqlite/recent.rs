@@ -1,7 +1,7 @@
 //! Rows that the last batches worked on and that are still under way, so that the next one need not read them back.
 //!
-//! They are moved into a batch, and back when it is committed: no row is in both. A row that is not here is read from the
-//! database, so whatever goes wrong may simply drop all of them.
+//! They are moved into a batch, and what it has made of them back when it is committed. A row that is not here is read from
+//! the database, so whatever goes wrong may simply drop all of them.
 
 use std::collections::BTreeMap;
 
@@ -38,8 +38,15 @@ impl Recent {
     pub(super) fn keep(&mut self, mut batch: Rows, writes: &[Write]) {
         let rows = &mut self.rows;
         keep_open_calls(&mut batch);
-        merge(&mut rows.tasks, batch.tasks, |task| !task.state.is_terminal());
         merge(&mut rows.claims, batch.claims, |_| true);
+        for write in writes {
+            if let Write::DropClaim(key) = write {
+                rows.claims.remove(key);
+            }
+        }
+        // Not the whole backlog, which is looked at again and again.
+        let Rows { tasks, claims, .. } = rows;
+        merge(tasks, batch.tasks, |task| !task.state.is_terminal() && claims.contains_key(&task.key));
         merge(&mut rows.attempts, batch.attempts, |attempt| attempt.ended_ms.is_none());
         merge(&mut rows.steps, batch.steps, |step| step.output.is_none());
         merge(&mut rows.calls, batch.calls, |_| true);
@@ -47,11 +54,6 @@ impl Recent {
         merge(&mut rows.processes, batch.processes, |process| process.alive);
         merge(&mut rows.purses, batch.purses, |_| true);
         merge(&mut rows.gates, batch.gates, |_| true);
-        for write in writes {
-            if let Write::DropClaim(key) = write {
-                rows.claims.remove(key);
-            }
-        }
         if count(rows) > ROOM {
             *rows = Rows::default();
         }
@@ -60,7 +62,11 @@ impl Recent {
 
 /// The tries of a call are read together, so one is only kept where it is known to be all of them.
 fn keep_open_calls(batch: &mut Rows) {
-    let has_more = |key: &TryKey| batch.calls.contains_key(&TryKey { try_no: 1, ..key.clone() });
+    let later = |key: &TryKey| {
+        let at = |try_no| TryKey { try_no, ..key.clone() };
+        at(1)..=at(u32::MAX)
+    };
+    let has_more = |key: &TryKey| batch.calls.range(later(key)).next().is_some();
     let only = batch.calls.iter().filter(|(key, row)| key.try_no == 0 && row.state == CallState::Open);
     let only: Vec<TryKey> = only.filter(|(key, _)| !has_more(key)).map(|(key, _)| key.clone()).collect();
     let mut calls = std::mem::take(&mut batch.calls);

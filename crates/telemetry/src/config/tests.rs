@@ -196,10 +196,14 @@ fn what_is_set_and_not_used_is_noted() {
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://all:4318"),
         ("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip"),
         ("OTEL_EXPORTER_OTLP_LOGS_COMPRESSION", "none"),
+        ("OTEL_EXPORTER_OTLP_TRACES_INSECURE", "false"),
     ]);
     assert_eq!(
         config.notes,
-        ["OTEL_EXPORTER_OTLP_COMPRESSION does not count: what is sent is not compressed"]
+        [
+            "OTEL_EXPORTER_OTLP_COMPRESSION does not count: what is sent is not compressed",
+            "OTEL_EXPORTER_OTLP_TRACES_INSECURE does not count: the address says whether the way is encrypted: write https:// or http://",
+        ]
     );
 }
 

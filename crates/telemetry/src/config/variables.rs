@@ -21,6 +21,7 @@ const UNUSED: &[(&str, &str)] = &[
     ("CLIENT_CERTIFICATE", "this program shows no certificate of its own"),
     ("CLIENT_KEY", "this program shows no certificate of its own"),
     ("COMPRESSION", "what is sent is not compressed"),
+    ("INSECURE", "the address says whether the way is encrypted: write https:// or http://"),
 ];
 
 /// Families of variables of the SDK that have no effect here, by how their names begin.
@@ -36,6 +37,9 @@ const UNUSED_FAMILIES: &[(&str, &str)] = &[
     ),
     ("OTEL_METRIC_EXPORT_TIMEOUT", "an export of metrics may take OTEL_EXPORTER_OTLP_TIMEOUT"),
     ("OTEL_METRICS_EXEMPLAR_FILTER", "metrics have no exemplars"),
+    ("OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION", "histograms have bounds of their own"),
+    ("OTEL_LOGRECORD_", "log records have few attributes, which nothing limits"),
+    ("OTEL_PROPAGATORS", "agents are given TRACEPARENT, as W3C Trace Context has it"),
     ("OTEL_SPAN_", "spans have few attributes and no limit but that of a text, 4096 bytes"),
     ("OTEL_ATTRIBUTE_", "spans have few attributes and no limit but that of a text, 4096 bytes"),
 ];
@@ -180,6 +184,10 @@ impl<'a> Variables<'a> {
     }
 
     /// Notes what somebody set and this program does not use.
+    pub(super) fn note(&mut self, note: String) {
+        self.notes.push(note);
+    }
+
     pub(super) fn note_unused(&mut self) {
         for (what, why) in UNUSED {
             let names = Signal::ALL.map(|signal| for_signal(signal, what)).into_iter().chain([for_all(what)]);
