@@ -15,6 +15,7 @@ use glitchlab_runtime::{ChildSpec, Failure, Task, TaskScope};
 use glitchlab_store::StoreError;
 use glitchlab_telemetry::outlet::{SpanData, SpanOutlet, Unsent};
 use glitchlab_telemetry::spans::{self, Redact, Span};
+use tokio::time::Instant;
 
 use crate::engine::Engine;
 use bookmark::Bookmark;
@@ -27,8 +28,11 @@ const SPANS: usize = 512;
 const TEXT: usize = 2 * 1_024 * 1_024;
 /// How long new events are gathered: there is one request a second, not one for each commit.
 const GATHER: Duration = Duration::from_secs(1);
-/// How long it rests between two portions of the past, so that it does not take the machine from the work.
+/// How long it rests at least between two portions of the past.
 const BREATH: Duration = Duration::from_millis(20);
+/// How many times as long as a portion took it rests after it, up to [`GATHER`], so that it does not take the machine from the
+/// work: with more tasks a second than it tells in a tenth of the time, it falls behind and catches up later.
+const RESTS: u32 = 9;
 /// The longest rest after requests that failed; the first is [`GATHER`], each next twice as long.
 const LONGEST_REST: Duration = Duration::from_secs(30);
 /// How long it may go on when it is told to end.
@@ -117,9 +121,14 @@ impl TraceExporter {
         let boots = self.engine.reader.boots_of(&self.engine.repo_id).await?;
         let boots = bookmark.open_boots(boots);
         for (place, boot) in boots.iter().enumerate() {
+            let mut began = Instant::now();
             while self.send_portion(bookmark, boot).await? {
                 scope.progress();
-                tokio::time::sleep(BREATH).await;
+                // Nobody works any more when it is told to end.
+                if !scope.is_cancelled() {
+                    tokio::time::sleep((began.elapsed() * RESTS).clamp(BREATH, GATHER)).await;
+                }
+                began = Instant::now();
             }
             scope.progress();
             if *boot != self.engine.boot.boot_id {

@@ -96,6 +96,7 @@ impl<A: Actor> Supervised<A> {
 
     /// The supervisor is ending, or gone. As long as it holds this incarnation, it asks it to stop in its turn; once it has let
     /// go of it, nobody would end it.
+    #[cold]
     fn end_when_let_go(&self, myself: ActorRef<Envelope<A::Msg>>) {
         let child = Arc::clone(&self.child);
         tokio::spawn(async move {
