@@ -33,8 +33,8 @@ use mimalloc::MiMalloc;
 use crate::args::{Args, Command};
 use crate::exit::Stop;
 
-/// Tasks and threads hand what they allocated to each other all the time, which this allocator is made for: it takes a seventh
-/// of the processor time less than the system's (`docs/benchmarks.md`).
+/// Tasks and threads hand what they allocated to each other all the time, which this allocator is made for: in the system's, the
+/// writer of the store spent a fifth of its processor time (`docs/benchmarks.md`).
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
