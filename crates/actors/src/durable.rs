@@ -107,19 +107,8 @@ impl StoreDurable {
             (self.engine.queue.clone(), self.bearer.task_key.clone(), self.engine.scope.clone());
         let root_key = self.root_key.clone();
         move |key| {
-            queue.submit_detached(Command::Settle(Settle {
-                by: None,
-                key,
-                task_key,
-                root_key,
-                scope,
-                paid: None,
-                reply: None,
-                error: Some("abandoned before an answer came".to_owned()),
-                latency_ms: 0,
-                response: None,
-                prompt: Vec::new(),
-            }));
+            let why = "abandoned before an answer came";
+            queue.submit_detached(Command::Settle(Settle::unanswered(key, task_key, root_key, scope, why)));
         }
     }
 }

@@ -99,19 +99,8 @@ pub async fn settle_open(reader: &Reader, queue: &Queue) -> Result<usize, StoreE
 }
 
 fn at_bound(call: &CallRow) -> Settle {
-    Settle {
-        by: None,
-        key: call.key.clone(),
-        task_key: call.task_key.clone(),
-        root_key: call.root_key.clone(),
-        scope: call.scope.clone(),
-        paid: None,
-        reply: None,
-        error: Some("its process died before an answer came".to_owned()),
-        latency_ms: 0,
-        response: None,
-        prompt: Vec::new(),
-    }
+    let CallRow { key, task_key, root_key, scope, .. } = call.clone();
+    Settle::unanswered(key, task_key, root_key, scope, "its process died before an answer came")
 }
 
 async fn living(reader: &Reader) -> Result<Vec<BootId>, StoreError> {

@@ -88,10 +88,7 @@ pub(crate) async fn compose(config: &Config, exports: &Arc<Exports>) -> Result<C
     let tools = Tools {
         workspace: Arc::clone(&workspace) as Arc<dyn Workspace>,
         forge: Arc::new(LocalForge::new(repo.clone())),
-        stages: Arc::new(attempt::Settings {
-            keep_prompts: exports.wants_prompts(config).then(|| agents::secrets(config)),
-            ..stages(config, &repo, implementer)
-        }),
+        stages: Arc::new(stages(config, &repo, implementer, exports)),
         model,
     };
     let scope = scope_of(tools.is_simulated(), &repo_id);
@@ -297,12 +294,12 @@ pub(crate) fn money(config: &Config) -> MoneyRules {
     }
 }
 
-fn stages(config: &Config, repo: &GitRepo, implementer: Implementer) -> attempt::Settings {
+fn stages(config: &Config, repo: &GitRepo, implementer: Implementer, exports: &Exports) -> attempt::Settings {
     attempt::Settings {
         limits: config.limits,
         implementer,
         bound_by_difference: true,
-        keep_prompts: None,
+        keep_prompts: exports.wants_prompts(config).then(|| agents::secrets(config)),
         merge: match config.merge {
             Merge::Never => attempt::Merge::Never,
             Merge::WhenGreen => attempt::Merge::WhenGreen,

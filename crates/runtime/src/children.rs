@@ -1,12 +1,12 @@
 //! The children of one supervisor: how they start and stop. What follows on an end is in `endings`, what others ask
 //! for in `orders`.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-use ractor::ActorRef;
+use ractor::{ActorId, ActorRef};
 
-use crate::by_number::ByActor;
 use crate::child::{ChildId, ChildSpec, Restart};
 use crate::control::Started;
 use crate::exit::{ExitReason, ExitRecord};
@@ -29,7 +29,7 @@ pub(crate) struct Children {
     pub(crate) myself: ActorRef<SupervisorMsg>,
     pub(crate) members: Ordered<Child>,
     /// Which child an actor is an incarnation of, while it is up.
-    pub(crate) actors: ByActor<Place>,
+    pub(crate) actors: BTreeMap<ActorId, Place>,
     pub(crate) pending: Pending,
 }
 
@@ -46,7 +46,7 @@ impl Children {
         if let Some(group) = &node.group {
             group.open(myself.clone());
         }
-        let (actors, pending) = (ByActor::default(), Pending::default());
+        let (actors, pending) = (BTreeMap::new(), Pending::default());
         Self { spec, node, shared, exit, myself, members, actors, pending }
     }
 

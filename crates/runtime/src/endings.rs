@@ -65,16 +65,18 @@ impl Children {
     pub(crate) async fn restart(&mut self, pending: u64) -> Result<(), Breach> {
         let due = self.pending.take(pending).unwrap_or_default();
         let places = due.iter().filter_map(|id| self.find(id)).collect();
-        match self.start_again(places).await {
-            Ok(()) => Ok(()),
-            Err((at, cause)) => self.promise_restart(at, cause).await,
-        }
+        self.start_again(places).await
     }
 
-    /// Starts these children in order, up to one that does not come up.
-    async fn start_again(&mut self, places: Vec<Place>) -> Result<(), (Place, ExitReason)> {
+    /// Starts these children in order. Where one does not come up, the restart is tried again by a message, so that a
+    /// supervisor whose children do not come up can still be stopped.
+    async fn start_again(&mut self, places: Vec<Place>) -> Result<(), Breach> {
         for at in places {
-            self.start(at, true).await.map_err(|cause| (at, cause))?;
+            if let Err(cause) = self.start(at, true).await {
+                let Down { group, due, .. } = self.put_down(at, cause).await?;
+                self.promise(&group, due);
+                break;
+            }
         }
         Ok(())
     }
@@ -112,20 +114,9 @@ impl Children {
     /// Counts a failure, and then gives up or starts the group again, when nothing makes it wait.
     async fn fail(&mut self, at: Place, cause: ExitReason) -> Result<(), Breach> {
         let Down { group, due, at_once } = self.put_down(at, cause).await?;
-        if !at_once {
-            self.promise(&group, due);
-            return Ok(());
+        if at_once {
+            return self.start_again(group).await;
         }
-        match self.start_again(group).await {
-            Ok(()) => Ok(()),
-            // By a message, so that a supervisor whose children do not come up can still be stopped.
-            Err((at, cause)) => self.promise_restart(at, cause).await,
-        }
-    }
-
-    /// Counts a failure, and then gives up or promises the restart of the group.
-    async fn promise_restart(&mut self, at: Place, cause: ExitReason) -> Result<(), Breach> {
-        let Down { group, due, .. } = self.put_down(at, cause).await?;
         self.promise(&group, due);
         Ok(())
     }

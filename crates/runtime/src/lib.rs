@@ -2,7 +2,6 @@
 
 mod actor;
 mod backoff;
-mod by_number;
 mod check;
 mod child;
 mod children;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use glitchlab_domain::command::{Command, Refusal, Reply, Settle};
+use glitchlab_domain::command::{Command, Refusal, Reply, Reserve, Settle};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::error::StoreError;
@@ -116,19 +116,9 @@ impl Delivery {
     pub(crate) fn new(answer: Answer, command: &Command, back: &mpsc::WeakUnboundedSender<Item>) -> Self {
         let unreceived = match (command, &answer) {
             (Command::Reserve(ask), Ok(Ok(Reply::Granted(_)))) => {
-                let settle = Settle {
-                    by: None,
-                    key: ask.key.clone(),
-                    task_key: ask.by.task_key.clone(),
-                    root_key: ask.root_key.clone(),
-                    scope: ask.scope.clone(),
-                    paid: None,
-                    reply: None,
-                    error: Some("abandoned before the grant was received".to_owned()),
-                    latency_ms: 0,
-                    response: None,
-                    prompt: Vec::new(),
-                };
+                let Reserve { key, root_key, scope, by, .. } = ask.clone();
+                let why = "abandoned before the grant was received";
+                let settle = Settle::unanswered(key, by.task_key, root_key, scope, why);
                 Some((back.clone(), Box::new(settle)))
             }
             _ => None,

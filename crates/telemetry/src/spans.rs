@@ -3,6 +3,7 @@
 
 mod call;
 mod export;
+mod requests;
 mod step;
 mod tree;
 mod whole;
@@ -19,6 +20,7 @@ use glitchlab_domain::trace::{Material, SpanId};
 use crate::names::attribute;
 
 pub use export::{data, scope};
+pub use requests::requests;
 pub use tree::tree;
 
 /// One span.
@@ -57,8 +59,7 @@ pub enum Value {
 
 impl Span {
     /// Returns how many bytes of text it carries: nearly all that it takes in a request, when it is large.
-    #[must_use]
-    pub fn weight(&self) -> usize {
+    fn weight(&self) -> usize {
         let weigh = |value: &Value| match value {
             Value::Text(text) => text.len(),
             Value::Texts(texts) => texts.iter().map(String::len).sum(),

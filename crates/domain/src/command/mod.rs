@@ -350,6 +350,26 @@ pub struct Settle {
     pub prompt: Vec<Message>,
 }
 
+impl Settle {
+    /// Settles a call at its bound, since no answer came, and says why.
+    #[must_use]
+    pub fn unanswered(key: TryKey, task_key: TaskKey, root_key: TaskKey, scope: String, why: &str) -> Self {
+        Self {
+            by: None,
+            key,
+            task_key,
+            root_key,
+            scope,
+            paid: None,
+            reply: None,
+            error: Some(why.to_owned()),
+            latency_ms: 0,
+            response: None,
+            prompt: Vec::new(),
+        }
+    }
+}
+
 /// What a provider billed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Paid {

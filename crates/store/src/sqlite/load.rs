@@ -117,7 +117,7 @@ impl Loading<'_> {
     /// Loads all tries of a call. The first one is kept as long as it is the only one.
     fn tries(&mut self, attempt_id: &AttemptId, step_n: u32, call_no: u32) -> Result<(), StoreError> {
         let first = TryKey { attempt_id: attempt_id.clone(), step_n, call_no, try_no: 0 };
-        match self.is_recent::<CallRow>(&first) {
+        match self.take_recent::<CallRow>(&first) {
             true => Ok(()),
             false => self.all::<CallRow>(CALLS, tries_of(attempt_id, step_n, call_no)),
         }
@@ -125,14 +125,14 @@ impl Loading<'_> {
 
     /// Loads the row with this key, when there is one.
     fn one<T: Kept>(&mut self, key: &T::Key) -> Result<(), StoreError> {
-        match self.is_recent::<T>(key) {
+        match self.take_recent::<T>(key) {
             true => Ok(()),
             false => self.read::<T>(&T::text(key)),
         }
     }
 
-    /// Takes a row from the recent ones, if it is there.
-    fn is_recent<T: Kept>(&mut self, key: &T::Key) -> bool {
+    /// Takes a row from the recent ones, and tells whether it was there.
+    fn take_recent<T: Kept>(&mut self, key: &T::Key) -> bool {
         let recent = T::map(self.recent).remove_entry(key);
         recent.map(|(key, row)| T::map(self.rows).insert(key, row)).is_some()
     }

@@ -52,13 +52,10 @@ impl Saving<'_> {
         serde_json::to_writer(&mut self.body, row)
             .map_err(|error| StoreError::BadRow { table: T::TABLE, what: error.to_string() })?;
         let known = self.statements.iter().position(|(table, _)| *table == T::TABLE);
-        let place = match known {
-            Some(place) => place,
-            None => {
-                self.statements.push((T::TABLE, upsert::<T>(self.connection)?));
-                self.statements.len() - 1
-            }
-        };
+        let place = known.unwrap_or(self.statements.len());
+        if known.is_none() {
+            self.statements.push((T::TABLE, upsert::<T>(self.connection)?));
+        }
         let statement = &mut self.statements[place].1;
         let values = row.values();
         for (place, value) in values.iter().enumerate() {
