@@ -199,10 +199,12 @@ struct Scratch {
 }
 
 impl Scratch {
+    const NAME: &str = "glitchlab-index-";
+
     fn index(admin: &Path) -> Result<Self, WorkspaceError> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let n = NEXT.fetch_add(1, Ordering::Relaxed);
-        let path = admin.join(format!("glitchlab-index-{}-{n}", std::process::id()));
+        let path = admin.join(format!("{}{}-{n}", Self::NAME, std::process::id()));
         fs::copy(admin.join("index"), &path)
             .map_err(|source| contain::failed("copy", &admin.join("index"), source))?;
         Ok(Self { path })
@@ -211,8 +213,17 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // What stays goes with the worktree.
+        // What stays after a kill is swept, or goes with the worktree.
         let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// Removes the copies of an index that a killed engine left, and git's locks of them: the next engine may have the same
+/// process id, as in a container, and would make copies of the same names.
+pub(super) fn sweep_copies(admin: &Path) {
+    let copies = fs::read_dir(admin).into_iter().flatten().flatten();
+    for copy in copies.filter(|copy| copy.file_name().to_string_lossy().starts_with(Scratch::NAME)) {
+        let _may_go_with_the_worktree = fs::remove_file(copy.path());
     }
 }
 

@@ -1,6 +1,6 @@
 //! What ended attempts left behind.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -56,15 +56,16 @@ impl GitWorkspace {
             gone.push(at.path);
         }
         self.remove_work_in_progress(running).await?;
+        // What git keeps of a worktree and was half removed; one that is only not there now is none of our business.
+        self.repo.call(&["worktree", "prune", "--expire=never"]).run().await?;
         Ok(gone)
     }
 
     fn found(&self, running: &HashSet<String>) -> Found {
         let mut found = Found::default();
-        let entries = fs::read_dir(&self.root).into_iter().flatten().flatten();
-        let on_disk =
-            entries.map(|entry| entry.path()).filter(|path| path.is_dir() && *path != self.scratch());
-        for path in on_disk {
+        let on_disk = entries(&self.root).filter(|path| path.is_dir() && *path != self.scratch());
+        let places: BTreeSet<PathBuf> = on_disk.chain(self.known_to_git()).collect();
+        for path in places {
             let admin = self.admin(&path);
             match (record::read(&admin), record::kept_since(&admin)) {
                 (Some(record), _) if running.contains(&record.attempt_id) => {}
@@ -74,6 +75,17 @@ impl GitWorkspace {
             }
         }
         found
+    }
+
+    /// Returns where git believes worktrees of ours: a removal that was cut off leaves git's files without the directory.
+    fn known_to_git(&self) -> impl Iterator<Item = PathBuf> {
+        entries(&self.repo.common_dir.join("worktrees")).filter_map(|admin| {
+            let pointer = fs::read_to_string(admin.join("gitdir")).ok()?;
+            let leads_to = admin.join(pointer.trim_end());
+            let path = self.root.join(admin.file_name()?);
+            let place = leads_to.parent()?.parent()?.canonicalize().ok()?;
+            (place == self.root && leads_to.parent()?.file_name() == path.file_name()).then_some(path)
+        })
     }
 
     /// A worktree without a record was never returned to anyone.
@@ -126,7 +138,11 @@ impl GitWorkspace {
     }
 }
 
-/// What is in the directory of worktrees, without those of running attempts.
+fn entries(directory: &Path) -> impl Iterator<Item = PathBuf> + use<> {
+    fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.path())
+}
+
+/// What there is of worktrees, without those of running attempts.
 #[derive(Default)]
 struct Found {
     kept: Vec<(SystemTime, PathBuf, Record)>,

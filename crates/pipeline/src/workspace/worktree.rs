@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::git::GitWorkspace;
+use super::history::sweep_copies;
 use super::record::{self, Record};
 use super::{WorkspaceError, Worktree, WorktreeSpec, contain, name};
 use crate::git::intent::Intent;
@@ -89,6 +90,7 @@ impl GitWorkspace {
         let _changing = self.changing.lock().await;
         let admin = self.admin(&at.path);
         if keep {
+            sweep_copies(&admin);
             return if admin.is_dir() { record::mark_kept(&admin) } else { Ok(()) };
         }
         match record::read(&admin) {
@@ -186,7 +188,10 @@ impl GitWorkspace {
                 self.close_recorded(path, record).await?;
                 Ok(None)
             }
-            Some(record) if self.is_connected(path) => Ok(Some(self.finish_moving(path, record).await?)),
+            Some(record) if self.is_connected(path) => {
+                sweep_copies(&self.admin(path));
+                Ok(Some(self.finish_moving(path, record).await?))
+            }
             _ => Ok(None),
         }
     }

@@ -46,6 +46,33 @@ async fn worktrees_of_running_attempts_stay_and_those_of_ended_ones_go() {
 }
 
 #[tokio::test]
+async fn a_removal_that_was_cut_off_is_finished_though_the_directory_is_gone() {
+    let world = World::new();
+    let workspace = world.workspace().await;
+    let cut_off = workspace.open(&spec("cutoff12")).await.unwrap();
+    let broken = workspace.open(&spec("broken12")).await.unwrap();
+    let running = workspace.open(&spec("running1")).await.unwrap();
+    let elsewhere = world.top().join("mine");
+    world.git(&["worktree", "add", "--quiet", "-b", "mine", elsewhere.to_str().unwrap()]);
+    let admin = |at: &Worktree| world.repo.join(".git/worktrees").join(at.path.file_name().unwrap());
+    for path in [&cut_off.path, &broken.path, &running.path, &elsewhere] {
+        fs::remove_dir_all(path).unwrap();
+    }
+    fs::remove_file(admin(&broken).join("gitdir")).unwrap();
+    workspace
+        .prune_worktrees(&HashSet::from(["running1".into()]), KeepPolicy::usual(now(&world.top())))
+        .await
+        .unwrap();
+    let left = [&cut_off, &broken, &running].map(|at| admin(at).exists());
+    assert_eq!(left, [false, false, true], "a running one is made anew by its attempt");
+    assert!(
+        world.repo.join(".git/worktrees/mine").exists(),
+        "the user's own may be on a disk that is not there now"
+    );
+    assert!(!world.branches().contains(&cut_off.branch), "nothing was on it");
+}
+
+#[tokio::test]
 async fn a_branch_with_unmerged_work_outlives_its_worktree() {
     let world = World::new();
     let branch = world.branch_with("inreview", "new.txt", "new\n").await;

@@ -38,6 +38,22 @@ async fn a_worktree_is_found_again_with_its_uncommitted_work() {
 }
 
 #[tokio::test]
+async fn what_a_kill_left_of_saving_work_goes_when_the_worktree_is_found_again_or_kept() {
+    let world = World::new();
+    let workspace = world.workspace().await;
+    let at = workspace.open(&spec("attempt1")).await.unwrap();
+    let admin = world.repo.join(".git/worktrees").join(at.path.file_name().unwrap());
+    let left = ["glitchlab-index-1-0", "glitchlab-index-1-0.lock"].map(|name| admin.join(name));
+    let are_there = || left.iter().any(|path| path.exists());
+    left.iter().for_each(|path| write(path, ""));
+    world.workspace().await.open(&spec("attempt1")).await.unwrap();
+    assert!(!are_there(), "in a container the next engine has the same process id");
+    left.iter().for_each(|path| write(path, ""));
+    workspace.close(&at, true).await.unwrap();
+    assert!(!are_there() && at.path.exists());
+}
+
+#[tokio::test]
 async fn two_attempts_do_not_see_each_other() {
     let world = World::new();
     let workspace = world.workspace().await;
