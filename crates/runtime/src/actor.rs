@@ -4,7 +4,6 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ractor::ActorCell;
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -83,27 +82,11 @@ pub struct Context<M> {
     child: Arc<ChildContext>,
     handle: Handle<M>,
     myself: Address<M>,
-    supervisor: ActorCell,
 }
 
 impl<M: Send + 'static> Context<M> {
-    pub(crate) fn new(
-        child: Arc<ChildContext>,
-        handle: Handle<M>,
-        myself: Address<M>,
-        supervisor: ActorCell,
-    ) -> Self {
-        Self { child, handle, myself, supervisor }
-    }
-
-    /// Joins the supervisor, which hears of the end of this incarnation from now on. Returns whether there still is one.
-    ///
-    /// It is the first that a running incarnation does, and nothing can go wrong before. Were it done with the start,
-    /// `ractor` would tell the supervisor that the actor is up, and wake it for that into the one slot of this thread
-    /// that no other thread takes work from: a first message that blocks the thread would stop the supervisor with it.
-    pub(crate) fn join(&self) -> bool {
-        self.myself.actor.link(self.supervisor.clone());
-        self.myself.actor.try_get_supervisor().is_some()
+    pub(crate) fn new(child: Arc<ChildContext>, handle: Handle<M>, myself: Address<M>) -> Self {
+        Self { child, handle, myself }
     }
 
     /// Returns its place in the tree, from the root: `root/work/worker-1`.
@@ -166,17 +149,11 @@ impl<M: Send + 'static> Context<M> {
 
     /// Ends this incarnation after the current message, as finished: only a permanent child is restarted.
     pub fn stop(&self) {
-        self.stop_for(stop_reason::NORMAL);
+        self.myself.stop(stop_reason::NORMAL);
     }
 
     /// Ends this incarnation after the current message, as if it had been asked to.
     pub fn shut_down(&self) {
-        self.stop_for(stop_reason::SHUTDOWN);
-    }
-
-    fn stop_for(&self, reason: &str) {
-        // An actor that stops in its start handles no message any more, not even that it joins.
-        self.join();
-        self.myself.actor.stop(Some(reason.to_owned()));
+        self.myself.stop(stop_reason::SHUTDOWN);
     }
 }

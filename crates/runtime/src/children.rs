@@ -16,6 +16,7 @@ use crate::member::{Child, Running, end_tasks};
 use crate::node::{Node, State};
 use crate::ordered::{Ordered, Place};
 use crate::pending::Pending;
+use crate::shutdown::Spawned;
 use crate::start::StartError;
 use crate::strategy::Strategy;
 use crate::supervisor::{Boot, SupervisorMsg, SupervisorSpec};
@@ -134,13 +135,13 @@ impl Children {
 
     fn stopped(&mut self, at: Place, ended: Option<(Running, ExitReason)>) {
         match ended {
-            Some((running, cause)) => self.bury(at, running, &cause),
+            Some((running, cause)) => drop(self.bury(at, running, &cause)),
             None => self.members[at].node.rest(),
         }
     }
 
-    /// Does what is due once an incarnation is gone, or given up for gone.
-    pub(crate) fn bury(&mut self, at: Place, running: Running, cause: &ExitReason) {
+    /// Does what is due once an incarnation is gone, or given up for gone, and returns where it lived.
+    pub(crate) fn bury(&mut self, at: Place, running: Running, cause: &ExitReason) -> Spawned {
         let child = &mut self.members[at];
         let actor = running.spawned.cell.get_id();
         self.actors.remove(&actor);
@@ -155,8 +156,9 @@ impl Children {
         } else {
             child.node.ended(State::Stopped);
         }
-        drop(running);
+        let spawned = running.let_go();
         self.emit(at, |path| LifecycleEvent::Exited { path, incarnation, cause: cause.clone() });
+        spawned
     }
 
     /// Makes room for a child that was not in the spec.

@@ -7,8 +7,9 @@ use crate::actor::stop_reason;
 use crate::child::{ChildId, Restart};
 use crate::children::Children;
 use crate::exit::{Breach, ExitReason};
+use crate::host::{AnyDoor, Vacant};
 use crate::lifecycle::LifecycleEvent;
-use crate::member::Running;
+use crate::member::{Child, Running};
 use crate::node::State;
 use crate::ordered::Place;
 use crate::snapshot::ms;
@@ -34,18 +35,48 @@ impl Children {
         let Some(at) = self.actors.get(&id).copied() else { return Ok(()) };
         let Some(mut running) = self.members[at].running.take() else { return Ok(()) };
         let cause = running.exit.take().unwrap_or_else(seen);
-        if !running.spawned.gone_within(self.members[at].spec.kill_grace).await {
-            tracing::warn!(path = %self.members[at].node.path, "An actor ended, but its state is still being dropped");
-        }
+        self.wait_for_end(at, &mut running).await;
         self.bury(at, running, &cause);
         self.decide(at, cause).await
     }
 
+    /// Reacts to the failure of an incarnation that has left its host to the next one.
+    pub(crate) async fn vacated(
+        &mut self,
+        host: ActorId,
+        incarnation: u32,
+        door: AnyDoor,
+    ) -> Result<(), Breach> {
+        let Some(at) = self.actors.get(&host).copied() else { return Ok(()) };
+        let meant = |running: &mut Running| running.incarnation == incarnation;
+        let Some(mut running) = self.members[at].running.take_if(meant) else { return Ok(()) };
+        let cause = running.exit.take().unwrap_or(ExitReason::Vanished);
+        if running.is_doomed || !running.exit.is_last() {
+            running.spawned.cell.stop(None);
+            self.wait_for_end(at, &mut running).await;
+            self.bury(at, running, &cause);
+        } else {
+            let host = self.bury(at, running, &cause);
+            self.members[at].vacant = Some(Vacant::new(host, door));
+        }
+        self.decide(at, cause).await
+    }
+
+    /// Waits until nothing is left of an incarnation that has ended.
+    async fn wait_for_end(&self, at: Place, running: &mut Running) {
+        let Child { spec, node, .. } = &self.members[at];
+        if !running.spawned.gone_within(spec.kill_grace).await {
+            tracing::warn!(path = %node.path, "An actor ended, but its state is still being dropped");
+        }
+    }
+
     /// Kills an incarnation, if it is still there, and looks after it once the grace is over.
-    pub(crate) fn kill(&self, id: &ChildId, incarnation: u32) {
-        let Some(child) = self.find(id).map(|at| &self.members[at]) else { return };
-        let meant = |running: &&Running| running.incarnation == incarnation;
-        let Some(running) = child.running.as_ref().filter(meant) else { return };
+    pub(crate) fn kill(&mut self, id: &ChildId, incarnation: u32) {
+        let Some(at) = self.find(id) else { return };
+        let child = &mut self.members[at];
+        let meant = |running: &&mut Running| running.incarnation == incarnation;
+        let Some(running) = child.running.as_mut().filter(meant) else { return };
+        running.is_doomed = true;
         // It may not have joined yet, and then nobody would hear of its end.
         running.spawned.cell.link(self.myself.get_cell());
         running.spawned.cell.kill();
@@ -143,12 +174,15 @@ impl Children {
         Ok(Down { group, due, at_once: after.is_zero() && are_gone })
     }
 
-    /// Stops in reverse those who share the fate of the child at this place, and returns in order who comes back.
+    /// Stops in reverse those who share the fate of the child at this place, which is down already, and returns in order
+    /// who comes back.
     async fn stop_group(&mut self, at: Place) -> Vec<Place> {
         let mut group = self.members.places(self.spec.strategy.group(at));
-        for &at in group.iter().rev() {
-            self.stop(at).await;
-            self.pending.withdraw(&self.members[at].spec.id);
+        for &other in group.iter().rev() {
+            if other != at {
+                self.stop(other).await;
+            }
+            self.pending.withdraw(&self.members[other].spec.id);
         }
         group.retain(|&at| match self.members[at].spec.restart {
             Restart::Temporary => {

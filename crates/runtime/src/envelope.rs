@@ -63,17 +63,18 @@ pub(crate) type Trace = Option<Box<TraceContext>>;
 /// What goes into a mailbox.
 #[derive(Debug)]
 pub(crate) enum Envelope<M> {
-    /// From an incarnation to itself, when nothing else waits for it: a first message lets it join its supervisor.
-    Join,
-    /// A message and the trace it belongs to.
-    Message(M, Trace),
+    /// A message, the trace it belongs to, and the incarnation that it is for.
+    Message(M, Trace, u32),
+    /// Lets a host look after itself: it has yet to join its supervisor, somebody moves in, or its incarnation is asked to
+    /// stop.
+    Look,
 }
 
 impl<M> Envelope<M> {
-    /// Wraps a message in the trace of the caller.
-    pub(crate) fn new(msg: M) -> Self {
+    /// Wraps a message for an incarnation in the trace of the caller.
+    pub(crate) fn new(msg: M, to: u32) -> Self {
         let sender = PROPAGATOR.get().and_then(|propagator| propagator.capture());
-        Self::Message(msg, sender.filter(TraceContext::is_sampled).map(Box::new))
+        Self::Message(msg, sender.filter(TraceContext::is_sampled).map(Box::new), to)
     }
 }
 

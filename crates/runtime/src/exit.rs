@@ -100,6 +100,11 @@ impl ExitRecord {
         Remains(Arc::downgrade(&self.0))
     }
 
+    /// Returns whether nothing of the incarnation is there any more for whoever has this.
+    pub(crate) fn is_last(&self) -> bool {
+        Arc::strong_count(&self.0) == 1
+    }
+
     /// Takes out what was recorded, if anything.
     pub(crate) fn take(&self) -> Option<ExitReason> {
         lock(&self.0).take()

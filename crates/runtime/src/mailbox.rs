@@ -1,12 +1,13 @@
 //! Where one incarnation of an actor is reached, how many messages wait for it, and what it does with them.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use ractor::{ActorId, ActorRef, ActorStatus};
 
 use crate::envelope::Envelope;
+use crate::sync::lock;
 use crate::work::{Common, End, Known, Work};
 
 /// Counts what went into the mailbox of one incarnation and what came out; what is left in it dies with it.
@@ -15,16 +16,30 @@ use crate::work::{Common, End, Known, Work};
 #[repr(C)]
 pub(crate) struct Mailbox {
     sent: AtomicU64,
+    /// What is sent is held back.
+    holds_back: AtomicBool,
+    held_back: Mutex<Vec<LetThrough>>,
     /// Keeps what senders write and what the actor writes on different cache lines. An alignment would do the same,
     /// but aligned memory takes longer to get, and each incarnation gets some.
     _apart: [[u64; 8]; 2],
     own: Own,
 }
 
+/// Puts a message that was held back where it belongs.
+struct LetThrough(Box<dyn FnOnce() + Send>);
+
+impl fmt::Debug for LetThrough {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LetThrough")
+    }
+}
+
 /// What only the incarnation writes, and its supervisor when it is gone.
 #[derive(Debug)]
 struct Own {
     is_closed: AtomicBool,
+    /// Why it shall stop, once it was asked to; this alone is written by whoever asks.
+    stop: OnceLock<&'static str>,
     taken: AtomicU64,
     work: Work,
 }
@@ -32,8 +47,29 @@ struct Own {
 impl Mailbox {
     /// Makes the one of an incarnation.
     pub(crate) fn new(common: Arc<Common>) -> Self {
-        let own = Own { is_closed: false.into(), taken: AtomicU64::new(0), work: Work::new(common) };
-        Self { sent: AtomicU64::new(0), _apart: [[0; 8]; 2], own }
+        let own = Own {
+            is_closed: false.into(),
+            stop: OnceLock::new(),
+            taken: AtomicU64::new(0),
+            work: Work::new(common),
+        };
+        let (holds_back, held_back) = (false.into(), Mutex::default());
+        Self { sent: AtomicU64::new(0), holds_back, held_back, _apart: [[0; 8]; 2], own }
+    }
+
+    /// Holds back what is sent until the guard is opened, or drops it with the guard.
+    fn hold_back(self: &Arc<Self>) -> HeldBack {
+        self.holds_back.store(true, Relaxed);
+        HeldBack(Arc::clone(self))
+    }
+
+    /// Takes out what was held back; when there is nothing, nothing is held back any more.
+    fn take_held_back(&self) -> Vec<LetThrough> {
+        let mut held_back = lock(&self.held_back);
+        if held_back.is_empty() {
+            self.holds_back.store(false, Relaxed);
+        }
+        std::mem::take(&mut held_back)
     }
 
     /// Nobody takes messages out any more, and what is in it is lost.
@@ -44,6 +80,16 @@ impl Mailbox {
     /// Returns whether messages are still taken out.
     pub(crate) fn is_open(&self) -> bool {
         !self.own.is_closed.load(Relaxed)
+    }
+
+    /// Asks the incarnation to stop before its next message; the first reason stays.
+    fn ask_to_stop(&self, reason: &'static str) {
+        let _was_asked_before = self.own.stop.set(reason);
+    }
+
+    /// Returns why it shall stop, if it shall.
+    pub(crate) fn is_asked_to_stop(&self) -> Option<&'static str> {
+        self.own.stop.get().copied()
     }
 
     /// Returns the number of messages that were sent and not yet taken out.
@@ -80,6 +126,31 @@ impl Mailbox {
     }
 }
 
+/// Holds back what is sent to an incarnation that starts in a host which is up already: the host would be woken for it
+/// before there is anything that it could do.
+pub(crate) struct HeldBack(Arc<Mailbox>);
+
+impl HeldBack {
+    /// Lets everything through, in order, and returns whether there was anything.
+    pub(crate) fn open(self) -> bool {
+        let mut any = false;
+        loop {
+            let held_back = self.0.take_held_back();
+            if held_back.is_empty() {
+                return any;
+            }
+            any = true;
+            held_back.into_iter().for_each(|message| (message.0)());
+        }
+    }
+}
+
+impl Drop for HeldBack {
+    fn drop(&mut self) {
+        while !self.0.take_held_back().is_empty() {}
+    }
+}
+
 /// Marks that a handler runs, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct HandlerGuard<'a> {
@@ -104,31 +175,64 @@ impl Drop for HandlerGuard<'_> {
 
 /// Reaches one incarnation.
 pub(crate) struct Address<M> {
-    pub(crate) actor: ActorRef<Envelope<M>>,
+    host: ActorRef<Envelope<M>>,
+    incarnation: u32,
     pub(crate) mailbox: Arc<Mailbox>,
 }
 
 impl<M: Send + 'static> Address<M> {
-    pub(crate) fn new(actor: ActorRef<Envelope<M>>, common: Arc<Common>) -> Self {
-        Self { actor, mailbox: Arc::new(Mailbox::new(common)) }
+    pub(crate) fn new(host: ActorRef<Envelope<M>>, incarnation: u32, common: Arc<Common>) -> Self {
+        Self { host, incarnation, mailbox: Arc::new(Mailbox::new(common)) }
     }
 
     /// Puts a message into the mailbox, or gives it back.
     pub(crate) fn send(&self, msg: M) -> Result<(), Refused<M>> {
-        let envelope = Envelope::new(msg);
+        let envelope = Envelope::new(msg, self.incarnation);
         self.mailbox.sent.fetch_add(1, Relaxed);
-        self.actor.send_message(envelope).map_err(|refused| {
+        let envelope = match self.mailbox.holds_back.load(Relaxed) {
+            true => match self.hold(envelope) {
+                Some(envelope) => envelope,
+                None => return Ok(()),
+            },
+            false => envelope,
+        };
+        self.host.send_message(envelope).map_err(|refused| {
             self.mailbox.sent.fetch_sub(1, Relaxed);
             Refused(refused)
         })
     }
 
-    pub(crate) fn is_up(&self) -> bool {
-        self.actor.get_status() < ActorStatus::Draining
+    /// Holds an envelope back, unless that is over by now.
+    #[cold]
+    fn hold(&self, envelope: Envelope<M>) -> Option<Envelope<M>> {
+        let mut held_back = lock(&self.mailbox.held_back);
+        // Looked at once more with the lock, under which it ends.
+        if !self.mailbox.holds_back.load(Relaxed) {
+            return Some(envelope);
+        }
+        let host = self.host.clone();
+        held_back.push(LetThrough(Box::new(move || drop(host.send_message(envelope)))));
+        None
     }
 
+    /// Holds back what is sent to the incarnation.
+    pub(crate) fn hold_back(&self) -> HeldBack {
+        self.mailbox.hold_back()
+    }
+
+    /// Has the incarnation stop before its next message.
+    pub(crate) fn stop(&self, reason: &'static str) {
+        self.mailbox.ask_to_stop(reason);
+        let _is_gone = self.host.send_message(Envelope::Look);
+    }
+
+    pub(crate) fn is_up(&self) -> bool {
+        self.mailbox.is_open() && self.host.get_status() < ActorStatus::Draining
+    }
+
+    /// Returns the host that the incarnation lives in.
     pub(crate) fn id(&self) -> ActorId {
-        self.actor.get_id()
+        self.host.get_id()
     }
 }
 
@@ -137,12 +241,12 @@ pub(crate) struct Refused<M>(ractor::MessagingErr<Envelope<M>>);
 
 impl<M> Clone for Address<M> {
     fn clone(&self) -> Self {
-        Self { actor: self.actor.clone(), mailbox: Arc::clone(&self.mailbox) }
+        Self { host: self.host.clone(), incarnation: self.incarnation, mailbox: Arc::clone(&self.mailbox) }
     }
 }
 
 impl<M> fmt::Debug for Address<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Address").field(&self.actor.get_id()).finish()
+        f.debug_tuple("Address").field(&self.host.get_id()).field(&self.incarnation).finish()
     }
 }

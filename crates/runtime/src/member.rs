@@ -10,6 +10,7 @@ use crate::actor::Ignore;
 use crate::child::{ChildContext, ChildSpec};
 use crate::exit::{ExitReason, ExitRecord, Failure, Remains, caught};
 use crate::group::Shared;
+use crate::host::Vacant;
 use crate::node::{Node, State};
 use crate::shutdown::Spawned;
 use crate::supervisor::{Boot, Supervisor};
@@ -22,6 +23,8 @@ pub(crate) struct Child {
     pub(crate) running: Option<Running>,
     /// What is left of the incarnation before.
     pub(crate) remains: Remains,
+    /// Where the incarnation before lived and the next one can.
+    pub(crate) vacant: Option<Vacant>,
     /// Failures in a row, for the back-off.
     failures: u32,
 }
@@ -31,13 +34,25 @@ pub(crate) struct Running {
     pub(crate) spawned: Spawned,
     pub(crate) incarnation: u32,
     pub(crate) exit: ExitRecord,
-    child: Arc<ChildContext>,
+    /// It is being killed, and its host with it.
+    pub(crate) is_doomed: bool,
+    _held: Held,
 }
 
-impl Drop for Running {
+impl Running {
+    /// Lets go of the incarnation, and returns where it lived.
+    pub(crate) fn let_go(self) -> Spawned {
+        self.spawned
+    }
+}
+
+/// Holds on to an incarnation.
+struct Held(Arc<ChildContext>);
+
+impl Drop for Held {
     fn drop(&mut self) {
         // Whatever becomes of the supervisor, those who asked learn that the incarnation is over.
-        self.child.ended.cancel();
+        self.0.ended.cancel();
     }
 }
 
@@ -48,6 +63,7 @@ impl Child {
             node: Arc::clone(node),
             running: None,
             remains: Remains::default(),
+            vacant: None,
             failures: 0,
         }
     }
@@ -55,7 +71,7 @@ impl Child {
     /// Starts an incarnation, unless it declines; a panic on the way is a failure of the child and not of its
     /// supervisor.
     pub(crate) async fn launch(
-        &self,
+        &mut self,
         context: ChildContext,
         shared: &Arc<Shared>,
         supervisor: ActorCell,
@@ -64,9 +80,12 @@ impl Child {
         #[cfg(feature = "failpoints")]
         let context = self.armed(context, shared);
         let child = Arc::new(context);
+        let vacant = self.vacant.take();
         let starting = async {
             let started = match &self.spec.start {
-                StartFn::Worker(worker) => worker.start(Arc::clone(&child), exit.clone(), supervisor).await,
+                StartFn::Worker(worker) => {
+                    worker.start(Arc::clone(&child), exit.clone(), supervisor, vacant).await
+                }
                 StartFn::Supervisor(spec) => {
                     let (spec, node, shared) = (Arc::clone(spec), Arc::clone(&self.node), Arc::clone(shared));
                     start_supervisor(Boot { spec, node, shared, exit: exit.clone() }, supervisor).await
@@ -80,7 +99,10 @@ impl Child {
         };
         match caught(starting).await {
             Ok(None) => Ok(None),
-            Ok(Some(spawned)) => Ok(Some(Running { spawned, incarnation: child.incarnation, exit, child })),
+            Ok(Some(spawned)) => {
+                let incarnation = child.incarnation;
+                Ok(Some(Running { spawned, incarnation, exit, is_doomed: false, _held: Held(child) }))
+            }
             Err(cause) => Err(exit.take().unwrap_or(cause)),
         }
     }

@@ -46,6 +46,7 @@ impl Children {
         let at = self.known(id)?;
         self.pending.withdraw(id);
         self.stop(at).await;
+        self.members[at].vacant = None;
         self.members[at].spec.tasks.iter().for_each(|task| task.end());
         self.forget_if_over(at);
         Ok(())

@@ -19,6 +19,7 @@ use crate::control::{ControlError, Started};
 use crate::exit::{Breach, ExitReason, ExitRecord, caught};
 use crate::group::Shared;
 use crate::handle::ReplyPort;
+use crate::host::AnyDoor;
 use crate::intensity::Intensity;
 use crate::node::Node;
 use crate::significance::AutoShutdown;
@@ -86,6 +87,8 @@ impl SupervisorSpec {
 pub(crate) enum SupervisorMsg {
     /// A restart is due.
     Restart { pending: u64 },
+    /// An incarnation has failed and left this host.
+    Vacated { host: ActorId, incarnation: u32, door: AnyDoor },
     /// Kill an incarnation of a child, and go on without it if that does not help.
     Kill { child: ChildId, incarnation: u32 },
     /// The grace after a kill is over.
@@ -99,6 +102,7 @@ impl SupervisorMsg {
     fn kind(&self) -> &'static str {
         match self {
             Self::Restart { .. } => "restart",
+            Self::Vacated { .. } => "exit",
             Self::Kill { .. } => "kill",
             Self::KillExpired { .. } => "kill expired",
             Self::Order(_) => "order",
@@ -184,6 +188,9 @@ impl Children {
         self.reach(msg.kind());
         match msg {
             SupervisorMsg::Restart { pending } => return self.restart(pending).await,
+            SupervisorMsg::Vacated { host, incarnation, door } => {
+                return self.vacated(host, incarnation, door).await;
+            }
             SupervisorMsg::Kill { child, incarnation } => self.kill(&child, incarnation),
             SupervisorMsg::KillExpired { actor } => return self.kill_expired(actor).await,
             SupervisorMsg::Order(order) => self.carry_out(order).await,

@@ -11,8 +11,9 @@ use crate::child::ChildContext;
 use crate::exit::ExitRecord;
 use crate::gauges::Gauges;
 use crate::handle::Handle;
+use crate::host::{self, Vacant};
+use crate::life::Incarnation;
 use crate::shutdown::Spawned;
-use crate::supervised::Supervised;
 use crate::supervisor::SupervisorSpec;
 
 /// Knows how to start a child.
@@ -35,7 +36,14 @@ pub(crate) type Starting = Pin<Box<dyn Future<Output = Result<Spawned, SpawnErr>
 
 /// Starts workers of one kind.
 pub(crate) trait StartWorker: Send + Sync {
-    fn start(&self, child: Arc<ChildContext>, exit: ExitRecord, supervisor: ActorCell) -> Starting;
+    /// Starts an incarnation, in a host that the one before has left, if there is one.
+    fn start(
+        &self,
+        child: Arc<ChildContext>,
+        exit: ExitRecord,
+        supervisor: ActorCell,
+        vacant: Option<Vacant>,
+    ) -> Starting;
     fn retire(&self, id: ActorId);
     fn gauges(&self) -> &Arc<Gauges>;
 }
@@ -51,10 +59,16 @@ where
     A: Actor,
     F: Fn(ChildContext) -> (A, A::Arguments) + Send + Sync + 'static,
 {
-    fn start(&self, child: Arc<ChildContext>, exit: ExitRecord, supervisor: ActorCell) -> Starting {
+    fn start(
+        &self,
+        child: Arc<ChildContext>,
+        exit: ExitRecord,
+        supervisor: ActorCell,
+        vacant: Option<Vacant>,
+    ) -> Starting {
         let (actor, arguments) = (self.make)(ChildContext::clone(&child));
-        let incarnation = Supervised { actor, child, handle: self.handle.clone(), exit };
-        Box::pin(incarnation.spawn(arguments, supervisor))
+        let incarnation = Incarnation { actor, child, handle: self.handle.clone(), exit };
+        Box::pin(host::start(incarnation, arguments, supervisor, vacant))
     }
 
     fn retire(&self, id: ActorId) {

@@ -1,0 +1,294 @@
+//! Runs incarnations on `ractor`: one of its actors hosts one incarnation after another.
+//!
+//! A host is spawned with its first incarnation. When that fails in a handler, the host drops all that is left of it,
+//! tells the supervisor, and stays: if there is a next incarnation it moves in, and nothing has to be spawned. With every
+//! other end, be it a stop, a kill or a zombie, the host ends as well, so that its end says that nothing is left.
+
+use std::any::Any;
+use std::fmt;
+use std::marker::PhantomData;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex};
+
+use ractor::{ActorCell, ActorProcessingErr, ActorRef, ActorStatus, SpawnErr};
+
+use crate::actor::Actor;
+use crate::envelope::Envelope;
+use crate::life::{Incarnation, Life, Recorded};
+use crate::shutdown::Spawned;
+use crate::supervisor::SupervisorMsg;
+use crate::sync::lock;
+
+/// Starts an incarnation in a host that is vacant, or spawns one, which then joins `supervisor`.
+pub(crate) async fn start<A: Actor>(
+    incarnation: Incarnation<A>,
+    arguments: A::Arguments,
+    supervisor: ActorCell,
+    vacant: Option<Vacant>,
+) -> Result<Spawned, SpawnErr> {
+    if let Some(vacant) = vacant.filter(Vacant::is_up) {
+        return move_in(incarnation, arguments, vacant).await;
+    }
+    let host = Host(PhantomData);
+    let (started, tokio_task) =
+        ractor::Actor::spawn(None, host, (incarnation, arguments, supervisor)).await?;
+    Ok(Spawned { cell: started.get_cell(), tokio_task })
+}
+
+/// Starts an incarnation in a vacant host. Should that be killed meanwhile, its supervisor hears of it afterwards, as of
+/// the end of any other.
+async fn move_in<A: Actor>(
+    incarnation: Incarnation<A>,
+    arguments: A::Arguments,
+    vacant: Vacant,
+) -> Result<Spawned, SpawnErr> {
+    let host: ActorRef<Envelope<A::Msg>> = vacant.cell().clone().into();
+    let address = incarnation.address(host.clone());
+    let held_back = address.hold_back();
+    let life = incarnation.start(arguments, address).await.map_err(SpawnErr::StartupFailed)?;
+    if let Some(door) = vacant.door.0.downcast_ref::<Door<A>>() {
+        *lock(&door.0) = Some(life);
+    }
+    if !held_back.open() {
+        let _is_killed = host.send_message(Envelope::Look);
+    }
+    Ok(vacant.occupied())
+}
+
+/// A host that its incarnation has left, for the next one. It ends when there is none.
+#[derive(Debug)]
+pub(crate) struct Vacant {
+    host: Option<Spawned>,
+    door: AnyDoor,
+}
+
+impl Vacant {
+    pub(crate) fn new(host: Spawned, door: AnyDoor) -> Self {
+        Self { host: Some(host), door }
+    }
+
+    fn is_up(&self) -> bool {
+        self.cell().get_status() < ActorStatus::Draining
+    }
+
+    fn cell(&self) -> &ActorCell {
+        &self.host.as_ref().expect("only `occupied` takes it out, and ends this").cell
+    }
+
+    /// Somebody has moved in.
+    fn occupied(mut self) -> Spawned {
+        self.host.take().expect("only this takes it out")
+    }
+}
+
+impl Drop for Vacant {
+    fn drop(&mut self) {
+        self.host.iter().for_each(|host| host.cell.stop(None));
+    }
+}
+
+/// Where the next incarnation of an actor comes in, when its start is over.
+struct Door<A: Actor>(Mutex<Option<Life<A>>>);
+
+/// A door with the type of its actor left behind.
+#[derive(Clone)]
+pub(crate) struct AnyDoor(Arc<dyn Any + Send + Sync>);
+
+impl fmt::Debug for AnyDoor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AnyDoor")
+    }
+}
+
+/// The actor that `ractor` runs.
+struct Host<A>(PhantomData<fn() -> A>);
+
+/// What `ractor` keeps between messages.
+struct Berth<A: Actor> {
+    /// Gone once the incarnation has failed or cleaned up, so that `ractor` hands none of it to the supervisor.
+    life: Option<Life<A>>,
+    /// There is one from the first time on that it is vacant.
+    door: Option<Arc<Door<A>>>,
+    supervisor: ActorCell,
+    has_joined: bool,
+}
+
+impl<A: Actor> Berth<A> {
+    /// Joins the supervisor, which hears of the end of this host from now on.
+    ///
+    /// It is the first that a running incarnation does, and nothing can go wrong before. Were it done with the start,
+    /// `ractor` would tell the supervisor that the actor is up, and wake it for that into the one slot of this thread
+    /// that no other thread takes work from: a first message that blocks the thread would stop the supervisor with it.
+    #[cold]
+    fn join(&mut self, myself: &ActorRef<Envelope<A::Msg>>) {
+        self.has_joined = true;
+        myself.link(self.supervisor.clone());
+        if myself.try_get_supervisor().is_none() {
+            self.end_when_let_go(myself.clone());
+        }
+    }
+
+    /// The supervisor is ending, or gone. As long as it holds the incarnation, it asks it to stop in its turn; once it has let
+    /// go of it, nobody would end it.
+    fn end_when_let_go(&self, myself: ActorRef<Envelope<A::Msg>>) {
+        let Some(life) = &self.life else { return };
+        let ended = life.ended().clone();
+        tokio::spawn(async move {
+            ended.cancelled().await;
+            myself.kill();
+        });
+    }
+
+    /// Lets in who stands at the door, if it is vacant.
+    #[inline]
+    fn let_in(&mut self) {
+        if self.life.is_none()
+            && let Some(door) = &self.door
+        {
+            self.life = lock(&door.0).take();
+        }
+    }
+
+    /// Lets an incarnation that failed go, and tells its supervisor, or ends where there is none.
+    fn vacate(&mut self, myself: &ActorRef<Envelope<A::Msg>>, failed: Recorded) -> Result<(), Recorded> {
+        let Some(life) = self.life.take() else { return Ok(()) };
+        life.mailbox().close();
+        let door = self.door.get_or_insert_with(|| Arc::new(Door(Mutex::new(None))));
+        let door = AnyDoor(Arc::clone(door) as _);
+        let vacated = SupervisorMsg::Vacated { host: myself.get_id(), incarnation: life.number(), door };
+        // Told before: the drop of a state may take longer than the supervisor is ready to wait.
+        self.supervisor.send_message(vacated).map_err(|_gone| failed)?;
+        let _it_has_failed_already = catch_unwind(AssertUnwindSafe(|| drop(life)));
+        Ok(())
+    }
+}
+
+impl<A: Actor> ractor::Actor for Host<A> {
+    type Msg = Envelope<A::Msg>;
+    type State = Berth<A>;
+    type Arguments = (Incarnation<A>, A::Arguments, ActorCell);
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<Self::Msg>,
+        (incarnation, arguments, supervisor): Self::Arguments,
+    ) -> Result<Self::State, ActorProcessingErr> {
+        let address = incarnation.address(myself.clone());
+        let life = incarnation.start(arguments, address).await?;
+        if life.mailbox().waiting() == 0 {
+            myself.send_message(Envelope::Look).map_err(|_ended| Recorded)?;
+        }
+        Ok(Berth { life: Some(life), door: None, supervisor, has_joined: false })
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<Self::Msg>,
+        envelope: Self::Msg,
+        berth: &mut Self::State,
+    ) -> Result<(), ActorProcessingErr> {
+        if !berth.has_joined {
+            berth.join(&myself);
+        }
+        berth.let_in();
+        if let Some(asked) = berth.life.as_ref().and_then(|life| life.mailbox().is_asked_to_stop()) {
+            myself.stop(Some(asked.to_owned()));
+            return Ok(());
+        }
+        match envelope {
+            Envelope::Message(msg, trace, to) => {
+                let Some(life) = berth.life.as_mut().filter(|life| life.number() == to) else {
+                    return Ok(());
+                };
+                if let Err(failed) = life.take(msg, trace).await {
+                    berth.vacate(&myself, failed)?;
+                }
+            }
+            Envelope::Look => {}
+        }
+        Ok(())
+    }
+
+    async fn post_stop(
+        &self,
+        _myself: ActorRef<Self::Msg>,
+        berth: &mut Self::State,
+    ) -> Result<(), ActorProcessingErr> {
+        berth.let_in();
+        match berth.life.take() {
+            Some(life) => Ok(life.stop().await?),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::actor::{Context, MessageKind};
+    use crate::child::ChildSpec;
+    use crate::exit::{ExitRecord, Failure};
+    use crate::handle::Handle;
+    use crate::node::Node;
+    use crate::worker::StartFn;
+
+    struct Idle;
+    struct Poke;
+
+    impl MessageKind for Poke {
+        fn kind(&self) -> &'static str {
+            "poke"
+        }
+    }
+
+    impl Actor for Idle {
+        type Msg = Poke;
+        type Arguments = ();
+        type State = ();
+
+        async fn start(&self, _: &Context<Poke>, (): ()) -> Result<(), Failure> {
+            Ok(())
+        }
+
+        async fn handle(&self, _: &Context<Poke>, Poke: Poke, (): &mut ()) -> Result<(), Failure> {
+            Ok(())
+        }
+    }
+
+    struct Gone;
+
+    impl ractor::Actor for Gone {
+        type Msg = ();
+        type State = ();
+        type Arguments = ();
+
+        async fn pre_start(&self, _: ActorRef<()>, (): ()) -> Result<(), ActorProcessingErr> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_incarnation_that_finds_no_supervisor_any_more_ends_when_it_is_let_go() {
+        let (supervisor, tokio_task) = ractor::Actor::spawn(None, Gone, ()).await.unwrap();
+        supervisor.kill();
+        tokio_task.await.unwrap();
+        for is_poked in [false, true] {
+            let handle = Handle::new("idle");
+            let spec = ChildSpec::worker("idle", &handle, |_child| (Idle, ()));
+            let StartFn::Worker(worker) = &spec.start else { panic!("it is a worker") };
+            let child = Arc::new(Node::child("root", &spec).begin());
+            let started =
+                worker.start(Arc::clone(&child), ExitRecord::default(), supervisor.get_cell(), None);
+            let mut spawned = started.await.unwrap();
+            if is_poked {
+                handle.send(Poke).unwrap();
+            }
+            assert!(!spawned.gone_within(Duration::from_secs(1)).await, "it may still be asked to stop");
+            child.ended.cancel();
+            assert!(spawned.gone_within(Duration::from_secs(1)).await, "it would stay for ever");
+        }
+    }
+}
