@@ -74,6 +74,8 @@ pub(crate) mod stop_reason {
     pub(crate) const NORMAL: &str = "normal";
     /// The actor was asked, or ends as if it had been.
     pub(crate) const SHUTDOWN: &str = "shutdown";
+    /// The actor is asked to make room for its successor; its host stays.
+    pub(crate) const LEAVE: &str = "leave";
 }
 
 /// Is what an incarnation knows of itself.

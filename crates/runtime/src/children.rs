@@ -11,6 +11,7 @@ use crate::child::{ChildId, ChildSpec, Restart};
 use crate::control::Started;
 use crate::exit::{ExitReason, ExitRecord};
 use crate::group::{Group, Shared};
+use crate::host::Vacant;
 use crate::lifecycle::LifecycleEvent;
 use crate::member::{Child, Running, end_tasks};
 use crate::node::{Node, State};
@@ -114,6 +115,20 @@ impl Children {
     pub(crate) async fn stop(&mut self, at: Place) {
         let ended = self.members[at].halt().await;
         self.stopped(at, ended);
+        if self.shared.is_closing() {
+            end_tasks(&self.members[at].spec).await;
+        }
+    }
+
+    /// Stops a child that will be started again, and keeps its host for that.
+    pub(crate) async fn clear(&mut self, at: Place) {
+        match self.members[at].clear().await {
+            Some((running, cause, door)) => {
+                let host = self.bury(at, running, &cause);
+                self.members[at].vacant = door.map(|door| Vacant::new(host, door));
+            }
+            None => self.members[at].node.rest(),
+        }
         if self.shared.is_closing() {
             end_tasks(&self.members[at].spec).await;
         }

@@ -179,8 +179,10 @@ impl Children {
     async fn stop_group(&mut self, at: Place) -> Vec<Place> {
         let mut group = self.members.places(self.spec.strategy.group(at));
         for &other in group.iter().rev() {
-            if other != at {
-                self.stop(other).await;
+            match self.members[other].spec.restart {
+                _ if other == at => {}
+                Restart::Temporary => self.stop(other).await,
+                Restart::Permanent | Restart::Transient => self.clear(other).await,
             }
             self.pending.withdraw(&self.members[other].spec.id);
         }

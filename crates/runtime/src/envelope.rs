@@ -2,6 +2,10 @@
 
 use std::sync::{Arc, OnceLock};
 
+use tokio::sync::oneshot;
+
+use crate::host::AnyDoor;
+
 /// Identifies the span a message was sent from, in the numbers of W3C Trace Context.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TraceContext {
@@ -68,6 +72,8 @@ pub(crate) enum Envelope<M> {
     /// Lets a host look after itself: it has yet to join its supervisor, somebody moves in, or its incarnation is asked to
     /// stop.
     Look,
+    /// Has the incarnation clean up and leave its host to the next one, without taking any message before.
+    Leave(oneshot::Sender<AnyDoor>),
 }
 
 impl<M> Envelope<M> {

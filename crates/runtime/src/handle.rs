@@ -8,6 +8,7 @@ use ractor::ActorId;
 use tokio::sync::oneshot;
 
 use crate::gauges::Gauges;
+use crate::host::AnyDoor;
 use crate::mailbox::Address;
 
 /// Reaches an actor by what it is, not by which incarnation it is.
@@ -142,6 +143,11 @@ impl<M: Send + 'static> Handle<M> {
     pub(crate) fn connect(&self, target: Address<M>) {
         self.inner.gauges.watch(Arc::clone(&target.mailbox));
         *self.target_mut() = Some(target);
+    }
+
+    /// Has the incarnation that is up leave its host to the next one.
+    pub(crate) fn ask_to_leave(&self) -> Option<oneshot::Receiver<AnyDoor>> {
+        self.target().as_ref()?.leave()
     }
 
     /// Lets go of an incarnation that ended, unless the next one is there already.

@@ -1,8 +1,9 @@
 //! Runs incarnations on `ractor`: one of its actors hosts one incarnation after another.
 //!
-//! A host is spawned with its first incarnation. When that fails in a handler, the host drops all that is left of it,
-//! tells the supervisor, and stays: if there is a next incarnation it moves in, and nothing has to be spawned. With every
-//! other end, be it a stop, a kill or a zombie, the host ends as well, so that its end says that nothing is left.
+//! A host is spawned with its first incarnation. When that fails in a handler, or leaves since a sibling failed with which
+//! it shares its fate, the host drops all that is left of it, tells the supervisor, and stays: the next incarnation moves
+//! in, and nothing has to be spawned. With every other end, be it a stop, a kill or a zombie, the host ends as well, so that
+//! its end says that nothing is left.
 
 use std::any::Any;
 use std::fmt;
@@ -11,8 +12,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 
 use ractor::{ActorCell, ActorProcessingErr, ActorRef, ActorStatus, SpawnErr};
+use tokio::sync::oneshot;
 
-use crate::actor::Actor;
+use crate::actor::{Actor, stop_reason};
 use crate::envelope::Envelope;
 use crate::life::{Incarnation, Life, Recorded};
 use crate::shutdown::Spawned;
@@ -119,7 +121,6 @@ impl<A: Actor> Berth<A> {
     /// It is the first that a running incarnation does, and nothing can go wrong before. Were it done with the start,
     /// `ractor` would tell the supervisor that the actor is up, and wake it for that into the one slot of this thread
     /// that no other thread takes work from: a first message that blocks the thread would stop the supervisor with it.
-    #[cold]
     fn join(&mut self, myself: &ActorRef<Envelope<A::Msg>>) {
         self.has_joined = true;
         myself.link(self.supervisor.clone());
@@ -139,22 +140,65 @@ impl<A: Actor> Berth<A> {
         });
     }
 
-    /// Lets in who stands at the door, if it is vacant.
-    #[inline]
-    fn let_in(&mut self) {
-        if self.life.is_none()
-            && let Some(door) = &self.door
-        {
-            self.life = lock(&door.0).take();
+    /// Returns whether a message for this incarnation is for who is there, and there is nothing else to see to before.
+    fn serves(&self, to: u32) -> bool {
+        let is_ready = |life: &Life<A>| life.number() == to && life.mailbox().is_asked_to_stop().is_none();
+        self.has_joined && self.life.as_ref().is_some_and(is_ready)
+    }
+
+    /// Sees to whatever is due besides messages, and then to the envelope.
+    async fn attend_to(
+        &mut self,
+        envelope: Envelope<A::Msg>,
+        myself: &ActorRef<Envelope<A::Msg>>,
+    ) -> Result<(), Recorded> {
+        if !self.has_joined {
+            self.join(myself);
         }
+        self.let_in();
+        let asked = self.life.as_ref().and_then(|life| life.mailbox().is_asked_to_stop());
+        match (envelope, asked) {
+            (Envelope::Leave(gone), None | Some(stop_reason::LEAVE)) => self.leave(gone).await,
+            // On its way out it takes no message.
+            (_, Some(stop_reason::LEAVE)) | (Envelope::Look, None) => {}
+            (_, Some(reason)) => myself.stop(Some(reason.to_owned())),
+            (Envelope::Message(msg, trace, to), None) => {
+                // What is for one that was there before is dropped.
+                let Some(life) = self.life.as_mut().filter(|life| life.number() == to) else { return Ok(()) };
+                if let Err(failed) = life.take(msg, trace).await {
+                    return self.vacate(myself, failed);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets in who stands at the door, if it is vacant.
+    fn let_in(&mut self) {
+        if self.life.is_none() {
+            self.life = self.door.as_ref().and_then(|door| lock(&door.0).take());
+        }
+    }
+
+    fn door(&mut self) -> AnyDoor {
+        let door = self.door.get_or_insert_with(|| Arc::new(Door(Mutex::new(None))));
+        AnyDoor(Arc::clone(door) as _)
+    }
+
+    /// Lets the incarnation clean up and go, and tells who waits for that.
+    async fn leave(&mut self, gone: oneshot::Sender<AnyDoor>) {
+        if let Some(life) = self.life.take() {
+            life.mailbox().close();
+            let _recorded = life.stop().await;
+        }
+        let _nobody_waits = gone.send(self.door());
     }
 
     /// Lets an incarnation that failed go, and tells its supervisor, or ends where there is none.
     fn vacate(&mut self, myself: &ActorRef<Envelope<A::Msg>>, failed: Recorded) -> Result<(), Recorded> {
         let Some(life) = self.life.take() else { return Ok(()) };
         life.mailbox().close();
-        let door = self.door.get_or_insert_with(|| Arc::new(Door(Mutex::new(None))));
-        let door = AnyDoor(Arc::clone(door) as _);
+        let door = self.door();
         let vacated = SupervisorMsg::Vacated { host: myself.get_id(), incarnation: life.number(), door };
         // Told before: the drop of a state may take longer than the supervisor is ready to wait.
         self.supervisor.send_message(vacated).map_err(|_gone| failed)?;
@@ -187,24 +231,15 @@ impl<A: Actor> ractor::Actor for Host<A> {
         envelope: Self::Msg,
         berth: &mut Self::State,
     ) -> Result<(), ActorProcessingErr> {
-        if !berth.has_joined {
-            berth.join(&myself);
-        }
-        berth.let_in();
-        if let Some(asked) = berth.life.as_ref().and_then(|life| life.mailbox().is_asked_to_stop()) {
-            myself.stop(Some(asked.to_owned()));
-            return Ok(());
-        }
         match envelope {
-            Envelope::Message(msg, trace, to) => {
-                let Some(life) = berth.life.as_mut().filter(|life| life.number() == to) else {
-                    return Ok(());
-                };
+            Envelope::Message(msg, trace, to) if berth.serves(to) => {
+                let Some(life) = &mut berth.life else { return Ok(()) };
                 if let Err(failed) = life.take(msg, trace).await {
                     berth.vacate(&myself, failed)?;
                 }
             }
-            Envelope::Look => {}
+            // Boxed, for it is rare, and what is awaited here is moved with each message.
+            other => Box::pin(berth.attend_to(other, &myself)).await?,
         }
         Ok(())
     }

@@ -33,6 +33,7 @@ pub(crate) struct Life<A: Actor> {
     // Dropped first, for as long as the record is there, something may be left.
     state: A::State,
     incarnation: Incarnation<A>,
+    number: u32,
     context: Context<A::Msg>,
     known: Known,
 }
@@ -60,7 +61,10 @@ impl<A: Actor> Incarnation<A> {
         let context = Context::new(Arc::clone(&self.child), self.handle.clone(), address);
         let started = self.recorded(&None, self.begin(&context, arguments)).await;
         match started.map_err(Into::into).and_then(|state| state.ok_or_else(|| Ignore.into())) {
-            Ok(state) => Ok(Life { state, incarnation: self, context, known: Known::default() }),
+            Ok(state) => {
+                let number = self.child.incarnation;
+                Ok(Life { state, incarnation: self, number, context, known: Known::default() })
+            }
             Err(failure) => {
                 self.handle.retire(id);
                 Err(failure)
@@ -112,7 +116,7 @@ impl<A: Actor> Incarnation<A> {
 impl<A: Actor> Life<A> {
     /// Returns which incarnation it is, from 0.
     pub(crate) fn number(&self) -> u32 {
-        self.incarnation.child.incarnation
+        self.number
     }
 
     /// Returns the token that is cancelled when its supervisor has let go of it.
@@ -127,7 +131,7 @@ impl<A: Actor> Life<A> {
 
     /// Handles a message in the span of its sender.
     pub(crate) async fn take(&mut self, msg: A::Msg, trace: Trace) -> Result<(), Recorded> {
-        let Self { incarnation, context, state, known } = self;
+        let Self { incarnation, context, state, known, .. } = self;
         let mailbox = context.mailbox();
         mailbox.take();
         let kind = msg.kind();

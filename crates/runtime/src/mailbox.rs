@@ -5,8 +5,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use ractor::{ActorId, ActorRef, ActorStatus};
+use tokio::sync::oneshot;
 
+use crate::actor::stop_reason;
 use crate::envelope::Envelope;
+use crate::host::AnyDoor;
 use crate::sync::lock;
 use crate::work::{Common, End, Known, Work};
 
@@ -224,6 +227,14 @@ impl<M: Send + 'static> Address<M> {
     pub(crate) fn stop(&self, reason: &'static str) {
         self.mailbox.ask_to_stop(reason);
         let _is_gone = self.host.send_message(Envelope::Look);
+    }
+
+    /// Has the incarnation clean up before its next message and leave its host, and returns where its end is told.
+    pub(crate) fn leave(&self) -> Option<oneshot::Receiver<AnyDoor>> {
+        self.mailbox.ask_to_stop(stop_reason::LEAVE);
+        let (gone, is_gone) = oneshot::channel();
+        self.host.send_message(Envelope::Leave(gone)).ok()?;
+        Some(is_gone)
     }
 
     pub(crate) fn is_up(&self) -> bool {

@@ -7,10 +7,10 @@ use std::time::Duration;
 use ractor::{Actor, ActorCell, SpawnErr};
 
 use crate::actor::Ignore;
-use crate::child::{ChildContext, ChildSpec};
+use crate::child::{ChildContext, ChildSpec, Shutdown};
 use crate::exit::{ExitReason, ExitRecord, Failure, Remains, caught};
 use crate::group::Shared;
-use crate::host::Vacant;
+use crate::host::{AnyDoor, Vacant};
 use crate::node::{Node, State};
 use crate::shutdown::Spawned;
 use crate::supervisor::{Boot, Supervisor};
@@ -121,6 +121,24 @@ impl Child {
         let ending = running.spawned.stop(self.spec.shutdown, self.spec.kill_grace).await;
         let cause = ending.reason(&running.exit);
         Some((running, cause))
+    }
+
+    /// Has the incarnation that is up make room for the next one, as its spec says, and returns what is left of it, why it
+    /// ended and, where its host stays, the door of that.
+    pub(crate) async fn clear(&mut self) -> Option<(Running, ExitReason, Option<AnyDoor>)> {
+        let is_asked = |spec: &ChildSpec| match spec.shutdown {
+            Shutdown::BrutalKill => None,
+            Shutdown::Timeout(_) | Shutdown::Infinity => spec.start.ask_to_leave(),
+        };
+        let Some(is_gone) = self.running.as_ref().and_then(|_| is_asked(&self.spec)) else {
+            return self.halt().await.map(|(running, cause)| (running, cause, None));
+        };
+        let mut running = self.running.take()?;
+        self.node.set(State::Stopping);
+        let ChildSpec { shutdown, kill_grace, .. } = self.spec;
+        let (ending, door) = running.spawned.left(is_gone, shutdown, kill_grace).await;
+        let cause = ending.reason(&running.exit);
+        Some((running, cause, door))
     }
 
     /// Returns the wait before the next restart, and counts the failure that led to it.

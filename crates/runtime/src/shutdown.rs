@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use ractor::ActorCell;
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::actor::stop_reason;
 use crate::child::Shutdown;
 use crate::exit::{ExitReason, ExitRecord};
+use crate::host::AnyDoor;
 
 /// Says how far it had to go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +56,30 @@ impl Spawned {
                 let _ractor_catches_panics = (&mut self.tokio_task).await;
                 Ending::Asked
             }
+        }
+    }
+
+    /// Waits until the incarnation has left this host, as it was asked to, and returns its door; when it does not, or the host
+    /// ends with it, there is none.
+    pub(crate) async fn left(
+        &mut self,
+        is_gone: oneshot::Receiver<AnyDoor>,
+        shutdown: Shutdown,
+        kill_grace: Duration,
+    ) -> (Ending, Option<AnyDoor>) {
+        let left = async {
+            let door = is_gone.await.ok();
+            if door.is_none() {
+                let _ractor_catches_panics = (&mut self.tokio_task).await;
+            }
+            door
+        };
+        match shutdown {
+            Shutdown::Timeout(patience) => match timeout(patience, left).await {
+                Ok(door) => (Ending::Asked, door),
+                Err(_) => (self.kill(kill_grace).await, None),
+            },
+            Shutdown::BrutalKill | Shutdown::Infinity => (Ending::Asked, left.await),
         }
     }
 

@@ -5,13 +5,14 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use ractor::{ActorCell, ActorId, SpawnErr};
+use tokio::sync::oneshot;
 
 use crate::actor::Actor;
 use crate::child::ChildContext;
 use crate::exit::ExitRecord;
 use crate::gauges::Gauges;
 use crate::handle::Handle;
-use crate::host::{self, Vacant};
+use crate::host::{self, AnyDoor, Vacant};
 use crate::life::Incarnation;
 use crate::shutdown::Spawned;
 use crate::supervisor::SupervisorSpec;
@@ -24,6 +25,14 @@ pub(crate) enum StartFn {
 }
 
 impl StartFn {
+    /// Asks the incarnation that is up to leave its host, if it has one that can be left.
+    pub(crate) fn ask_to_leave(&self) -> Option<oneshot::Receiver<AnyDoor>> {
+        match self {
+            Self::Worker(worker) => worker.ask_to_leave(),
+            Self::Supervisor(_) => None,
+        }
+    }
+
     /// Lets the child's handle go of an incarnation.
     pub(crate) fn retire(&self, id: ActorId) {
         if let Self::Worker(worker) = self {
@@ -44,6 +53,8 @@ pub(crate) trait StartWorker: Send + Sync {
         supervisor: ActorCell,
         vacant: Option<Vacant>,
     ) -> Starting;
+    /// Asks the incarnation that is up to leave its host.
+    fn ask_to_leave(&self) -> Option<oneshot::Receiver<AnyDoor>>;
     fn retire(&self, id: ActorId);
     fn gauges(&self) -> &Arc<Gauges>;
 }
@@ -69,6 +80,10 @@ where
         let (actor, arguments) = (self.make)(ChildContext::clone(&child));
         let incarnation = Incarnation { actor, child, handle: self.handle.clone(), exit };
         Box::pin(host::start(incarnation, arguments, supervisor, vacant))
+    }
+
+    fn ask_to_leave(&self) -> Option<oneshot::Receiver<AnyDoor>> {
+        self.handle.ask_to_leave()
     }
 
     fn retire(&self, id: ActorId) {

@@ -6,6 +6,7 @@ mod dynamic;
 mod groups;
 mod handle;
 mod hang;
+mod hosts;
 mod invariants;
 mod joining;
 mod probe;

@@ -8,7 +8,7 @@ use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::sync::mpsc::unbounded_channel;
 use tokio::task::JoinHandle;
 
-use crate::restart::{Latency, Serving, micros};
+use crate::restart::{Crash, Latency, Serving, micros};
 
 const STARTS: usize = 3_000;
 
@@ -32,8 +32,8 @@ pub(crate) struct First(Arc<Mutex<Option<ActorRef<ChildMsg>>>>);
 
 impl First {
     /// Lets the child fail.
-    pub(crate) fn fail(&self) {
-        self.0.lock().unwrap().as_ref().unwrap().cast(ChildMsg::Fail).unwrap();
+    pub(crate) fn fail(&self, crash: Crash) {
+        self.0.lock().unwrap().as_ref().unwrap().cast(ChildMsg::Fail(crash)).unwrap();
     }
 }
 
@@ -103,7 +103,7 @@ struct Child(Option<First>);
 /// What a child is told.
 pub(crate) enum ChildMsg {
     Ping,
-    Fail,
+    Fail(Crash),
 }
 
 impl Actor for Child {
@@ -131,7 +131,7 @@ impl Actor for Child {
     ) -> Result<(), ActorProcessingErr> {
         match msg {
             ChildMsg::Ping => serving.send(Instant::now())?,
-            ChildMsg::Fail => return Err("as asked".into()),
+            ChildMsg::Fail(crash) => return Err(crash.happen().into()),
         }
         Ok(())
     }

@@ -11,7 +11,7 @@ mod restart;
 mod traces;
 
 use mimalloc::MiMalloc;
-use restart::Compared;
+use restart::{Compared, Crash};
 use traces::Tracing;
 
 /// As the program does.
@@ -43,14 +43,22 @@ fn messages() {
 }
 
 fn restarts() {
+    // What a panic says is not what is measured.
+    std::panic::set_hook(Box::new(|_| {}));
     println!(
-        "\n| from the crash to a serving, µs, p50 and p99 | ours | kameo | raw ractor | ours / kameo, p50 |"
+        "\n| from the crash to all serving, µs, p50 and p99 | crash | threads | ours | kameo | raw ractor | ours / kameo, p50 | ours / ours of one child |"
     );
-    println!("|---|---|---|---|---|");
-    for children in [1, 3] {
-        let Compared { ours, kameo, floor } = run(2, restart::compare(children));
-        let name = if children == 1 { "child, one_for_one" } else { "group of three, one_for_all" };
-        println!("| {name} | {ours} | {kameo} | {floor} | {:.2} |", ours.p50 / kameo.p50);
+    println!("|---|---|---|---|---|---|---|---|");
+    for (crash, threads) in [(Crash::Panic, 1), (Crash::Panic, 2), (Crash::Error, 1), (Crash::Error, 2)] {
+        let mut one_child = None;
+        for (children, name) in [(1, "one_for_one"), (3, "one_for_all of three")] {
+            let Compared { ours, kameo, floor } = run(threads, restart::compare(children, crash));
+            let one_child = *one_child.get_or_insert(ours.p50);
+            let (to_kameo, to_one) = (ours.p50 / kameo.p50, ours.p50 / one_child);
+            println!(
+                "| {name} | {crash} | {threads} | {ours} | {kameo} | {floor} | {to_kameo:.2} | {to_one:.2} |"
+            );
+        }
     }
     println!("\na start alone, in raw ractor: {} µs", run(2, floor::start()));
 }

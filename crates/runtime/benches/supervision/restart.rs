@@ -1,6 +1,7 @@
 //! From the message that makes a child fail to the first message that its successor has handled.
 //!
-//! Both send themselves that message when they start, so that nobody has to ask in a loop whether they are back.
+//! Both send themselves that message when they start, so that nobody has to ask in a loop whether they are back. A child
+//! crashes by a panic, or fails by returning an error.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -39,6 +40,34 @@ impl Latency {
     }
 }
 
+/// How a child ends.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Crash {
+    /// It panics.
+    Panic,
+    /// It returns an error.
+    Error,
+}
+
+impl Crash {
+    /// Is what the handler does that is told to fail.
+    pub(crate) fn happen(self) -> &'static str {
+        match self {
+            Self::Panic => panic!("as asked"),
+            Self::Error => "as asked",
+        }
+    }
+}
+
+impl fmt::Display for Crash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Panic => "panic",
+            Self::Error => "error",
+        })
+    }
+}
+
 /// Tells when a child has handled its first message.
 pub(crate) type Serving = UnboundedSender<Instant>;
 
@@ -51,7 +80,7 @@ pub(crate) struct Compared {
 }
 
 /// Compares them in rounds by turns: one child alone, or several that share their fate.
-pub(crate) async fn compare(children: usize) -> Compared {
+pub(crate) async fn compare(children: usize, crash: Crash) -> Compared {
     let (serving, mut served) = unbounded_channel();
     let (_tree, ours) = ours(children, &serving).await;
     let (_supervisor, kameo) = kameo(children, &serving).await;
@@ -61,17 +90,17 @@ pub(crate) async fn compare(children: usize) -> Compared {
     for _ in 0..ROUNDS {
         for _ in 0..CRASHES {
             let crashed_at = Instant::now();
-            ours.send(OurMsg::Fail).unwrap();
+            ours.send(OurMsg::Fail(crash)).unwrap();
             ours_us.push(micros(crashed_at, next(&mut served, children).await));
         }
         for _ in 0..CRASHES {
             let crashed_at = Instant::now();
-            kameo.tell(Fail).try_send().unwrap();
+            kameo.tell(Fail(crash)).try_send().unwrap();
             kameo_us.push(micros(crashed_at, next(&mut served, children).await));
         }
         for _ in 0..CRASHES {
             let crashed_at = Instant::now();
-            floor.fail();
+            floor.fail(crash);
             floor_us.push(micros(crashed_at, next(&mut served, children).await));
         }
     }
@@ -109,14 +138,14 @@ struct Ours;
 
 enum OurMsg {
     Ping,
-    Fail,
+    Fail(Crash),
 }
 
 impl MessageKind for OurMsg {
     fn kind(&self) -> &'static str {
         match self {
             Self::Ping => "ping",
-            Self::Fail => "fail",
+            Self::Fail(_) => "fail",
         }
     }
 }
@@ -134,7 +163,7 @@ impl Actor for Ours {
     async fn handle(&self, _: &Context<OurMsg>, msg: OurMsg, serving: &mut Serving) -> Result<(), Failure> {
         match msg {
             OurMsg::Ping => serving.send(Instant::now())?,
-            OurMsg::Fail => return Err("as asked".into()),
+            OurMsg::Fail(crash) => return Err(crash.happen().into()),
         }
         Ok(())
     }
@@ -196,7 +225,7 @@ struct Kameo {
 }
 
 struct Ping;
-struct Fail;
+struct Fail(Crash);
 
 impl kameo::Actor for Kameo {
     type Args = Serving;
@@ -219,7 +248,11 @@ impl Message<Ping> for Kameo {
 impl Message<Fail> for Kameo {
     type Reply = Result<(), &'static str>;
 
-    async fn handle(&mut self, _: Fail, _: &mut kameo::message::Context<Self, Self::Reply>) -> Self::Reply {
-        Err("as asked")
+    async fn handle(
+        &mut self,
+        Fail(crash): Fail,
+        _: &mut kameo::message::Context<Self, Self::Reply>,
+    ) -> Self::Reply {
+        Err(crash.happen())
     }
 }
