@@ -9,9 +9,9 @@ use ractor::{ActorId, ActorRef};
 
 use crate::child::{ChildId, ChildSpec, Restart};
 use crate::control::Started;
+use crate::door::Vacant;
 use crate::exit::{ExitReason, ExitRecord};
 use crate::group::{Group, Shared};
-use crate::host::Vacant;
 use crate::lifecycle::LifecycleEvent;
 use crate::member::{Child, Running, end_tasks};
 use crate::node::{Node, State};

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use tokio::sync::oneshot;
 
-use crate::host::AnyDoor;
+use crate::door::AnyDoor;
 
 /// Identifies the span a message was sent from, in the numbers of W3C Trace Context.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

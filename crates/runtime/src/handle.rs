@@ -7,8 +7,8 @@ use std::time::Duration;
 use ractor::ActorId;
 use tokio::sync::oneshot;
 
+use crate::door::AnyDoor;
 use crate::gauges::Gauges;
-use crate::host::AnyDoor;
 use crate::mailbox::Address;
 
 /// Reaches an actor by what it is, not by which incarnation it is.

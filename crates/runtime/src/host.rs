@@ -5,21 +5,19 @@
 //! in, and nothing has to be spawned. With every other end, be it a stop, a kill or a zombie, the host ends as well, so that
 //! its end says that nothing is left.
 
-use std::any::Any;
-use std::fmt;
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use ractor::{ActorCell, ActorProcessingErr, ActorRef, ActorStatus, SpawnErr};
+use ractor::{ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
 use tokio::sync::oneshot;
 
 use crate::actor::{Actor, stop_reason};
+use crate::door::{AnyDoor, Door, Vacant};
 use crate::envelope::Envelope;
 use crate::life::{Incarnation, Life, Recorded};
 use crate::shutdown::Spawned;
 use crate::supervisor::SupervisorMsg;
-use crate::sync::lock;
 
 /// Starts an incarnation in a host that is vacant, or spawns one, which then joins `supervisor`.
 pub(crate) async fn start<A: Actor>(
@@ -48,58 +46,11 @@ async fn move_in<A: Actor>(
     let address = incarnation.address(host.clone());
     let held_back = address.hold_back();
     let life = incarnation.start(arguments, address).await.map_err(SpawnErr::StartupFailed)?;
-    if let Some(door) = vacant.door.0.downcast_ref::<Door<A>>() {
-        *lock(&door.0) = Some(life);
-    }
+    vacant.let_in(life);
     if !held_back.open() {
         let _is_killed = host.send_message(Envelope::Look);
     }
     Ok(vacant.occupied())
-}
-
-/// A host that its incarnation has left, for the next one. It ends when there is none.
-#[derive(Debug)]
-pub(crate) struct Vacant {
-    host: Option<Spawned>,
-    door: AnyDoor,
-}
-
-impl Vacant {
-    pub(crate) fn new(host: Spawned, door: AnyDoor) -> Self {
-        Self { host: Some(host), door }
-    }
-
-    fn is_up(&self) -> bool {
-        self.cell().get_status() < ActorStatus::Draining
-    }
-
-    fn cell(&self) -> &ActorCell {
-        &self.host.as_ref().expect("only `occupied` takes it out, and ends this").cell
-    }
-
-    /// Somebody has moved in.
-    fn occupied(mut self) -> Spawned {
-        self.host.take().expect("only this takes it out")
-    }
-}
-
-impl Drop for Vacant {
-    fn drop(&mut self) {
-        self.host.iter().for_each(|host| host.cell.stop(None));
-    }
-}
-
-/// Where the next incarnation of an actor comes in, when its start is over.
-struct Door<A: Actor>(Mutex<Option<Life<A>>>);
-
-/// A door with the type of its actor left behind.
-#[derive(Clone)]
-pub(crate) struct AnyDoor(Arc<dyn Any + Send + Sync>);
-
-impl fmt::Debug for AnyDoor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("AnyDoor")
-    }
 }
 
 /// The actor that `ractor` runs.
@@ -176,13 +127,12 @@ impl<A: Actor> Berth<A> {
     /// Lets in who stands at the door, if it is vacant.
     fn let_in(&mut self) {
         if self.life.is_none() {
-            self.life = self.door.as_ref().and_then(|door| lock(&door.0).take());
+            self.life = self.door.as_ref().and_then(|door| door.take());
         }
     }
 
     fn door(&mut self) -> AnyDoor {
-        let door = self.door.get_or_insert_with(|| Arc::new(Door(Mutex::new(None))));
-        AnyDoor(Arc::clone(door) as _)
+        AnyDoor::new(self.door.get_or_insert_default())
     }
 
     /// Lets the incarnation clean up and go, and tells who waits for that.

@@ -6,6 +6,7 @@ mod check;
 mod child;
 mod children;
 mod control;
+mod door;
 mod endings;
 mod envelope;
 mod exit;

@@ -8,8 +8,8 @@ use ractor::{ActorId, ActorRef, ActorStatus};
 use tokio::sync::oneshot;
 
 use crate::actor::stop_reason;
+use crate::door::AnyDoor;
 use crate::envelope::Envelope;
-use crate::host::AnyDoor;
 use crate::sync::lock;
 use crate::work::{Common, End, Known, Work};
 

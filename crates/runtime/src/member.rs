@@ -8,9 +8,9 @@ use ractor::{Actor, ActorCell, SpawnErr};
 
 use crate::actor::Ignore;
 use crate::child::{ChildContext, ChildSpec, Shutdown};
+use crate::door::{AnyDoor, Vacant};
 use crate::exit::{ExitReason, ExitRecord, Failure, Remains, caught};
 use crate::group::Shared;
-use crate::host::{AnyDoor, Vacant};
 use crate::node::{Node, State};
 use crate::shutdown::Spawned;
 use crate::supervisor::{Boot, Supervisor};

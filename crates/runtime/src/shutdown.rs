@@ -9,8 +9,8 @@ use tokio::time::timeout;
 
 use crate::actor::stop_reason;
 use crate::child::Shutdown;
+use crate::door::AnyDoor;
 use crate::exit::{ExitReason, ExitRecord};
-use crate::host::AnyDoor;
 
 /// Says how far it had to go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,10 +9,11 @@ use tokio::sync::oneshot;
 
 use crate::actor::Actor;
 use crate::child::ChildContext;
+use crate::door::{AnyDoor, Vacant};
 use crate::exit::ExitRecord;
 use crate::gauges::Gauges;
 use crate::handle::Handle;
-use crate::host::{self, AnyDoor, Vacant};
+use crate::host;
 use crate::life::Incarnation;
 use crate::shutdown::Spawned;
 use crate::supervisor::SupervisorSpec;
