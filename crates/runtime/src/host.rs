@@ -53,6 +53,11 @@ async fn move_in<A: Actor>(
     Ok(vacant.occupied())
 }
 
+/// Drops what is nothing to whoever lives in the host now, and must not end it by a panic.
+fn discard<T>(what: T) {
+    let _nobody_cares = catch_unwind(AssertUnwindSafe(|| drop(what)));
+}
+
 /// The actor that `ractor` runs.
 struct Host<A>(PhantomData<fn() -> A>);
 
@@ -97,6 +102,11 @@ impl<A: Actor> Berth<A> {
         self.has_joined && self.life.as_ref().is_some_and(is_ready)
     }
 
+    /// Returns whether this incarnation is there.
+    fn is(&self, number: u32) -> bool {
+        self.life.as_ref().is_some_and(|life| life.number() == number)
+    }
+
     /// Sees to whatever is due besides messages, and then to the envelope.
     async fn attend_to(
         &mut self,
@@ -110,14 +120,17 @@ impl<A: Actor> Berth<A> {
         let asked = self.life.as_ref().and_then(|life| life.mailbox().is_asked_to_stop());
         match (envelope, asked) {
             (Envelope::Leave(gone), None | Some(stop_reason::LEAVE)) => self.leave(gone).await,
-            // On its way out it takes no message.
-            (_, Some(stop_reason::LEAVE)) | (Envelope::Look, None) => {}
-            (_, Some(reason)) => myself.stop(Some(reason.to_owned())),
-            (Envelope::Message(msg, trace, to), None) => {
-                // What is for one that was there before is dropped.
-                let Some(life) = self.life.as_mut().filter(|life| life.number() == to) else { return Ok(()) };
+            (Envelope::Message(msg, trace, to), None) if self.is(to) => {
+                let Some(life) = &mut self.life else { return Ok(()) };
                 if let Err(failed) = life.take(msg, trace).await {
                     return self.vacate(myself, failed);
+                }
+            }
+            (other, asked) => {
+                // On its way out it takes no message, and what is for one that was there before is nothing to it.
+                discard(other);
+                if let Some(reason) = asked.filter(|reason| *reason != stop_reason::LEAVE) {
+                    myself.stop(Some(reason.to_owned()));
                 }
             }
         }
@@ -150,9 +163,9 @@ impl<A: Actor> Berth<A> {
         life.mailbox().close();
         let door = self.door();
         let vacated = SupervisorMsg::Vacated { host: myself.get_id(), incarnation: life.number(), door };
-        // Told before: the drop of a state may take longer than the supervisor is ready to wait.
+        // Told before, so that the supervisor can go on when the drop of the state takes too long for it.
         self.supervisor.send_message(vacated).map_err(|_gone| failed)?;
-        let _it_has_failed_already = catch_unwind(AssertUnwindSafe(|| drop(life)));
+        discard(life);
         Ok(())
     }
 }

@@ -12,6 +12,7 @@ mod envelope;
 mod exit;
 #[cfg(feature = "failpoints")]
 mod failpoint;
+mod gate;
 mod gauges;
 mod group;
 mod handle;

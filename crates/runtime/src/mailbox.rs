@@ -1,8 +1,8 @@
 //! Where one incarnation of an actor is reached, how many messages wait for it, and what it does with them.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 
 use ractor::{ActorId, ActorRef, ActorStatus};
 use tokio::sync::oneshot;
@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use crate::actor::stop_reason;
 use crate::door::AnyDoor;
 use crate::envelope::Envelope;
-use crate::sync::lock;
+use crate::gate::{Gate, HeldBack, LetThrough, Way};
 use crate::work::{Common, End, Known, Work};
 
 /// Counts what went into the mailbox of one incarnation and what came out; what is left in it dies with it.
@@ -19,28 +19,16 @@ use crate::work::{Common, End, Known, Work};
 #[repr(C)]
 pub(crate) struct Mailbox {
     sent: AtomicU64,
-    /// What is sent is held back.
-    holds_back: AtomicBool,
-    held_back: Mutex<Vec<LetThrough>>,
+    gate: Gate,
     /// Keeps what senders write and what the actor writes on different cache lines. An alignment would do the same,
     /// but aligned memory takes longer to get, and each incarnation gets some.
     _apart: [[u64; 8]; 2],
     own: Own,
 }
 
-/// Puts a message that was held back where it belongs.
-struct LetThrough(Box<dyn FnOnce() + Send>);
-
-impl fmt::Debug for LetThrough {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("LetThrough")
-    }
-}
-
-/// What only the incarnation writes, and its supervisor when it is gone.
+/// What only the incarnation writes.
 #[derive(Debug)]
 struct Own {
-    is_closed: AtomicBool,
     /// Why it shall stop, once it was asked to; this alone is written by whoever asks.
     stop: OnceLock<&'static str>,
     taken: AtomicU64,
@@ -50,39 +38,22 @@ struct Own {
 impl Mailbox {
     /// Makes the one of an incarnation.
     pub(crate) fn new(common: Arc<Common>) -> Self {
-        let own = Own {
-            is_closed: false.into(),
-            stop: OnceLock::new(),
-            taken: AtomicU64::new(0),
-            work: Work::new(common),
-        };
-        let (holds_back, held_back) = (false.into(), Mutex::default());
-        Self { sent: AtomicU64::new(0), holds_back, held_back, _apart: [[0; 8]; 2], own }
+        let own = Own { stop: OnceLock::new(), taken: AtomicU64::new(0), work: Work::new(common) };
+        Self { sent: AtomicU64::new(0), gate: Gate::default(), _apart: [[0; 8]; 2], own }
     }
 
-    /// Holds back what is sent until the guard is opened, or drops it with the guard.
-    fn hold_back(self: &Arc<Self>) -> HeldBack {
-        self.holds_back.store(true, Relaxed);
-        HeldBack(Arc::clone(self))
-    }
-
-    /// Takes out what was held back; when there is nothing, nothing is held back any more.
-    fn take_held_back(&self) -> Vec<LetThrough> {
-        let mut held_back = lock(&self.held_back);
-        if held_back.is_empty() {
-            self.holds_back.store(false, Relaxed);
-        }
-        std::mem::take(&mut held_back)
+    pub(crate) fn gate(&self) -> &Gate {
+        &self.gate
     }
 
     /// Nobody takes messages out any more, and what is in it is lost.
     pub(crate) fn close(&self) {
-        self.own.is_closed.store(true, Relaxed);
+        self.gate.close();
     }
 
     /// Returns whether messages are still taken out.
     pub(crate) fn is_open(&self) -> bool {
-        !self.own.is_closed.load(Relaxed)
+        self.gate.way() != Way::Closed
     }
 
     /// Asks the incarnation to stop before its next message; the first reason stays.
@@ -129,31 +100,6 @@ impl Mailbox {
     }
 }
 
-/// Holds back what is sent to an incarnation that starts in a host which is up already: the host would be woken for it
-/// before there is anything that it could do.
-pub(crate) struct HeldBack(Arc<Mailbox>);
-
-impl HeldBack {
-    /// Lets everything through, in order, and returns whether there was anything.
-    pub(crate) fn open(self) -> bool {
-        let mut any = false;
-        loop {
-            let held_back = self.0.take_held_back();
-            if held_back.is_empty() {
-                return any;
-            }
-            any = true;
-            held_back.into_iter().for_each(|message| (message.0)());
-        }
-    }
-}
-
-impl Drop for HeldBack {
-    fn drop(&mut self) {
-        while !self.0.take_held_back().is_empty() {}
-    }
-}
-
 /// Marks that a handler runs, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct HandlerGuard<'a> {
@@ -192,35 +138,32 @@ impl<M: Send + 'static> Address<M> {
     pub(crate) fn send(&self, msg: M) -> Result<(), Refused<M>> {
         let envelope = Envelope::new(msg, self.incarnation);
         self.mailbox.sent.fetch_add(1, Relaxed);
-        let envelope = match self.mailbox.holds_back.load(Relaxed) {
-            true => match self.hold(envelope) {
-                Some(envelope) => envelope,
-                None => return Ok(()),
-            },
-            false => envelope,
+        let sent = match self.mailbox.gate.way() {
+            Way::Open => self.host.send_message(envelope).map_err(Refused::ByHost),
+            Way::HeldBack | Way::Closed => self.wait_or_refuse(envelope),
         };
-        self.host.send_message(envelope).map_err(|refused| {
+        sent.inspect_err(|_| {
             self.mailbox.sent.fetch_sub(1, Relaxed);
-            Refused(refused)
         })
     }
 
-    /// Holds an envelope back, unless that is over by now.
     #[cold]
-    fn hold(&self, envelope: Envelope<M>) -> Option<Envelope<M>> {
-        let mut held_back = lock(&self.mailbox.held_back);
-        // Looked at once more with the lock, under which it ends.
-        if !self.mailbox.holds_back.load(Relaxed) {
-            return Some(envelope);
+    fn wait_or_refuse(&self, envelope: Envelope<M>) -> Result<(), Refused<M>> {
+        let mut envelope = Some(envelope);
+        let way = self.mailbox.gate.keep(|| {
+            let (host, envelope) = (self.host.clone(), envelope.take());
+            LetThrough(Box::new(move || drop(envelope.map(|envelope| host.send_message(envelope)))))
+        });
+        match (way, envelope) {
+            (Way::Open, Some(envelope)) => self.host.send_message(envelope).map_err(Refused::ByHost),
+            (_, Some(envelope)) => Err(Refused::Closed(envelope)),
+            (_, None) => Ok(()),
         }
-        let host = self.host.clone();
-        held_back.push(LetThrough(Box::new(move || drop(host.send_message(envelope)))));
-        None
     }
 
     /// Holds back what is sent to the incarnation.
     pub(crate) fn hold_back(&self) -> HeldBack {
-        self.mailbox.hold_back()
+        HeldBack::at(&self.mailbox)
     }
 
     /// Has the incarnation stop before its next message.
@@ -248,7 +191,12 @@ impl<M: Send + 'static> Address<M> {
 }
 
 /// A message that nobody took. Its drop may do anything, also send, so it is dropped without a lock.
-pub(crate) struct Refused<M>(ractor::MessagingErr<Envelope<M>>);
+pub(crate) enum Refused<M> {
+    /// The incarnation takes none any more.
+    Closed(Envelope<M>),
+    /// Its host is ending.
+    ByHost(ractor::MessagingErr<Envelope<M>>),
+}
 
 impl<M> Clone for Address<M> {
     fn clone(&self) -> Self {

@@ -68,7 +68,12 @@ impl Spawned {
         kill_grace: Duration,
     ) -> (Ending, Option<AnyDoor>) {
         let left = async {
-            let door = is_gone.await.ok();
+            let door = tokio::select! {
+                biased;
+                door = is_gone => door.ok(),
+                // Also when it ends by itself, and the question stays in its mailbox.
+                _ = &mut self.tokio_task => return None,
+            };
             if door.is_none() {
                 let _ractor_catches_panics = (&mut self.tokio_task).await;
             }

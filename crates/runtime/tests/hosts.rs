@@ -21,6 +21,8 @@ struct Slow(Log);
 enum SlowMsg {
     Note(&'static str),
     Fail,
+    Wait,
+    Bomb(Bomb),
 }
 
 impl MessageKind for SlowMsg {
@@ -28,6 +30,8 @@ impl MessageKind for SlowMsg {
         match self {
             Self::Note(_) => "note",
             Self::Fail => "fail",
+            Self::Wait => "wait",
+            Self::Bomb(_) => "bomb",
         }
     }
 }
@@ -48,7 +52,14 @@ impl Actor for Slow {
         match msg {
             SlowMsg::Note(note) => self.0.write(note.into()),
             SlowMsg::Fail => return Err("crash".into()),
+            SlowMsg::Wait => sleep(SECOND).await,
+            SlowMsg::Bomb(bomb) => std::mem::forget(bomb),
         }
+        Ok(())
+    }
+
+    async fn stop(&self, _: &Context<SlowMsg>, (): &mut ()) -> Result<(), Failure> {
+        self.0.write("stopped".into());
         Ok(())
     }
 }
@@ -175,6 +186,53 @@ async fn a_sibling_that_leaves_takes_no_message_any_more() {
     let (calls, ()) = tokio::join!(calls, until_restarted(&mut events, "root/two"));
     assert_eq!(log.take(), ["stop two", "start one", "start two"]);
     assert!(calls.iter().all(|call| matches!(call, Ok(0) | Err(CallError::Dropped { .. }))), "{calls:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_is_cleaning_up_to_leave_is_not_there_for_others() {
+    let log = Log::default();
+    let (one, two) = (Probe::new("one", &log), Probe::new("two", &log).stop_takes(4 * SECOND));
+    let (_tree, mut events) = start(spec(Strategy::OneForAll, 3, [one.spec(), two.spec()])).await;
+    crash(&one).await;
+    let call = two.handle.call(ProbeMsg::Incarnation, SECOND).await;
+    assert!(matches!(call, Err(CallError::Gone(_))), "{call:?}");
+    until_restarted(&mut events, "root/two").await;
+    assert_eq!(two.incarnation().await, Some(1));
+}
+
+/// Panics when it is dropped.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        assert!(std::thread::panicking(), "a message that panics when it is dropped");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_cannot_be_dropped_does_no_harm_to_who_never_took_it() {
+    let log = Log::default();
+    let handles = [Handle::new("one"), Handle::new("two")];
+    let children = [0, 1].map(|n| {
+        let slow = Slow(log.clone());
+        ChildSpec::worker(["one", "two"][n], &handles[n], move |_child| (slow.clone(), ()))
+    });
+    let (tree, mut events) = start(spec(Strategy::OneForAll, 9, children)).await;
+    settle().await;
+    log.take();
+    handles[0].send(SlowMsg::Fail).unwrap();
+    for handle in &handles {
+        // So many that the host lets others have their turn before it has dropped them all.
+        (0..300).for_each(|_| handle.send(SlowMsg::Wait).unwrap());
+        handle.send(SlowMsg::Bomb(Bomb)).unwrap();
+    }
+    until_restarted(&mut events, "root/two").await;
+    settle().await;
+    advance(1000 * SECOND).await;
+    settle().await;
+    assert_eq!(log.take(), ["stopped", "started", "by itself", "started", "by itself"]);
+    let seen = tree.snapshot().root.children.into_iter().map(|child| child.incarnation);
+    assert_eq!(seen.collect::<Vec<_>>(), [1, 1]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -18,6 +18,14 @@ pub fn worktree_directory(bead_id: &str, attempt_id: &str) -> String {
     format!("{}-{}", safe(bead_id, "task"), hash(&[bead_id, attempt_id]))
 }
 
+/// Says whether a directory of this name can be the worktree of an attempt.
+#[must_use]
+pub fn is_worktree_directory(name: &str) -> bool {
+    let is_hash =
+        |text: &str| text.len() == 12 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    name.rsplit_once('-').is_some_and(|(task, hash)| !task.is_empty() && is_hash(hash))
+}
+
 /// Names the ref that keeps an attempt's work in progress.
 #[must_use]
 pub fn wip_ref(attempt_id: &str) -> String {
@@ -78,6 +86,8 @@ mod tests {
     fn ordinary_ids_stay_readable() {
         assert_eq!(branch_name("gl-1.2", "k3f9a0b1c2d3"), "glitchlab/gl-1.2-k3f9a0b1");
         assert!(worktree_directory("gl-1.2", "k3f9a0b1c2d3").starts_with("gl-1.2-"));
+        assert!(is_worktree_directory(&worktree_directory("gl-1.2", "k3f9a0b1c2d3")));
+        assert!(!["gl-1.2", "-0123456789ab", "gl-0123456789xy", ""].into_iter().any(is_worktree_directory));
         assert_eq!(wip_ref("k3f9-a0b1"), "refs/glitchlab/wip/k3f9-a0b1");
     }
 

@@ -1,6 +1,6 @@
 //! What ended attempts left behind.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -56,16 +56,13 @@ impl GitWorkspace {
             gone.push(at.path);
         }
         self.remove_work_in_progress(running).await?;
-        // What git keeps of a worktree and was half removed; one that is only not there now is none of our business.
-        self.repo.call(&["worktree", "prune", "--expire=never"]).run().await?;
         Ok(gone)
     }
 
     fn found(&self, running: &HashSet<String>) -> Found {
         let mut found = Found::default();
         let on_disk = entries(&self.root).filter(|path| path.is_dir() && *path != self.scratch());
-        let places: BTreeSet<PathBuf> = on_disk.chain(self.known_to_git()).collect();
-        for path in places {
+        for path in on_disk.chain(self.cut_off()) {
             let admin = self.admin(&path);
             match (record::read(&admin), record::kept_since(&admin)) {
                 (Some(record), _) if running.contains(&record.attempt_id) => {}
@@ -77,15 +74,28 @@ impl GitWorkspace {
         found
     }
 
-    /// Returns where git believes worktrees of ours: a removal that was cut off leaves git's files without the directory.
-    fn known_to_git(&self) -> impl Iterator<Item = PathBuf> {
+    /// Returns where worktrees of ours were whose removal was cut off: git's files for them are still there.
+    ///
+    /// One that was not being removed and is gone from its place stays: a person moved it, and wants it.
+    fn cut_off(&self) -> impl Iterator<Item = PathBuf> {
         entries(&self.repo.common_dir.join("worktrees")).filter_map(|admin| {
-            let pointer = fs::read_to_string(admin.join("gitdir")).ok()?;
-            let leads_to = admin.join(pointer.trim_end());
             let path = self.root.join(admin.file_name()?);
-            let place = leads_to.parent()?.parent()?.canonicalize().ok()?;
-            (place == self.root && leads_to.parent()?.file_name() == path.file_name()).then_some(path)
+            let is_ours = match fs::read_to_string(admin.join("gitdir")) {
+                Ok(pointer) => self.leads_to(&admin, &pointer, &path),
+                // Without it there is only the name to go by; git itself takes such an entry for nothing.
+                Err(_) => name::is_worktree_directory(admin.file_name()?.to_str()?),
+            };
+            let was_removed = record::read(&admin).is_none_or(|record| record.closing);
+            (is_ours && was_removed && !path.exists()).then_some(path)
         })
+    }
+
+    /// Says whether git's pointer to a worktree leads to this place of ours, which may be gone.
+    fn leads_to(&self, admin: &Path, pointer: &str, path: &Path) -> bool {
+        let target = admin.join(pointer.trim_end());
+        let target =
+            target.parent().and_then(|at| Some((at.parent()?.canonicalize().ok()?, at.file_name()?)));
+        target.is_some_and(|(place, name)| place == self.root && Some(name) == path.file_name())
     }
 
     /// A worktree without a record was never returned to anyone.
@@ -98,25 +108,27 @@ impl GitWorkspace {
 
     async fn remove_kept(
         &self,
-        mut kept: Vec<(SystemTime, PathBuf, Record)>,
+        kept: Vec<(SystemTime, PathBuf, Record)>,
         policy: KeepPolicy,
     ) -> Result<Vec<PathBuf>, WorkspaceError> {
+        let (half_gone, mut kept): (Vec<_>, Vec<_>) =
+            kept.into_iter().partition(|(.., record)| record.closing);
         kept.sort_by_key(|(since, ..)| std::cmp::Reverse(*since));
         let is_over = |n: usize, since: SystemTime| {
             n >= policy.kept_at_most
                 || policy.now.duration_since(since).is_ok_and(|age| age >= policy.kept_for)
         };
+        let over = kept.into_iter().enumerate().filter(|(n, (since, ..))| is_over(*n, *since));
         let mut gone = Vec::new();
-        for (n, (since, path, record)) in kept.into_iter().enumerate() {
-            if is_over(n, since) {
-                self.remove_with_branch(&path, &record).await?;
-                gone.push(path);
-            }
+        for (_, path, record) in half_gone.into_iter().chain(over.map(|(_, kept)| kept)) {
+            self.remove_with_branch(&path, &record).await?;
+            gone.push(path);
         }
         Ok(gone)
     }
 
     async fn remove_with_branch(&self, path: &Path, record: &Record) -> Result<(), WorkspaceError> {
+        record::write(&self.admin(path), &Record { closing: true, ..record.clone() })?;
         self.delete_kept(&record.attempt_id).await?;
         self.delete_branch(&record.branch, path).await?;
         self.discard(path).await

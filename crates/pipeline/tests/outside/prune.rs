@@ -45,31 +45,58 @@ async fn worktrees_of_running_attempts_stay_and_those_of_ended_ones_go() {
     assert_eq!(world.branches(), [running.branch.as_str(), "main"]);
 }
 
+/// Does what a kill in the middle of the removal of a worktree leaves.
+fn cut_off(admin: &Path, at: &Worktree) {
+    let record = fs::read_to_string(admin.join("glitchlab.json")).unwrap();
+    let closing = record.replace("\"closing\":false", "\"closing\":true");
+    assert_ne!(closing, record);
+    write(&admin.join("glitchlab.json"), &closing);
+    fs::remove_dir_all(&at.path).unwrap();
+}
+
 #[tokio::test]
 async fn a_removal_that_was_cut_off_is_finished_though_the_directory_is_gone() {
     let world = World::new();
     let workspace = world.workspace().await;
-    let cut_off = workspace.open(&spec("cutoff12")).await.unwrap();
-    let broken = workspace.open(&spec("broken12")).await.unwrap();
-    let running = workspace.open(&spec("running1")).await.unwrap();
-    let elsewhere = world.top().join("mine");
-    world.git(&["worktree", "add", "--quiet", "-b", "mine", elsewhere.to_str().unwrap()]);
+    let open = async |id: &str| workspace.open(&spec(id)).await.unwrap();
     let admin = |at: &Worktree| world.repo.join(".git/worktrees").join(at.path.file_name().unwrap());
-    for path in [&cut_off.path, &broken.path, &running.path, &elsewhere] {
-        fs::remove_dir_all(path).unwrap();
-    }
+    let (half, broken, kept, running) =
+        (open("cutoff12").await, open("broken12").await, open("kept1234").await, open("running1").await);
+    workspace.close(&kept, true).await.unwrap();
+    [&half, &broken, &kept, &running].into_iter().for_each(|at| cut_off(&admin(at), at));
+    // git's files went in any order.
     fs::remove_file(admin(&broken).join("gitdir")).unwrap();
+    fs::remove_file(admin(&broken).join("glitchlab.json")).unwrap();
     workspace
         .prune_worktrees(&HashSet::from(["running1".into()]), KeepPolicy::usual(now(&world.top())))
         .await
         .unwrap();
-    let left = [&cut_off, &broken, &running].map(|at| admin(at).exists());
-    assert_eq!(left, [false, false, true], "a running one is made anew by its attempt");
-    assert!(
-        world.repo.join(".git/worktrees/mine").exists(),
-        "the user's own may be on a disk that is not there now"
+    let left = [&half, &broken, &kept, &running].map(|at| admin(at).exists());
+    assert_eq!(left, [false, false, false, true], "a running one is made anew by its attempt");
+    assert!(!world.branches().contains(&half.branch) && !world.branches().contains(&kept.branch));
+}
+
+#[tokio::test]
+async fn what_a_person_moved_away_or_has_on_another_disk_stays() {
+    let world = World::new();
+    let workspace = world.workspace().await;
+    let kept = workspace.open(&spec("attempt1")).await.unwrap();
+    write(&kept.path.join("new.txt"), "new\n");
+    workspace.commit(&kept, &message("gl-1")).await.unwrap();
+    workspace.close(&kept, true).await.unwrap();
+    let elsewhere = world.top().join("mine-0123456789ab");
+    world.git(&["worktree", "add", "--quiet", "--no-checkout", "--detach", elsewhere.to_str().unwrap()]);
+    for (path, to) in [(&kept.path, "rescued"), (&elsewhere, "other-disk")] {
+        fs::rename(path, world.top().join(to)).unwrap();
+    }
+    let policy = KeepPolicy::usual(now(&world.top()) + 2 * DAY);
+    assert_eq!(
+        workspace.prune_worktrees(&HashSet::new(), policy).await.unwrap(),
+        Vec::<std::path::PathBuf>::new()
     );
-    assert!(!world.branches().contains(&cut_off.branch), "nothing was on it");
+    let names = [&kept.path, &elsewhere].map(|path| path.file_name().unwrap());
+    assert!(names.iter().all(|name| world.repo.join(".git/worktrees").join(name).join("HEAD").exists()));
+    assert!(world.branches().contains(&kept.branch));
 }
 
 #[tokio::test]
