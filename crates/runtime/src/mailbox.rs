@@ -1,5 +1,6 @@
 //! Where one incarnation of an actor is reached, how many messages wait for it, and what it does with them.
 
+use std::any::Any;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
@@ -135,30 +136,40 @@ impl<M: Send + 'static> Address<M> {
     }
 
     /// Puts a message into the mailbox, or gives it back.
-    pub(crate) fn send(&self, msg: M) -> Result<(), Refused<M>> {
+    pub(crate) fn send(&self, msg: M) -> Result<(), Refused> {
         let envelope = Envelope::new(msg, self.incarnation);
         self.mailbox.sent.fetch_add(1, Relaxed);
-        let sent = match self.mailbox.gate.way() {
-            Way::Open => self.host.send_message(envelope).map_err(Refused::ByHost),
+        match self.mailbox.gate.way() {
+            Way::Open => self.pass_on(envelope),
             Way::HeldBack | Way::Closed => self.wait_or_refuse(envelope),
-        };
-        sent.inspect_err(|_| {
-            self.mailbox.sent.fetch_sub(1, Relaxed);
-        })
+        }
+    }
+
+    fn pass_on(&self, envelope: Envelope<M>) -> Result<(), Refused> {
+        match self.host.send_message(envelope) {
+            Ok(()) => Ok(()),
+            Err(refused) => Err(self.refuse(refused)),
+        }
     }
 
     #[cold]
-    fn wait_or_refuse(&self, envelope: Envelope<M>) -> Result<(), Refused<M>> {
+    fn wait_or_refuse(&self, envelope: Envelope<M>) -> Result<(), Refused> {
         let mut envelope = Some(envelope);
         let way = self.mailbox.gate.keep(|| {
             let (host, envelope) = (self.host.clone(), envelope.take());
             LetThrough(Box::new(move || drop(envelope.map(|envelope| host.send_message(envelope)))))
         });
         match (way, envelope) {
-            (Way::Open, Some(envelope)) => self.host.send_message(envelope).map_err(Refused::ByHost),
-            (_, Some(envelope)) => Err(Refused::Closed(envelope)),
+            (Way::Open, Some(envelope)) => self.pass_on(envelope),
+            (_, Some(envelope)) => Err(self.refuse(envelope)),
             (_, None) => Ok(()),
         }
+    }
+
+    #[cold]
+    fn refuse(&self, refused: impl Send + 'static) -> Refused {
+        self.mailbox.sent.fetch_sub(1, Relaxed);
+        Refused { _message: Box::new(refused) }
     }
 
     /// Holds back what is sent to the incarnation.
@@ -191,11 +202,8 @@ impl<M: Send + 'static> Address<M> {
 }
 
 /// A message that nobody took. Its drop may do anything, also send, so it is dropped without a lock.
-pub(crate) enum Refused<M> {
-    /// The incarnation takes none any more.
-    Closed(Envelope<M>),
-    /// Its host is ending.
-    ByHost(ractor::MessagingErr<Envelope<M>>),
+pub(crate) struct Refused {
+    _message: Box<dyn Any + Send>,
 }
 
 impl<M> Clone for Address<M> {
