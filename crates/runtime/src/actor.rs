@@ -68,13 +68,13 @@ pub trait Actor: Sized + Send + Sync + 'static {
 #[error("there is nothing to do here, so it was not started")]
 pub struct Ignore;
 
-/// The reasons our own stops carry through `ractor`, whose exits have a string for it.
+/// Why an incarnation is asked to end. Stops carry it through `ractor`, whose exits have a string for it.
 pub(crate) mod stop_reason {
     /// The actor is finished.
     pub(crate) const NORMAL: &str = "normal";
     /// The actor was asked, or ends as if it had been.
     pub(crate) const SHUTDOWN: &str = "shutdown";
-    /// The actor is asked to make room for its successor; its host stays.
+    /// The actor is asked to make room for its successor; its host stays, and `ractor` hears nothing of it.
     pub(crate) const LEAVE: &str = "leave";
 }
 

@@ -67,7 +67,6 @@ impl<A: Actor> Default for Door<A> {
 }
 
 /// A door with the type of its actor left behind.
-#[derive(Clone)]
 pub(crate) struct AnyDoor(Arc<dyn Any + Send + Sync>);
 
 impl AnyDoor {

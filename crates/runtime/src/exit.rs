@@ -100,7 +100,7 @@ impl ExitRecord {
         Remains(Arc::downgrade(&self.0))
     }
 
-    /// Returns whether nothing of the incarnation is there any more for whoever has this.
+    /// Returns whether nobody else has it, so that nothing of the incarnation is left.
     pub(crate) fn is_last(&self) -> bool {
         Arc::strong_count(&self.0) == 1
     }

@@ -7,6 +7,10 @@ use std::sync::{Arc, Mutex};
 use crate::mailbox::Mailbox;
 use crate::sync::lock;
 
+const OPEN: u8 = 0;
+const HOLDS_BACK: u8 = 1;
+const CLOSED: u8 = 2;
+
 /// Lets messages through, holds them back or takes none any more.
 #[derive(Debug, Default)]
 pub(crate) struct Gate {
@@ -71,10 +75,6 @@ impl Gate {
         std::mem::take(&mut held_back)
     }
 }
-
-const OPEN: u8 = 0;
-const HOLDS_BACK: u8 = 1;
-const CLOSED: u8 = 2;
 
 /// Holds back what is sent to an incarnation that starts in a host which is up already: the host would be woken for it
 /// before there is anything that it could do. Dropped before it is opened, it drops that.

@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 use crate::actor::{Actor, stop_reason};
 use crate::door::{AnyDoor, Door, Vacant};
 use crate::envelope::Envelope;
+use crate::gate::HeldBack;
 use crate::life::{Incarnation, Life, Recorded};
 use crate::shutdown::Spawned;
 use crate::supervisor::SupervisorMsg;
@@ -44,7 +45,7 @@ async fn move_in<A: Actor>(
 ) -> Result<Spawned, SpawnErr> {
     let host: ActorRef<Envelope<A::Msg>> = vacant.cell().clone().into();
     let address = incarnation.address(host.clone());
-    let held_back = address.hold_back();
+    let held_back = HeldBack::at(&address.mailbox);
     let life = incarnation.start(arguments, address).await.map_err(SpawnErr::StartupFailed)?;
     vacant.let_in(life);
     if !held_back.open() {

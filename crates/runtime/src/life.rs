@@ -33,6 +33,7 @@ pub(crate) struct Life<A: Actor> {
     // Dropped first, for as long as the record is there, something may be left.
     state: A::State,
     incarnation: Incarnation<A>,
+    /// Which one it is, at hand, since each message is compared with it.
     number: u32,
     context: Context<A::Msg>,
     known: Known,

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use crate::actor::stop_reason;
 use crate::door::AnyDoor;
 use crate::envelope::Envelope;
-use crate::gate::{Gate, HeldBack, LetThrough, Way};
+use crate::gate::{Gate, LetThrough, Way};
 use crate::work::{Common, End, Known, Work};
 
 /// Counts what went into the mailbox of one incarnation and what came out; what is left in it dies with it.
@@ -170,11 +170,6 @@ impl<M: Send + 'static> Address<M> {
     fn refuse(&self, refused: impl Send + 'static) -> Refused {
         self.mailbox.sent.fetch_sub(1, Relaxed);
         Refused { _message: Box::new(refused) }
-    }
-
-    /// Holds back what is sent to the incarnation.
-    pub(crate) fn hold_back(&self) -> HeldBack {
-        HeldBack::at(&self.mailbox)
     }
 
     /// Has the incarnation stop before its next message.

@@ -174,18 +174,32 @@ async fn a_sibling_that_fails_as_it_leaves_says_so_and_comes_back() {
     assert_eq!(incarnations(&[one, two]).await, [Some(1); 2]);
 }
 
+/// Makes children of one that starts slowly.
+fn slow_children<const N: usize>(
+    handles: [(&'static str, &Handle<SlowMsg>); N],
+    log: &Log,
+) -> [ChildSpec; N] {
+    handles.map(|(id, handle)| {
+        let slow = Slow(log.clone());
+        ChildSpec::worker(id, handle, move |_child| (slow.clone(), ()))
+    })
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_sibling_that_leaves_takes_no_message_any_more() {
     let log = Log::default();
-    let [one, two] = probes(["one", "two"], &log);
-    let (_tree, mut events) = start(spec(Strategy::OneForAll, 3, [one.spec(), two.spec()])).await;
+    let (one, two) = (Handle::new("one"), Handle::new("two"));
+    let children = slow_children([("one", &one), ("two", &two)], &log);
+    let (_tree, mut events) = start(spec(Strategy::OneForAll, 3, children)).await;
+    settle().await;
     log.take();
-    one.tell(ProbeMsg::Fail("crash"));
-    let calls = (0..3).map(|_| two.handle.call(ProbeMsg::Incarnation, SECOND));
-    let calls = futures_util::future::join_all(calls);
-    let (calls, ()) = tokio::join!(calls, until_restarted(&mut events, "root/two"));
-    assert_eq!(log.take(), ["stop two", "start one", "start two"]);
-    assert!(calls.iter().all(|call| matches!(call, Ok(0) | Err(CallError::Dropped { .. }))), "{calls:?}");
+    two.send(SlowMsg::Wait).unwrap();
+    two.send(SlowMsg::Note("too late")).unwrap();
+    settle().await;
+    one.send(SlowMsg::Fail).unwrap();
+    until_restarted(&mut events, "root/two").await;
+    settle().await;
+    assert_eq!(log.take(), ["stopped", "started", "by itself", "started", "by itself"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -213,10 +227,7 @@ impl Drop for Bomb {
 async fn a_message_that_cannot_be_dropped_does_no_harm_to_who_never_took_it() {
     let log = Log::default();
     let handles = [Handle::new("one"), Handle::new("two")];
-    let children = [0, 1].map(|n| {
-        let slow = Slow(log.clone());
-        ChildSpec::worker(["one", "two"][n], &handles[n], move |_child| (slow.clone(), ()))
-    });
+    let children = slow_children([("one", &handles[0]), ("two", &handles[1])], &log);
     let (tree, mut events) = start(spec(Strategy::OneForAll, 9, children)).await;
     settle().await;
     log.take();

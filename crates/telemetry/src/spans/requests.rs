@@ -6,6 +6,7 @@ use super::Span;
 const SPANS: usize = 512;
 /// The most text of one request, in bytes, unless a single span has more. Receivers take 4 MiB by gRPC as they come.
 const TEXT: usize = 2 * 1_024 * 1_024;
+
 /// Divides spans into requests, in their order, of a size that receivers take.
 #[must_use]
 pub fn requests(spans: Vec<Span>) -> Vec<Vec<Span>> {
